@@ -1,0 +1,138 @@
+"""The Python API: load, save, open, verify. The command line is a thin layer over it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+from interchange import plugins
+
+if TYPE_CHECKING:
+    from interchange.graph import Array, Graph, TensorSpec
+    from interchange.verify.report import Report
+
+PathLike = str | Path
+
+
+def load(path: PathLike, *, format: str | None = None, **options: Any) -> Graph:
+    """Reads a model file or folder; which format it is, its content tells.
+
+    Args:
+        path: a Keras .h5 or .keras, a SavedModel folder, an .onnx, a .safetensors of ours, or what plugins know.
+        format: the importer to use whatever the content looks like ("keras").
+        options: options of that importer.
+
+    Raises:
+        BadInput, Unsupported, EnvironmentLacks: see their codes; all problems of the model in one error.
+    """
+    path = Path(path)
+    graph = plugins.importer_for(path, format).load(path, **options)
+    return graph if "name" in graph.metadata else graph.with_metadata(name=path.stem)
+
+
+def save(graph: Graph, path: PathLike, *, to: str, force: bool = False, **options: Any) -> list[Path]:
+    """Writes an artifact and returns the paths written, the main file first.
+
+    Args:
+        path: the main file if it has the exporter's suffix, else a folder, in which the model's name is used.
+        to: an exporter ("weights", "pyscript", "onnx", or a plugin's).
+        force: replace files that exist.
+        options: options of that exporter.
+
+    Raises:
+        BadInput: (IX102) a file exists; (IX103) an unknown option; (IX104) no such exporter; (IX105) not writable.
+        Unsupported: (IX303) the exporter cannot express something in the graph; all such things in one error.
+    """
+    from interchange.files import target_path
+
+    exporter: plugins.Exporter = plugins.get("exporters", to)
+    return exporter.save(graph, target_path(Path(path), exporter.suffix, graph.name), force=force, **options)
+
+
+@contextmanager
+def open(model: PathLike | Graph, *, backend: str = "numpy", **options: Any) -> Iterator[OpenModel]:
+    """A model ready to run; a model file or Graph is converted first to the artifact that the backend runs.
+
+    with interchange.open("model.h5", backend="onnxruntime") as m:
+        outputs = m(x)                       # dict: name -> ndarray
+
+    Raises:
+        BadInput, Unsupported, EnvironmentLacks: as `load`, `save` and the backend do.
+    """
+    from interchange.graph import Graph
+
+    runner: plugins.Backend = plugins.get("backends", backend)
+    with TemporaryDirectory(prefix="interchange-") as folder:
+        if isinstance(model, Graph):
+            artifact = save(model, folder, to=runner.artifact)[0]
+        else:
+            artifact = artifact_for(Path(model), runner.artifact, Path(folder))
+        with runner.open(artifact, **options) as running:
+            yield OpenModel(running)
+
+
+def artifact_for(path: Path, kind: str, folder: Path) -> Path:
+    """The artifact that the exporter `kind` writes: the path itself if it is one already, else a new one in `folder`."""
+    if kind == "source" or any(plugin.name == kind for plugin in plugins.recognise(path, "exporters")):
+        return path
+    return save(load(path), folder, to=kind)[0]
+
+
+class OpenModel:
+    """A running model. Call it with a mapping of inputs by name, or with the inputs in the model's order."""
+
+    def __init__(self, model: plugins.Model) -> None:
+        self._model = model
+
+    @property
+    def provider(self) -> str:
+        """What computes, in the backend's words."""
+        return self._model.provider
+
+    @property
+    def inputs(self) -> Mapping[str, TensorSpec]:
+        """The model's inputs, in its order."""
+        return self._model.inputs
+
+    def __call__(self, *inputs: Any) -> dict[str, Array]:
+        """The outputs by name.
+
+        Raises:
+            BadInput: (IX211) the inputs do not fit the model.
+        """
+        from interchange.errors import BadInput
+        from interchange.evaluate import conform
+
+        if len(inputs) == 1 and isinstance(inputs[0], Mapping):
+            return self._model(conform(self.inputs, inputs[0]))
+        if len(inputs) != len(self.inputs):
+            raise BadInput("IX211", f"The model has {len(self.inputs)} input(s), {len(inputs)} were given.")
+        return self._model(conform(self.inputs, dict(zip(self.inputs, inputs, strict=True))))
+
+
+def verify(
+    model: PathLike | Graph,
+    testset: PathLike,
+    *,
+    backends: Sequence[str] | None = None,
+    progress: Callable[[str, int, int], None] | None = None,
+    **options: Any,
+) -> Report:
+    """Runs every backend on the test set, each in its own process, and compares with one reference.
+
+    Args:
+        model: a model file, or a Graph.
+        testset: a file or folder with samples (formats/testset.md).
+        backends: names of backends; by default all that can be used here.
+        progress: called with (what, done, total).
+        options: rtol, atol, reference, layers, limit … see interchange.verify.run.
+
+    Returns:
+        the report: `report.agreed`, `report.to_json()`, `report.to_html()`.
+    """
+    from interchange.verify.run import verify as run
+
+    return run(model, testset, backends=backends, progress=progress, **options)

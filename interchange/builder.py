@@ -1,0 +1,99 @@
+"""Builds a graph call by call; what an importer holds in its hand. Knows the shape of every value at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from interchange.evaluate import Partial, Unknown, infer_node
+from interchange.graph import Array, Dimension, Graph, Node, TensorSpec, dtype_of
+
+# Unknown dimensions are followed at these two pairs of sizes (batch, other): where they agree, the size is known.
+_SIZES = ((2, 64), (3, 128))
+
+
+class Builder:
+    """Collects inputs, constants and nodes; `graph` makes the frozen, checked Graph.
+
+    Raises (from `add`):
+        BadInput: (IX212) the operator refuses these shapes.
+        KeyError: the operator does not exist; importers look before they add.
+    """
+
+    def __init__(self) -> None:
+        self._inputs: dict[str, TensorSpec] = {}
+        self._constants: dict[str, Array] = {}
+        self._nodes: list[Node] = []
+        self._values: tuple[dict[str, Partial], dict[str, Partial]] = ({}, {})
+
+    def input(self, name: str, dtype: str, shape: Sequence[Dimension]) -> str:
+        """Declares a graph input; inputs keep the order of the calls."""
+        self._inputs[name] = TensorSpec(dtype, tuple(shape))
+        for values, (batch, other) in zip(self._values, _SIZES, strict=True):
+            sizes = (d if isinstance(d, int) else batch if axis == 0 else other for axis, d in enumerate(shape))
+            values[name] = Unknown(dtype_of(dtype), tuple(sizes))
+        return name
+
+    def constant(self, name: str, array: Any) -> str:
+        """Declares a constant under `name`, or under a free name like it; the same array again is the same constant."""
+        array = np.asarray(array)
+        if self._constants.get(name) is array:
+            return name
+        name = self.free_name(name)
+        self._constants[name] = array
+        for values in self._values:
+            values[name] = array
+        return name
+
+    def add(
+        self, op: str, inputs: Sequence[str], output: str, *, source: str = "", **attributes: Any
+    ) -> str:
+        """Appends a call with one output named `output`, or a free name like it; returns that name."""
+        return self.add_many(op, inputs, [output], source=source, **attributes)[0]
+
+    def add_many(
+        self, op: str, inputs: Sequence[str], outputs: Sequence[str], *, source: str = "", **attributes: Any
+    ) -> tuple[str, ...]:
+        """Appends a call with several outputs ("" for one that nobody needs); returns their names."""
+        names: list[str] = []
+        for output in outputs:
+            names.append(self.free_name(output, taken=names) if output else "")
+        node = Node(op, tuple(inputs), tuple(names), attributes, source)
+        for values in self._values:
+            values.update(zip(names, infer_node(node, values), strict=False))
+        self._nodes.append(node)
+        return node.outputs
+
+    def shape(self, value: str) -> tuple[int | None, ...]:
+        """The shape of a value, None where it depends on an unknown dimension."""
+        one, two = (values[value].shape for values in self._values)
+        return tuple(a if a == b else None for a, b in zip(one, two, strict=True))
+
+    def rank(self, value: str) -> int:
+        return len(self._values[0][value].shape)
+
+    def dtype(self, value: str) -> str:
+        return self._values[0][value].dtype.name
+
+    def known(self, value: str) -> Array | None:
+        """The elements of a value where they do not depend on any input, else None."""
+        one, two = (values[value] for values in self._values)
+        if isinstance(one, Unknown) or isinstance(two, Unknown) or not np.array_equal(one, two):
+            return None
+        return one
+
+    def free_name(self, wish: str, taken: Sequence[str] = ()) -> str:
+        """`wish`, or `wish_1`, `wish_2` … if it is in use."""
+        name, n = wish, 0
+        while name in self._values[0] or name in taken:
+            n += 1
+            name = f"{wish}_{n}"
+        return name
+
+    def graph(self, outputs: Sequence[str], metadata: Mapping[str, str]) -> Graph:
+        """The graph, with the constants that no node reads left out."""
+        read = {name for node in self._nodes for name in node.inputs} | set(outputs)
+        constants = {name: array for name, array in self._constants.items() if name in read}
+        return Graph(self._inputs, tuple(outputs), tuple(self._nodes), constants, metadata)

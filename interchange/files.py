@@ -1,0 +1,87 @@
+"""Writing artifacts: all or nothing, and never over something that is there already."""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+from pathlib import Path
+from types import TracebackType
+
+from interchange.errors import BadInput
+
+
+class Artifact:
+    """Collects the files of one artifact under temporary names and moves them into place together.
+
+    with Artifact(force=False) as artifact:
+        artifact.write(folder / "model.py", text.encode())
+        weights = artifact.reserve(folder / "model.safetensors")    # a temporary path, for libraries that write files
+        ...
+    return artifact.paths
+
+    Raises:
+        BadInput: (IX102) a file exists and `force` is not set; (IX105) it cannot be written.
+    """
+
+    def __init__(self, *, force: bool = False) -> None:
+        self._force = force
+        self._pending: dict[Path, Path] = {}
+
+    @property
+    def paths(self) -> list[Path]:
+        return list(self._pending)
+
+    def __enter__(self) -> Artifact:
+        return self
+
+    def reserve(self, target: Path) -> Path:
+        """A temporary path in the target's folder; what is written there appears as `target` at the end."""
+        if target.exists() and not self._force:
+            raise BadInput("IX102", "The file exists already.", where=str(target), next_step="Add --force to replace it.")
+        if target.is_dir():
+            raise BadInput("IX105", "A folder of that name is in the way.", where=str(target))
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            handle, name = tempfile.mkstemp(prefix=f".{target.name[:40]}.", suffix=target.suffix, dir=target.parent)
+            os.close(handle)
+        except OSError as error:
+            raise BadInput("IX105", "The target cannot be written.", where=str(target), why=str(error)) from error
+        self._pending[target] = Path(name)
+        return self._pending[target]
+
+    def write(self, target: Path, data: bytes) -> None:
+        try:
+            self.reserve(target).write_bytes(data)
+        except OSError as error:
+            raise BadInput("IX105", "The target cannot be written.", where=str(target), why=str(error)) from error
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if error is None:
+            mode = 0o666 & ~_umask()
+            for target, temporary in self._pending.items():
+                temporary.chmod(mode)
+                os.replace(temporary, target)
+        for temporary in self._pending.values():
+            temporary.unlink(missing_ok=True)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def target_path(path: Path, suffix: str, stem: str) -> Path:
+    """The main file of an artifact: `path` itself if it has the suffix, else `<path>/<stem><suffix>` in that folder."""
+    if path.suffix == suffix and not path.is_dir():
+        return path
+    return path / f"{safe_stem(stem)}{suffix}"
+
+
+def safe_stem(name: str) -> str:
+    """`name` as a file name that is also a Python module name: letters, digits and underscores."""
+    stem = re.sub(r"\W+", "_", name, flags=re.ASCII).strip("_") or "model"
+    return f"model_{stem}" if stem[0].isdigit() else stem

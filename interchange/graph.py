@@ -1,0 +1,282 @@
+"""The graph: what every importer builds and every exporter reads.
+
+Frozen: a pass returns a new graph. Construction checks everything and reports all faults in one error.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Any, Union
+
+import numpy as np
+import numpy.typing as npt
+
+from interchange import ops
+from interchange.errors import BadInput, Unsupported
+
+Array = npt.NDArray[Any]
+Dimension = Union[int, str, None]  # a size, a name for an unknown size ("batch"), or unknown
+
+JSON_VERSION = 1
+
+
+def dtype_of(name: str) -> np.dtype[Any]:
+    """The NumPy dtype with that name; `bfloat16` and the other small floats come from ml_dtypes."""
+    try:
+        return np.dtype(name)
+    except TypeError:
+        import ml_dtypes
+
+        return np.dtype(getattr(ml_dtypes, name))
+
+
+@dataclass(frozen=True, slots=True)
+class TensorSpec:
+    """Element type (a NumPy dtype name) and shape of a value."""
+
+    dtype: str
+    shape: tuple[Dimension, ...]
+
+    def __str__(self) -> str:
+        return f"{self.dtype}[{', '.join('?' if d is None else str(d) for d in self.shape)}]"
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One call of an operator: ``outputs = op(*inputs, **attributes)``.
+
+    Args:
+        op: an operator of ONNX ("Conv"), or of a third party ("domain.Op").
+        inputs: names of values; "" is an absent optional input.
+        outputs: names of the values made; "" is an output nobody reads.
+        attributes: ONNX's, with plain Python values: int, float, str, lists of them, or a Graph.
+        source: where it came from, such as "conv2d_3 (Conv2D)"; used by errors, reports and script comments.
+    """
+
+    op: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+    source: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "inputs", tuple(self.inputs))
+        object.__setattr__(self, "outputs", tuple(self.outputs))
+        frozen = {k: tuple(v) if isinstance(v, list) else v for k, v in self.attributes.items()}
+        object.__setattr__(self, "attributes", MappingProxyType(frozen))
+
+    def __str__(self) -> str:
+        arguments = [name or "None" for name in self.inputs]
+        arguments += [f"{k}={v!r}" for k, v in self.attributes.items() if not isinstance(v, Graph)]
+        arguments += [f"{k}=<graph of {len(v.nodes)} nodes>" for k, v in self.attributes.items() if isinstance(v, Graph)]
+        return f"{', '.join(name or '_' for name in self.outputs)} = {self.op}({', '.join(arguments)})"
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """A network: nodes in execution order, the constants that they read, and the signature.
+
+    Args:
+        inputs: name -> TensorSpec, in the source's order.
+        outputs: names of values, in the source's order.
+        nodes: in execution order.
+        constants: name -> array; may be memory-mapped. Read-only views are kept, nothing is copied.
+        metadata: str -> str: "name", "format", "producer", "labels" (JSON list), "decision" …
+
+    Raises:
+        Unsupported: (IX301) an operator is not installed.
+        BadInput: (IX210) any other fault: undefined or repeated names, a call that does not fit its operator.
+    """
+
+    inputs: Mapping[str, TensorSpec]
+    outputs: tuple[str, ...]
+    nodes: tuple[Node, ...]
+    constants: Mapping[str, Array] = field(default_factory=dict)
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "outputs", tuple(self.outputs))
+        object.__setattr__(self, "nodes", tuple(self.nodes))
+        object.__setattr__(self, "inputs", MappingProxyType(dict(self.inputs)))
+        object.__setattr__(self, "metadata", MappingProxyType(dict(self.metadata)))
+        constants = {name: _read_only(array) for name, array in self.constants.items()}
+        object.__setattr__(self, "constants", MappingProxyType(constants))
+        _check(self)
+
+    @property
+    def name(self) -> str:
+        return self.metadata.get("name", "model")
+
+    @property
+    def parameters(self) -> int:
+        """The number of elements in all constants."""
+        return sum(array.size for array in self.constants.values())
+
+    def __str__(self) -> str:
+        signature = ", ".join(f"{name}: {spec}" for name, spec in self.inputs.items())
+        lines = [f"{self.name}({signature}):"]
+        for name, array in self.constants.items():
+            lines.append(f"    {name}: {TensorSpec(array.dtype.name, array.shape)}")
+        source = ""
+        for node in self.nodes:
+            comment = f"  # {node.source}" if node.source != source else ""
+            lines.append(f"    {node}{comment}")
+            source = node.source
+        return "\n".join([*lines, f"    return {', '.join(self.outputs)}"])
+
+    def with_metadata(self, **entries: str) -> Graph:
+        """The same graph with these metadata entries added or replaced."""
+        return replace(self, metadata={**self.metadata, **entries})
+
+    def to_json(self) -> dict[str, Any]:
+        """All but the constants' values, as formats/graph.md lays down."""
+        return {
+            "version": JSON_VERSION,
+            "inputs": [{"name": n, "dtype": s.dtype, "shape": list(s.shape)} for n, s in self.inputs.items()],
+            "outputs": list(self.outputs),
+            "nodes": [_node_to_json(node) for node in self.nodes],
+            "constants": list(self.constants),
+            "metadata": dict(self.metadata),
+        }
+
+    @staticmethod
+    def from_json(document: Any, constants: Mapping[str, Array]) -> Graph:
+        """Reads what `to_json` writes; `constants` holds the arrays by name.
+
+        Raises:
+            BadInput: (IX210) the document is not of this form, or an array is missing.
+            Unsupported: (IX301) an operator is not installed.
+        """
+        try:
+            if document["version"] != JSON_VERSION:
+                raise ValueError(f"version {document['version']!r}; this release reads version {JSON_VERSION}")
+            missing = [name for name in document["constants"] if name not in constants]
+            if missing:
+                raise ValueError(f"no values for the constants {', '.join(map(repr, missing))}")
+            return Graph(
+                inputs={e["name"]: TensorSpec(e["dtype"], tuple(e["shape"])) for e in document["inputs"]},
+                outputs=tuple(document["outputs"]),
+                nodes=tuple(_node_from_json(entry, constants) for entry in document["nodes"]),
+                constants={name: constants[name] for name in document["constants"]},
+                metadata=document["metadata"],
+            )
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise BadInput(
+                "IX210", "The graph JSON cannot be read.", why=f"{type(error).__name__}: {error}"
+            ) from error
+
+
+def equal(a: Graph, b: Graph) -> bool:
+    """Whether two graphs are the same to the byte, metadata aside."""
+    return (
+        dict(a.inputs) == dict(b.inputs)
+        and a.outputs == b.outputs
+        and list(map(_node_to_json, a.nodes)) == list(map(_node_to_json, b.nodes))
+        and set(a.constants) == set(b.constants)
+        and all(_same_array(array, b.constants[name]) for name, array in a.constants.items())
+    )
+
+
+def _same_array(a: Array, b: Array) -> bool:
+    return a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes()
+
+
+def _read_only(array: Array) -> Array:
+    view = np.asarray(array).view()
+    view.flags.writeable = False
+    return view
+
+
+# --- checking -------------------------------------------------------------------------------------------------------
+
+
+def _check(graph: Graph) -> None:
+    unknown = [
+        f"{node.source or node.outputs[0]}: no operator {node.op}" for node in graph.nodes if not ops.exists(node.op)
+    ]
+    if unknown:
+        raise Unsupported(
+            "IX301",
+            f"The graph uses {len(unknown)} operator(s) that are not installed.",
+            where=graph.name,
+            why=unknown,
+            next_step="`interchange plugins` lists what is installed; an operator can come from a plugin.",
+        )
+    faults = [*_input_faults(graph), *_node_faults(graph)]
+    if faults:
+        raise BadInput("IX210", "The graph is not well formed.", where=graph.name, why=faults)
+
+
+def _input_faults(graph: Graph) -> Iterable[str]:
+    for name, spec in graph.inputs.items():
+        if not name:
+            yield "an input has no name"
+        if name in graph.constants:
+            yield f"{name!r} is an input and a constant"
+        try:
+            dtype_of(spec.dtype)
+        except (TypeError, AttributeError):
+            yield f"input {name!r} has the unknown dtype {spec.dtype!r}"
+        for dimension in spec.shape:
+            if isinstance(dimension, bool) or not isinstance(dimension, (int, str, type(None))):
+                yield f"input {name!r} has the dimension {dimension!r}"
+            elif isinstance(dimension, int) and dimension < 0:
+                yield f"input {name!r} has the negative dimension {dimension}"
+
+
+def _node_faults(graph: Graph) -> Iterable[str]:
+    known = {"", *graph.inputs, *graph.constants}
+    for node in graph.nodes:
+        where = node.source or str(node)
+        yield from (f"{where}: reads {name!r}, which nothing before it makes" for name in node.inputs if name not in known)
+        yield from (f"{where}: makes {name!r}, which exists already" for name in node.outputs if name and name in known)
+        yield from (f"{where}: {fault}" for fault in ops.call_faults(node.op, node.inputs, len(node.outputs), node.attributes))
+        known.update(node.outputs)
+    if not graph.outputs:
+        yield "the graph has no outputs"
+    yield from (f"output {name!r} is made by nothing" for name in graph.outputs if name not in known or not name)
+    yield from (f"output {name!r} is listed {n} times" for name, n in Counter(graph.outputs).items() if n > 1)
+
+
+# --- JSON -----------------------------------------------------------------------------------------------------------
+
+
+def _node_to_json(node: Node) -> dict[str, Any]:
+    entry: dict[str, Any] = {"op": node.op, "inputs": list(node.inputs), "outputs": list(node.outputs)}
+    if node.attributes:
+        entry["attributes"] = {name: _attribute_to_json(value) for name, value in node.attributes.items()}
+    if node.source:
+        entry["source"] = node.source
+    return entry
+
+
+def _node_from_json(entry: Mapping[str, Any], constants: Mapping[str, Array]) -> Node:
+    attributes = {name: _attribute_from_json(v, constants) for name, v in entry.get("attributes", {}).items()}
+    return Node(entry["op"], tuple(entry["inputs"]), tuple(entry["outputs"]), attributes, entry.get("source", ""))
+
+
+def _attribute_to_json(value: Any) -> Any:
+    """Strict JSON has no NaN and no infinity, so these are {"float": "nan"}."""
+    if isinstance(value, Graph):
+        return {"graph": value.to_json()}
+    if isinstance(value, (tuple, list)):
+        return [_attribute_to_json(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return {"float": repr(value)}
+    if isinstance(value, (bool, int, float, str)):
+        return value
+    raise TypeError(f"an attribute cannot be a {type(value).__name__}")
+
+
+def _attribute_from_json(value: Any, constants: Mapping[str, Array]) -> Any:
+    if isinstance(value, Mapping) and "graph" in value:
+        return Graph.from_json(value["graph"], constants)
+    if isinstance(value, Mapping):
+        return float(value["float"])
+    if isinstance(value, list):
+        return tuple(_attribute_from_json(item, constants) for item in value)
+    return value

@@ -1,0 +1,136 @@
+"""The operators: names, inputs, attributes, defaults and numerics of ONNX opset 28, one NumPy function each.
+
+The signature is the schema: positional parameters are tensors (`None`: an absent optional one), keyword-only ones are
+attributes. The body is the meaning, the docstring is the operator's row in docs/operators.md, and the modules of this
+package are the registry: every function whose name starts with a capital is an operator. A return annotation
+`tuple[Array, Array]` says that there are two outputs, `tuple[Array, ...]` any number.
+
+Written for any float dtype: run on float64 the operators are the oracle of the verifier. Clear before fast.
+
+Departures from ONNX:
+
+* spatial operators have an attribute `layout`: "NCHW" (default) or "NHWC" (channels last, for any number of spatial
+  dimensions), with kernels as HWIO then;
+* an attribute that is a type (`to`, `dtype`) is a NumPy dtype name ("float32"), not ONNX's number;
+* `Constant` does not exist: constants belong to the graph.
+
+An operator of a third party is named "domain.Op"; its module comes from the entry-point group `interchange.operators`.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import typing
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import MappingProxyType, ModuleType
+from typing import Any
+
+from interchange.ops import (
+    activation,
+    convolution,
+    elementwise,
+    linear,
+    logic,
+    normalization,
+    pooling,
+    reduction,
+    resize,
+    shaping,
+)
+
+Operator = Callable[..., Any]
+
+MODULES = (
+    activation,
+    convolution,
+    elementwise,
+    linear,
+    logic,
+    normalization,
+    pooling,
+    reduction,
+    resize,
+    shaping,
+)
+
+
+def functions_of(module: ModuleType) -> dict[str, Operator]:
+    """The operators that a module defines: its own functions whose names start with a capital."""
+    return {
+        name: value
+        for name, value in vars(module).items()
+        if name[0].isupper() and inspect.isfunction(value) and value.__module__ == module.__name__
+    }
+
+
+OPERATORS: Mapping[str, Operator] = MappingProxyType(
+    {name: function for module in MODULES for name, function in functions_of(module).items()}
+)
+
+
+def exists(op: str) -> bool:
+    return _find(op) is not None
+
+
+def get(op: str) -> Operator:
+    """The function of an operator; KeyError if it is not installed (a Graph cannot hold such a one)."""
+    function = _find(op)
+    if function is None:
+        raise KeyError(op)
+    return function
+
+
+def _find(op: str) -> Operator | None:
+    domain, _, name = op.rpartition(".")
+    if not domain:
+        return OPERATORS.get(op)
+    return _of_domain(domain).get(name)
+
+
+@functools.cache
+def _of_domain(domain: str) -> Mapping[str, Operator]:
+    """A third party's operators; imported at the first use of its domain."""
+    from interchange import plugins
+
+    module = plugins.find("operators", domain)
+    return functions_of(module) if isinstance(module, ModuleType) else {}
+
+
+@functools.cache
+def _signature(function: Operator) -> inspect.Signature:
+    return inspect.signature(function)
+
+
+@functools.cache
+def outputs_of(function: Operator) -> int | None:
+    """How many outputs an operator has at most; None: any number."""
+    annotation = typing.get_type_hints(function).get("return") if function.__annotations__ else None
+    if typing.get_origin(annotation) is not tuple:
+        return 1
+    parts = typing.get_args(annotation)
+    return None if parts[-1] is Ellipsis else len(parts)
+
+
+def call_faults(op: str, inputs: Sequence[str], n_outputs: int, attributes: Mapping[str, Any]) -> Iterator[str]:
+    """What is wrong with a call, in words; nothing if it fits the operator's signature."""
+    function = get(op)
+    parameters = _signature(function).parameters.values()
+    tensors = [p for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]
+    variadic = any(p.kind is p.VAR_POSITIONAL for p in parameters)
+    known = {p.name: p for p in parameters if p.kind is p.KEYWORD_ONLY}
+    if len(inputs) > len(tensors) and not variadic:
+        yield f"{op} takes at most {len(tensors)} inputs, not {len(inputs)}"
+    for position, parameter in enumerate(tensors):
+        given = position < len(inputs) and inputs[position] != ""
+        if not given and parameter.default is parameter.empty:
+            yield f"{op} needs its input {parameter.name!r}"
+    for name in attributes:
+        if name not in known:
+            yield f"{op} has no attribute {name!r}; it has {', '.join(known) or 'none'}"
+    for name, parameter in known.items():
+        if parameter.default is parameter.empty and name not in attributes:
+            yield f"{op} needs its attribute {name!r}"
+    most = outputs_of(function)
+    if n_outputs < 1 or (most is not None and n_outputs > most):
+        yield f"{op} has {most} output(s), not {n_outputs}"

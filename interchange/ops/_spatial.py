@@ -1,0 +1,85 @@
+"""What convolutions and pools share: layouts, padding, windows. Bodies are written channels last."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+Pads = tuple[tuple[int, int], ...]
+
+
+def channels_last(x: Array, layout: str) -> Array:
+    """A view of `x` with its channels last; `layout` is that of `x`."""
+    return x if layout == "NHWC" else np.moveaxis(x, 1, -1)
+
+
+def from_channels_last(y: Array, layout: str) -> Array:
+    """A view of the channels-last `y` in `layout`."""
+    return y if layout == "NHWC" else np.moveaxis(y, -1, 1)
+
+
+def kernel_hwio(w: Array, layout: str) -> Array:
+    """A view of the kernel as (*spatial, in, out)."""
+    return w if layout == "NHWC" else np.moveaxis(w, (0, 1), (-1, -2))
+
+
+def window(kernel: Sequence[int], dilations: Sequence[int]) -> tuple[int, ...]:
+    """The extent of a dilated kernel."""
+    return tuple((k - 1) * d + 1 for k, d in zip(kernel, dilations, strict=True))
+
+
+def resolve_pads(
+    sizes: Sequence[int], extent: Sequence[int], strides: Sequence[int], auto_pad: str, pads: Sequence[int] | None
+) -> Pads:
+    """(begin, end) for each spatial dimension, from ONNX's `pads` or `auto_pad`.
+
+    SAME_UPPER is TensorFlow's "same": the output has ceil(size / stride) entries and the odd pad is at the end.
+    """
+    n = len(sizes)
+    if auto_pad in ("NOTSET", ""):
+        flat = tuple(pads) if pads else (0,) * (2 * n)
+        return tuple(zip(flat[:n], flat[n:], strict=True))
+    if auto_pad == "VALID":
+        return ((0, 0),) * n
+    if auto_pad not in ("SAME_UPPER", "SAME_LOWER"):
+        raise ValueError(f"auto_pad is {auto_pad!r}")
+    result = []
+    for size, width, stride in zip(sizes, extent, strides, strict=True):
+        total = max((-(-size // stride) - 1) * stride + width - size, 0)
+        small, large = total // 2, total - total // 2
+        result.append((small, large) if auto_pad == "SAME_UPPER" else (large, small))
+    return tuple(result)
+
+
+def output_sizes(
+    sizes: Sequence[int], extent: Sequence[int], strides: Sequence[int], pads: Pads, *, ceil_mode: bool = False
+) -> tuple[int, ...]:
+    """How many windows fit along each spatial dimension; with `ceil_mode` the last may hang over the end."""
+    result = []
+    for size, width, stride, (begin, end) in zip(sizes, extent, strides, pads, strict=True):
+        room = size + begin + end - width
+        count = (-(-room // stride) if ceil_mode else room // stride) + 1
+        if ceil_mode and (count - 1) * stride >= size + begin:
+            count -= 1  # a window may not start in the padding at the end (ONNX, as PyTorch)
+        result.append(max(count, 0))
+    return tuple(result)
+
+
+def pad_spatial(x: Array, pads: Sequence[tuple[int, int]], value: Any = 0) -> Array:
+    """Channels-last `x` with its spatial dimensions padded by a constant."""
+    if not any(map(any, pads)):
+        return x
+    return np.pad(x, ((0, 0), *pads, (0, 0)), constant_values=value)
+
+
+def tap(x: Array, offset: Sequence[int], sizes: Sequence[int], strides: Sequence[int], dilations: Sequence[int]) -> Array:
+    """The view of padded channels-last `x` that one kernel position sees: (batch, *sizes, channels)."""
+    spatial = (
+        slice(o * d, o * d + max(s * (n - 1) + 1, 0), s)
+        for o, n, s, d in zip(offset, sizes, strides, dilations, strict=True)
+    )
+    return x[(slice(None), *spatial)]
