@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 if TYPE_CHECKING:
     from interchange.graph import Graph
 
-GRAPH_KEY = "interchange.graph"
-GOLDEN_KEY = "interchange.golden"
+METADATA_KEY = "interchange"
 
 
 class WeightsImporter:
@@ -73,4 +72,4 @@ def is_weights_file(path: Path, head: bytes) -> bool:
         if size > path.stat().st_size:
             return False
         header = json.loads(file.read(size))
-    return GRAPH_KEY in header.get("__metadata__", {})
+    return METADATA_KEY in header.get("__metadata__", {})

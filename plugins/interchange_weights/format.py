@@ -13,16 +13,17 @@ from safetensors.numpy import save
 from interchange.errors import BadInput
 from interchange.golden import make_case
 from interchange.graph import Array, Graph
-from interchange_weights import GOLDEN_KEY, GRAPH_KEY
+from interchange_weights import METADATA_KEY
 
 
 def to_bytes(graph: Graph, *, selftest: bool = True) -> bytes:
-    """The file's bytes. Deterministic: tensors in the order of the library (dtype size, then name), JSON without blanks."""
-    metadata = {GRAPH_KEY: dumps(graph.to_json())}
-    case = make_case(graph) if selftest else None
-    if case is not None:
-        metadata[GOLDEN_KEY] = dumps(case)
-    return bytes(save({name: np.ascontiguousarray(array) for name, array in graph.constants.items()}, metadata))
+    """The file's bytes, always the same for a graph: the library sorts tensors; its order of metadata is not fixed, so
+    all of it is one entry.
+    """
+    document = {"version": 1, "graph": graph.to_json(), "golden": make_case(graph) if selftest else None}
+    text = json.dumps(document, separators=(",", ":"), allow_nan=False)
+    tensors = {name: np.ascontiguousarray(array) for name, array in graph.constants.items()}
+    return bytes(save(tensors, {METADATA_KEY: text}))
 
 
 def read(path: Path) -> Graph:
@@ -32,12 +33,24 @@ def read(path: Path) -> Graph:
         BadInput: (IX203) the file is damaged; (IX210) the graph in it is not well formed.
         Unsupported: (IX301) an operator is not installed.
     """
+    document, constants = _read(path)
+    return Graph.from_json(document.get("graph"), constants)
+
+
+def read_case(path: Path) -> dict[str, Any] | None:
+    """The golden case in a weights file, or None. Raises BadInput (IX203) if the file is damaged."""
+    case: dict[str, Any] | None = _read(path)[0].get("golden")
+    return case
+
+
+def _read(path: Path) -> tuple[dict[str, Any], dict[str, Array]]:
     try:
         with safe_open(path, framework="np") as file:
-            metadata = file.metadata() or {}
             constants: dict[str, Array] = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        document = json.loads(metadata[GRAPH_KEY])
-    except (SafetensorError, OSError, KeyError, ValueError) as error:
+            document = json.loads((file.metadata() or {})[METADATA_KEY])
+        if document["version"] != 1:
+            raise ValueError(f"version {document['version']!r}; this release reads version 1")
+    except (SafetensorError, OSError, KeyError, ValueError, TypeError) as error:
         raise BadInput(
             "IX203",
             "This is not a whole weights file.",
@@ -45,16 +58,4 @@ def read(path: Path) -> Graph:
             why=str(error) or type(error).__name__,
             next_step="Convert the original model again.",
         ) from error
-    return Graph.from_json(document, constants)
-
-
-def read_case(path: Path) -> dict[str, Any] | None:
-    """The golden case in a weights file, or None."""
-    with safe_open(path, framework="np") as file:
-        metadata = file.metadata() or {}
-    case: dict[str, Any] | None = json.loads(metadata[GOLDEN_KEY]) if GOLDEN_KEY in metadata else None
-    return case
-
-
-def dumps(document: Any) -> str:
-    return json.dumps(document, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+    return document, constants
