@@ -158,7 +158,7 @@ def main() -> None:
     common.save(model, build_model, HERE, "cats_dogs")
 
     testset = HERE / "testset"
-    pixels, targets = draw_set(TEST_SEED, 80)
+    pixels, targets = draw_set(TEST_SEED, 48)
     files = common.write_class_folders(testset, pixels, targets, LABELS)
     common.write_settings(testset, (SIZE, SIZE), "rgb", "threshold", LABELS)
     outputs = common.write_golden(testset, HERE / "cats_dogs.h5", common.read_pngs(files))

@@ -182,7 +182,7 @@ def main() -> None:
     common.save(model, build_model, HERE, "clouds")
 
     testset = HERE / "testset"
-    pixels, targets = draw_set(TEST_SEED, 80)
+    pixels, targets = draw_set(TEST_SEED, 60)
     files = common.write_class_folders(testset, pixels, targets, LABELS)
     common.write_settings(testset, SIZE, "rgb", "argmax", LABELS)
     outputs = common.write_golden(testset, HERE / "clouds.h5", common.read_pngs(files))
