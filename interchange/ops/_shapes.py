@@ -17,7 +17,7 @@ Shape = tuple[int, ...]
 
 
 def elementwise(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Marks an operator whose output has the broadcast shape of its inputs, and a dtype that depends on dtypes alone."""
+    """Marks an operator whose output has the broadcast shape of its inputs; its dtype depends on dtypes alone."""
 
     def rule(*inputs: Array | None, **_: Any) -> Shape:
         return np.broadcast_shapes(*(x.shape for x in inputs if x is not None))
@@ -34,3 +34,8 @@ def shape_rule(rule: Callable[..., Shape]) -> Callable[[Callable[..., Any]], Cal
         return function
 
     return mark
+
+
+def same_shape(x: Array, *_: Array | None, **__: Any) -> Shape:
+    """The rule of an operator whose output has the shape of its first input."""
+    return x.shape

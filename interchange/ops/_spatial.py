@@ -22,8 +22,13 @@ def from_channels_last(y: Array, layout: str) -> Array:
     return y if layout == "NHWC" else np.moveaxis(y, -1, 1)
 
 
+def in_layout(shape: Sequence[int], layout: str) -> tuple[int, ...]:
+    """The channels-last `shape` as it is in `layout`."""
+    return tuple(shape) if layout == "NHWC" else (shape[0], shape[-1], *shape[1:-1])
+
+
 def kernel_hwio(w: Array, layout: str) -> Array:
-    """A view of the kernel as (*spatial, in, out)."""
+    """A view of the kernel with its spatial dimensions first: (out, in, *kernel) becomes (*kernel, in, out)."""
     return w if layout == "NHWC" else np.moveaxis(w, (0, 1), (-1, -2))
 
 
@@ -76,7 +81,9 @@ def pad_spatial(x: Array, pads: Sequence[tuple[int, int]], value: Any = 0) -> Ar
     return np.pad(x, ((0, 0), *pads, (0, 0)), constant_values=value)
 
 
-def tap(x: Array, offset: Sequence[int], sizes: Sequence[int], strides: Sequence[int], dilations: Sequence[int]) -> Array:
+def tap(
+    x: Array, offset: Sequence[int], sizes: Sequence[int], strides: Sequence[int], dilations: Sequence[int]
+) -> Array:
     """The view of padded channels-last `x` that one kernel position sees: (batch, *sizes, channels)."""
     spatial = (
         slice(o * d, o * d + max(s * (n - 1) + 1, 0), s)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
-from interchange.ops._shapes import elementwise
+from interchange.ops._erf import erf
+from interchange.ops._shapes import elementwise, same_shape, shape_rule
 
 
 @elementwise
@@ -16,17 +19,126 @@ def Relu(x):
 @elementwise
 def LeakyRelu(x, *, alpha=0.01):
     """x where x >= 0, alpha * x elsewhere."""
-    return np.where(x >= 0, x, x.dtype.type(alpha) * x)
+    return np.where(x >= 0, x, alpha * x)
 
 
 @elementwise
-def Sigmoid(x):
+def PRelu(x, slope):
+    """x where x >= 0, slope * x elsewhere; the slope is broadcast to x."""
+    return np.where(x >= 0, x, slope * x)
+
+
+@elementwise
+def ThresholdedRelu(x, *, alpha=1.0):
+    """x where x > alpha, 0 elsewhere."""
+    return np.where(x > alpha, x, np.zeros((), x.dtype))
+
+
+@elementwise
+def Elu(x, *, alpha=1.0):
+    """x where x > 0, alpha * (exp(x) - 1) elsewhere."""
+    return np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0)))
+
+
+@elementwise
+def Selu(x, *, alpha=1.67326319217681884765625, gamma=1.05070102214813232421875):
+    """gamma * x where x > 0, gamma * alpha * (exp(x) - 1) elsewhere."""
+    return gamma * np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0)))
+
+
+@elementwise
+def Celu(x, *, alpha=1.0):
+    """max(x, 0) + min(0, alpha * (exp(x / alpha) - 1))."""
+    return np.maximum(x, 0) + np.minimum(alpha * np.expm1(np.minimum(x / alpha, 0)), 0)
+
+
+def _sigmoid(x):
     """1 / (1 + exp(-x)), computed from exp(-|x|) so that nothing overflows."""
     small = np.exp(-np.abs(x))
     return np.where(x >= 0, 1 / (1 + small), small / (1 + small))
 
 
+@elementwise
+def Sigmoid(x):
+    """1 / (1 + exp(-x))."""
+    return _sigmoid(x)
+
+
+@elementwise
+def Swish(x, *, alpha=1.0):
+    """x / (1 + exp(-alpha * x)); also called SiLU."""
+    return x * _sigmoid(alpha * x)
+
+
+@elementwise
+def HardSigmoid(x, *, alpha=0.2, beta=0.5):
+    """alpha * x + beta, limited to 0 … 1."""
+    return np.clip(alpha * x + beta, 0, 1)
+
+
+@elementwise
+def HardSwish(x):
+    """x times (x / 6 + 0.5 limited to 0 … 1)."""
+    return x * np.clip(x / 6 + 0.5, 0, 1)
+
+
+def _softplus(x):
+    """log(1 + exp(x)), computed from exp(-|x|) so that nothing overflows."""
+    return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
+
+
+@elementwise
+def Softplus(x):
+    """log(1 + exp(x))."""
+    return _softplus(x)
+
+
+@elementwise
+def Mish(x):
+    """x * tanh(log(1 + exp(x)))."""
+    return x * np.tanh(_softplus(x))
+
+
+@elementwise
+def Softsign(x):
+    """x / (1 + |x|)."""
+    return x / (1 + np.abs(x))
+
+
+@elementwise
+def Gelu(x, *, approximate="none"):
+    """x / 2 * (1 + erf(x / √2)); with `approximate` "tanh", x / 2 * (1 + tanh(√(2/π) (x + 0.044715 x³)))."""
+    if approximate not in ("none", "tanh"):
+        raise ValueError(f"approximate is {approximate!r}")
+    if approximate == "tanh":
+        return 0.5 * x * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x * x * x)))
+    return 0.5 * x * (1 + erf(x * math.sqrt(0.5)))
+
+
+@elementwise
+def Shrink(x, *, bias=0.0, lambd=0.5):
+    """x + bias where x < -lambd, x - bias where x > lambd, 0 elsewhere."""
+    y = np.where(x < -lambd, x + bias, np.where(x > lambd, x - bias, 0))
+    return y.astype(x.dtype)
+
+
+@shape_rule(same_shape)
 def Softmax(x, *, axis=-1):
     """exp(x) / sum(exp(x)) along `axis`, the largest entry subtracted first."""
     powers = np.exp(x - x.max(axis, keepdims=True))
     return powers / powers.sum(axis, keepdims=True)
+
+
+@shape_rule(same_shape)
+def LogSoftmax(x, *, axis=-1):
+    """x - log(sum(exp(x))) along `axis`, the largest entry subtracted first."""
+    shifted = x - x.max(axis, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(axis, keepdims=True))
+
+
+@shape_rule(same_shape)
+def Hardmax(x, *, axis=-1):
+    """1 at the first largest entry along `axis`, 0 elsewhere."""
+    y = np.zeros_like(x)
+    np.put_along_axis(y, np.expand_dims(x.argmax(axis), axis), 1, axis)
+    return y

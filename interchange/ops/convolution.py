@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from interchange.ops._shapes import shape_rule
 from interchange.ops._spatial import (
     channels_last,
     from_channels_last,
+    in_layout,
     kernel_hwio,
     output_sizes,
     pad_spatial,
@@ -17,43 +20,155 @@ from interchange.ops._spatial import (
 )
 
 
-def _conv_geometry(x, w, auto_pad, dilations, pads, strides):
+def _conv_geometry(x, w, group, auto_pad, dilations, kernel_shape, pads, strides):
     """Pads, output sizes, strides and dilations of a convolution of channels-last `x` with the HWIO kernel `w`."""
     rank = x.ndim - 2
-    strides, dilations = strides or (1,) * rank, dilations or (1,) * rank
+    if x.shape[-1] != w.shape[-2] * group or w.shape[-1] % group or w.ndim != x.ndim:
+        raise ValueError(f"{x.shape[-1]} channels do not fit the kernel {w.shape} in {group} group(s)")
+    if kernel_shape and tuple(kernel_shape) != w.shape[:-2]:
+        raise ValueError(f"kernel_shape {tuple(kernel_shape)} is not that of the kernel {w.shape}")
+    strides, dilations = tuple(strides or (1,) * rank), tuple(dilations or (1,) * rank)
     extent = window(w.shape[:-2], dilations)
     pads = resolve_pads(x.shape[1:-1], extent, strides, auto_pad, pads)
     return pads, output_sizes(x.shape[1:-1], extent, strides, pads), strides, dilations
 
 
 def _conv_shape(
-    x, w, b=None, *, auto_pad="NOTSET", dilations=None, group=1, kernel_shape=None, pads=None, strides=None, layout="NCHW"
+    x,
+    w,
+    b=None,
+    *,
+    auto_pad="NOTSET",
+    dilations=None,
+    group=1,
+    kernel_shape=None,
+    pads=None,
+    strides=None,
+    layout="NCHW",
 ):
     x, w = channels_last(x, layout), kernel_hwio(w, layout)
-    _, sizes, _, _ = _conv_geometry(x, w, auto_pad, dilations, pads, strides)
-    return (x.shape[0], *sizes, w.shape[-1]) if layout == "NHWC" else (x.shape[0], w.shape[-1], *sizes)
+    _, sizes, _, _ = _conv_geometry(x, w, group, auto_pad, dilations, kernel_shape, pads, strides)
+    return in_layout((x.shape[0], *sizes, w.shape[-1]), layout)
 
 
 @shape_rule(_conv_shape)
 def Conv(
-    x, w, b=None, *, auto_pad="NOTSET", dilations=None, group=1, kernel_shape=None, pads=None, strides=None, layout="NCHW"
+    x,
+    w,
+    b=None,
+    *,
+    auto_pad="NOTSET",
+    dilations=None,
+    group=1,
+    kernel_shape=None,
+    pads=None,
+    strides=None,
+    layout="NCHW",
 ):
     """Slides the kernel over the input (cross-correlation): each output is the dot product of a window and a filter.
 
     `w` is (out, in / group, *kernel), or (*kernel, in / group, out) with layout "NHWC".
     """
     x, w = channels_last(x, layout), kernel_hwio(w, layout)
-    if x.shape[-1] != w.shape[-2] * group or w.shape[-1] % group:
-        raise ValueError(f"{x.shape[-1]} channels do not fit the kernel {w.shape} in {group} group(s)")
-    pads, sizes, strides, dilations = _conv_geometry(x, w, auto_pad, dilations, pads, strides)
+    pads, sizes, strides, dilations = _conv_geometry(x, w, group, auto_pad, dilations, kernel_shape, pads, strides)
     x = pad_spatial(x, pads)
-    taps = [(tap(x, at, sizes, strides, dilations), w[at]) for at in np.ndindex(*w.shape[:-2])]
     per_group = w.shape[-1] // group
     if w.shape[-2] == 1 and group > 1:  # depthwise: no sum over channels
-        y = sum(np.repeat(seen, per_group, axis=-1) * weights[0] for seen, weights in taps)
-    else:
-        kernels = np.split(np.concatenate([weights for _, weights in taps]), group, axis=-1)
-        channels = [np.split(seen, group, axis=-1) for seen, _ in taps]
-        parts = [np.concatenate(seen, axis=-1) for seen in zip(*channels, strict=True)]
-        y = np.concatenate([part @ kernel for part, kernel in zip(parts, kernels, strict=True)], axis=-1)
+        y = np.zeros((x.shape[0], *sizes, w.shape[-1]), x.dtype)
+        for at in np.ndindex(*w.shape[:-2]):
+            y += np.repeat(tap(x, at, sizes, strides, dilations), per_group, axis=-1) * w[at][0]
+        return from_channels_last(y if b is None else y + b, layout)
+    kernels = np.moveaxis(w.reshape(-1, w.shape[-2], group, per_group), 2, 0)  # (group, taps, in, out)
+    columns = np.empty((group, math.prod(sizes), *kernels.shape[1:3]), x.dtype)
+    y = np.empty((x.shape[0], *sizes, w.shape[-1]), x.dtype)
+    for i in range(x.shape[0]):  # one by one: little memory, and a sample's result does not depend on its batch
+        for t, at in enumerate(np.ndindex(*w.shape[:-2])):
+            seen = tap(x[i : i + 1], at, sizes, strides, dilations)
+            columns[:, :, t] = np.moveaxis(seen.reshape(columns.shape[1], group, -1), 1, 0)
+        products = columns.reshape(*columns.shape[:2], -1) @ kernels.reshape(group, -1, per_group)
+        y[i] = np.moveaxis(products, 0, 1).reshape(y.shape[1:])
+    return from_channels_last(y if b is None else y + b, layout)
+
+
+def _transposed_geometry(x, w, group, auto_pad, dilations, output_padding, output_shape, pads, strides):
+    """Begin pads, output sizes, strides and dilations of a transposed convolution; `w` is (*kernel, out, in)."""
+    rank = x.ndim - 2
+    if x.shape[-1] != w.shape[-1] or w.shape[-1] % group or w.ndim != x.ndim:
+        raise ValueError(f"{x.shape[-1]} channels do not fit the kernel {w.shape} in {group} group(s)")
+    strides, dilations = tuple(strides or (1,) * rank), tuple(dilations or (1,) * rank)
+    extra, extent = tuple(output_padding or (0,) * rank), window(w.shape[:-2], dilations)
+    sizes = x.shape[1:-1]
+    full = tuple(s * (n - 1) + e + k for s, n, e, k in zip(strides, sizes, extra, extent, strict=True))
+    if auto_pad in ("SAME_UPPER", "SAME_LOWER") and not output_shape:
+        output_shape = tuple(n * s for n, s in zip(sizes, strides, strict=True))
+    if output_shape:
+        wanted = tuple(output_shape)[-rank:]
+        surplus = tuple(max(f - n, 0) for f, n in zip(full, wanted, strict=True))
+        begins = tuple(n // 2 if auto_pad == "SAME_UPPER" else n - n // 2 for n in surplus)
+        return begins, wanted, strides, dilations
+    pads = resolve_pads(sizes, extent, strides, auto_pad, pads)
+    wanted = tuple(f - begin - end for f, (begin, end) in zip(full, pads, strict=True))
+    return tuple(begin for begin, _ in pads), wanted, strides, dilations
+
+
+def _conv_transpose_shape(
+    x,
+    w,
+    b=None,
+    *,
+    auto_pad="NOTSET",
+    dilations=None,
+    group=1,
+    kernel_shape=None,
+    output_padding=None,
+    output_shape=None,
+    pads=None,
+    strides=None,
+    layout="NCHW",
+):
+    x, w = channels_last(x, layout), kernel_hwio(w, layout)
+    _, sizes, _, _ = _transposed_geometry(x, w, group, auto_pad, dilations, output_padding, output_shape, pads, strides)
+    return in_layout((x.shape[0], *sizes, w.shape[-2] * group), layout)
+
+
+@shape_rule(_conv_transpose_shape)
+def ConvTranspose(
+    x,
+    w,
+    b=None,
+    *,
+    auto_pad="NOTSET",
+    dilations=None,
+    group=1,
+    kernel_shape=None,
+    output_padding=None,
+    output_shape=None,
+    pads=None,
+    strides=None,
+    layout="NCHW",
+):
+    """The gradient of Conv: each input adds its multiple of the kernel to the window it stands for.
+
+    `w` is (in, out / group, *kernel), or (*kernel, out / group, in) with layout "NHWC".
+    """
+    x, w = channels_last(x, layout), kernel_hwio(w, layout)
+    begins, sizes, strides, dilations = _transposed_geometry(
+        x, w, group, auto_pad, dilations, output_padding, output_shape, pads, strides
+    )
+    places, reach = x.shape[1:-1], window(w.shape[:-2], dilations)
+    canvas = (
+        max(s * (n - 1) + k, begin + size)
+        for s, n, k, begin, size in zip(strides, places, reach, begins, sizes, strict=True)
+    )
+    y = np.zeros((x.shape[0], *canvas, w.shape[-2] * group), x.dtype)
+    kernels = np.moveaxis(w.reshape(*w.shape[:-1], group, -1), (-2, -1), (0, 1))  # (group, in, *kernel, out)
+    kernels = kernels.reshape(group, kernels.shape[1], -1)
+    for i in range(x.shape[0]):  # one by one: little memory, and a sample's result does not depend on its batch
+        rows = np.moveaxis(x[i].reshape(-1, group, x.shape[-1] // group), 1, 0)
+        parts = (rows @ kernels).reshape(group, *places, *w.shape[:-1])
+        parts = np.moveaxis(parts, 0, -2).reshape(*places, *w.shape[:-2], -1)
+        for at in np.ndindex(*w.shape[:-2]):
+            tap(y[i : i + 1], at, places, strides, dilations)[...] += parts[(..., *at, slice(None))]
+    inside = (slice(begin, begin + size) for begin, size in zip(begins, sizes, strict=True))
+    y = y[(slice(None), *inside)]
     return from_channels_last(y if b is None else y + b, layout)

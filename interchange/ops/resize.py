@@ -1,1 +1,145 @@
-"""resize"""
+"""Resizing by interpolation, one axis after the other."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from interchange.ops._shapes import shape_rule
+
+
+def _resize_plan(shape, scales, sizes, axes, policy):
+    """(axis, input size, output size, scale) for each axis to be resized."""
+    axes = range(len(shape)) if axes is None else [axis % len(shape) for axis in axes]
+    before = [shape[axis] for axis in axes]
+    if scales is not None and scales.size:
+        ratios = [float(scale) for scale in scales]
+        after = [int(np.floor(n * ratio)) for n, ratio in zip(before, ratios, strict=True)]
+    else:
+        after = [int(size) for size in sizes]
+        ratios = [m / n for n, m in zip(before, after, strict=True)]
+        if policy != "stretch":
+            ratios = [min(ratios) if policy == "not_larger" else max(ratios)] * len(before)
+            after = [int(np.floor(n * ratio + 0.5)) for n, ratio in zip(before, ratios, strict=True)]
+    return list(zip(axes, before, after, ratios, strict=True))
+
+
+def _resize_shape(x, roi=None, scales=None, sizes=None, *, axes=None, keep_aspect_ratio_policy="stretch", **_):
+    shape = list(x.shape)
+    for axis, _before, after, _ratio in _resize_plan(x.shape, scales, sizes, axes, keep_aspect_ratio_policy):
+        shape[axis] = after
+    return tuple(shape)
+
+
+def _source_coordinates(n, m, scale, mode, start, end):
+    """For each of m output places, where it lies among the n inputs."""
+    places = np.arange(m, dtype=np.float64)
+    if mode == "align_corners":
+        return places * (n - 1) / max(m - 1, 1)
+    if mode == "asymmetric":
+        return places / scale
+    if mode == "tf_crop_and_resize":
+        if m == 1:
+            return places + 0.5 * (start + end) * (n - 1)
+        return start * (n - 1) + places * (end - start) * (n - 1) / (m - 1)
+    if mode == "pytorch_half_pixel" and m == 1:
+        return places
+    if mode not in ("half_pixel", "pytorch_half_pixel", "half_pixel_symmetric"):
+        raise ValueError(f"coordinate_transformation_mode is {mode!r}")
+    offset = n / 2 * (1 - m / (n * scale)) if mode == "half_pixel_symmetric" else 0.0
+    return offset + (places + 0.5) / scale - 0.5
+
+
+def _nearest(coordinates, mode):
+    """Whole coordinates, as `nearest_mode` says."""
+    if mode == "round_prefer_floor":
+        return np.ceil(coordinates - 0.5)
+    if mode == "round_prefer_ceil":
+        return np.floor(coordinates + 0.5)
+    if mode not in ("floor", "ceil"):
+        raise ValueError(f"nearest_mode is {mode!r}")
+    return np.floor(coordinates) if mode == "floor" else np.ceil(coordinates)
+
+
+def _linear_kernel(t):
+    return np.maximum(1 - np.abs(t), 0)
+
+
+def _cubic_kernel(t, a):
+    """R. G. Keys, "Cubic convolution interpolation for digital image processing" (1981), equation 4."""
+    t = np.abs(t)
+    near = ((a + 2) * t - (a + 3)) * t * t + 1
+    far = ((a * t - 5 * a) * t + 8 * a) * t - 4 * a
+    return np.where(t <= 1, near, np.where(t < 2, far, 0))
+
+
+def _taps(coordinates, n, scale, mode, cubic_coeff_a, antialias, exclude_outside):
+    """(indices, weights) of the inputs that make up each output, both (outputs, taps)."""
+    radius = 1 if mode == "linear" else 2
+    stretch = min(scale, 1.0) if antialias else 1.0
+    reach = int(np.ceil(radius / stretch))
+    indices = np.floor(coordinates)[:, None] + np.arange(1 - reach, reach + 1)
+    distance = (indices - coordinates[:, None]) * stretch
+    weights = _linear_kernel(distance) if mode == "linear" else _cubic_kernel(distance, cubic_coeff_a)
+    if exclude_outside:
+        weights = np.where((indices >= 0) & (indices < n), weights, 0)
+    if exclude_outside or antialias:
+        weights = weights / weights.sum(1, keepdims=True)
+    return np.clip(indices, 0, n - 1).astype(int), weights
+
+
+def _interpolate(x, axis, indices, weights):
+    """The weighted sum of the entries of x along `axis` that `indices` names."""
+    along = (-1,) + (1,) * (x.ndim - 1 - axis)
+    parts = (
+        np.take(x, index, axis) * weight.astype(x.dtype).reshape(along)
+        for index, weight in zip(indices.T, weights.T, strict=True)
+    )
+    return sum(parts)
+
+
+@shape_rule(_resize_shape)
+def Resize(
+    x,
+    roi=None,
+    scales=None,
+    sizes=None,
+    *,
+    antialias=0,
+    axes=None,
+    coordinate_transformation_mode="half_pixel",
+    cubic_coeff_a=-0.75,
+    exclude_outside=0,
+    extrapolation_value=0.0,
+    keep_aspect_ratio_policy="stretch",
+    mode="nearest",
+    nearest_mode="round_prefer_floor",
+):
+    """x with other sizes, given by `scales` or `sizes`: `mode` "nearest", "linear" or "cubic" along each axis.
+
+    `coordinate_transformation_mode` says where an output lies among the inputs; "tf_crop_and_resize" cuts `roi` out
+    (starts, then ends, as fractions) and sets what lies outside to `extrapolation_value`.
+    """
+    if mode not in ("nearest", "linear", "cubic"):
+        raise ValueError(f"mode is {mode!r}")
+    crop = coordinate_transformation_mode == "tf_crop_and_resize"
+    plan = _resize_plan(x.shape, scales, sizes, axes, keep_aspect_ratio_policy)
+    integers = x.dtype if x.dtype.kind in "iu" and mode != "nearest" else None
+    y = x if integers is None else x.astype(np.float64)
+    outside = []
+    for i, (axis, n, m, scale) in enumerate(plan):
+        start, end = (float(roi[i]), float(roi[i + len(plan)])) if crop else (0.0, 1.0)
+        if n == m and scale == 1 and (start, end) == (0.0, 1.0):
+            continue
+        at = _source_coordinates(n, m, scale, coordinate_transformation_mode, start, end)
+        if crop:
+            outside.append(((at < 0) | (at > n - 1)).reshape((-1,) + (1,) * (x.ndim - 1 - axis)))
+        if mode == "nearest":
+            y = np.take(y, np.clip(_nearest(at, nearest_mode), 0, n - 1).astype(int), axis)
+        else:
+            y = _interpolate(y, axis, *_taps(at, n, scale, mode, cubic_coeff_a, antialias, exclude_outside))
+    for mask in outside:
+        y = np.where(mask, np.array(extrapolation_value, y.dtype), y)
+    if integers is None:
+        return y
+    limits = np.iinfo(integers)
+    return np.clip(y, limits.min, limits.max).astype(integers)
