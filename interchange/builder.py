@@ -47,9 +47,7 @@ class Builder:
             values[name] = array
         return name
 
-    def add(
-        self, op: str, inputs: Sequence[str], output: str, *, source: str = "", **attributes: Any
-    ) -> str:
+    def add(self, op: str, inputs: Sequence[str], output: str, *, source: str = "", **attributes: Any) -> str:
         """Appends a call with one output named `output`, or a free name like it; returns that name."""
         return self.add_many(op, inputs, [output], source=source, **attributes)[0]
 

@@ -20,8 +20,12 @@ BATCH_SIZE = 2
 PROBE_SIZES = (16, 64, 256, 1024)
 
 
-def evaluate(graph: Graph, feeds: Mapping[str, Array]) -> dict[str, Array]:
+def evaluate(graph: Graph, feeds: Mapping[str, Array], *, round_to: str | None = None) -> dict[str, Array]:
     """The graph's outputs, by name. A value is forgotten after its last use.
+
+    Args:
+        round_to: a float dtype to which every float that a node makes is rounded, and back: what storing values in that
+            dtype costs, whatever the order of sums.
 
     Raises:
         BadInput: (IX211) the feeds do not fit the inputs; (IX212) an operator refuses its values.
@@ -32,11 +36,18 @@ def evaluate(graph: Graph, feeds: Mapping[str, Array]) -> dict[str, Array]:
     for i, node in enumerate(graph.nodes):
         for name, value in zip(node.outputs, run(node, values), strict=False):
             if last_use.get(name, -1) > i:
-                values[name] = value
+                values[name] = _rounded(value, round_to)
         for name in node.inputs:
             if last_use.get(name) == i:
                 values.pop(name, None)
     return {name: values[name] for name in graph.outputs}
+
+
+def _rounded(value: Array, dtype: str | None) -> Array:
+    if dtype is None or value.dtype.name not in FLOATS:
+        return value
+    with np.errstate(over="ignore"):
+        return value.astype(dtype_of(dtype)).astype(value.dtype)
 
 
 def trace(graph: Graph, feeds: Mapping[str, Array]) -> dict[str, Array]:
@@ -82,7 +93,11 @@ def conform(inputs: Mapping[str, TensorSpec], feeds: Mapping[str, Any]) -> dict[
     Raises:
         BadInput: (IX211) a name is missing or unknown, or a shape or dtype does not fit. All faults at once.
     """
-    faults = [f"there is no input {name!r}; the model has {', '.join(map(repr, inputs))}" for name in feeds if name not in inputs]
+    faults = [
+        f"there is no input {name!r}; the model has {', '.join(map(repr, inputs))}"
+        for name in feeds
+        if name not in inputs
+    ]
     faults += [f"input {name!r} ({spec}) is missing" for name, spec in inputs.items() if name not in feeds]
     arrays: dict[str, Array] = {}
     sizes: dict[str, int] = {}
@@ -94,7 +109,10 @@ def conform(inputs: Mapping[str, TensorSpec], feeds: Mapping[str, Any]) -> dict[
         except ValueError as error:
             faults.append(f"input {name!r} is not an array: {error}")
             continue
-        faults += [f"input {name!r} is {array.dtype}{list(array.shape)}, the model takes {spec}: {fault}" for fault in _misfits(array, spec, sizes)]
+        faults += [
+            f"input {name!r} is {array.dtype}{list(array.shape)}, the model takes {spec}: {fault}"
+            for fault in _misfits(array, spec, sizes)
+        ]
         arrays[name] = array
     if faults:
         raise BadInput("IX211", "The inputs do not fit the model.", why=faults)
@@ -171,6 +189,7 @@ class Unknown:
 
 
 Partial = Array | Unknown
+_Shapes = dict[str, tuple[str, tuple[int, ...]]]  # name -> dtype, shape
 
 
 def infer_node(node: Node, values: Mapping[str, Partial]) -> tuple[Partial, ...]:
@@ -222,28 +241,49 @@ def infer(graph: Graph, sizes: Mapping[str, int] | None = None) -> dict[str, Ten
     Raises:
         BadInput: (IX212) no size was found with which the shapes fit.
     """
-    inputs = {name: TensorSpec(s.dtype, _named(name, s.shape, sizes or {})) for name, s in graph.inputs.items()}
+    inputs = {
+        name: TensorSpec(spec.dtype, _named(name, _sized(spec, sizes or {}).shape))
+        for name, spec in graph.inputs.items()
+    }
     symbols = list(dict.fromkeys(d for spec in inputs.values() for d in spec.shape if isinstance(d, str)))
     base, shapes = _first_fit(graph, inputs, symbols)
-    specs = {name: (dtype, list[Dimension](shape)) for name, (dtype, shape) in shapes.items()}
+    dimensions = {name: list[Dimension](shape) for name, (_, shape) in shapes.items()}
+    tied: list[str] = []  # unknown dimensions that cannot grow alone: the network wants them to be equal
     for symbol in symbols:
-        other = _shapes_at(graph, inputs, {**base, symbol: 2 * base[symbol]})
-        for name, (_, dimensions) in specs.items():
-            for axis, (before, after) in enumerate(zip(shapes[name][1], other[name][1], strict=True)):
-                if before != after:
-                    follows = (before, after) == (base[symbol], 2 * base[symbol])
-                    free = dimensions[axis] == before
-                    dimensions[axis] = symbol if follows and free else None
-    unnamed = {d for spec in inputs.values() for d in spec.shape if isinstance(d, str) and d.startswith("?")}
-    return {
-        name: TensorSpec(dtype, tuple(None if d in unnamed else d for d in dimensions))
-        for name, (dtype, dimensions) in specs.items()
+        try:
+            grown = _shapes_at(graph, inputs, {**base, symbol: 2 * base[symbol]})
+        except BadInput:
+            tied.append(symbol)
+            continue
+        _mark_changed(dimensions, shapes, grown, symbol, base[symbol])
+    if tied:
+        grown = _shapes_at(graph, inputs, {**base, **{symbol: 2 * base[symbol] for symbol in tied}})
+        _mark_changed(dimensions, shapes, grown, tied[0], base[tied[0]])
+    named = {d for spec in graph.inputs.values() for d in spec.shape if isinstance(d, str)}
+    specs = {
+        name: TensorSpec(dtype, tuple(d if isinstance(d, int) or d in named else None for d in dimensions[name]))
+        for name, (dtype, _) in shapes.items()
     }
+    return specs | {name: _sized(spec, sizes or {}) for name, spec in graph.inputs.items()}
+
+
+def _sized(spec: TensorSpec, sizes: Mapping[str, int]) -> TensorSpec:
+    return TensorSpec(spec.dtype, tuple(sizes.get(d, d) if isinstance(d, str) else d for d in spec.shape))
+
+
+def _mark_changed(
+    dimensions: dict[str, list[Dimension]], before: _Shapes, after: _Shapes, symbol: str, size: int
+) -> None:
+    """Writes `symbol` over the sizes that grew with it from `size` to twice that, and None over those that grew otherwise."""
+    for name, axes in dimensions.items():
+        for axis, (small, large) in enumerate(zip(before[name][1], after[name][1], strict=True)):
+            if small != large:
+                axes[axis] = symbol if (small, large) == (size, 2 * size) and axes[axis] == small else None
 
 
 def probe_sizes(graph: Graph) -> dict[str, tuple[int, ...]]:
     """Concrete input shapes, small, with which the network runs: batch 1, other unknown dimensions the first that fit."""
-    inputs = {name: TensorSpec(s.dtype, _named(name, s.shape, {})) for name, s in graph.inputs.items()}
+    inputs = {name: TensorSpec(s.dtype, _named(name, s.shape)) for name, s in graph.inputs.items()}
     symbols = list(dict.fromkeys(d for spec in inputs.values() for d in spec.shape if isinstance(d, str)))
     base, _ = _first_fit(graph, inputs, symbols)
     batches = {spec.shape[0] for spec in inputs.values() if spec.shape}
@@ -251,15 +291,14 @@ def probe_sizes(graph: Graph) -> dict[str, tuple[int, ...]]:
     return {name: tuple(sizes[d] if isinstance(d, str) else int(d or 0) for d in s.shape) for name, s in inputs.items()}
 
 
-def _named(name: str, shape: tuple[Dimension, ...], sizes: Mapping[str, int]) -> tuple[Dimension, ...]:
-    """The shape with given sizes put in and a name of its own ("?...") for every dimension without one."""
-    named = (f"?{name}.{axis}" if d is None else d for axis, d in enumerate(shape))
-    return tuple(sizes.get(d, d) if isinstance(d, str) else d for d in named)
+def _named(name: str, shape: tuple[Dimension, ...]) -> tuple[Dimension, ...]:
+    """The shape with a name of its own ("?...") for every dimension without one."""
+    return tuple(f"?{name}.{axis}" if d is None else d for axis, d in enumerate(shape))
 
 
 def _first_fit(
     graph: Graph, inputs: Mapping[str, TensorSpec], symbols: Sequence[str]
-) -> tuple[dict[str, int], dict[str, tuple[str, tuple[int, ...]]]]:
+) -> tuple[dict[str, int], _Shapes]:
     batches = {spec.shape[0] for spec in inputs.values() if spec.shape}
     for size in PROBE_SIZES:
         base = {symbol: BATCH_SIZE if symbol in batches else size for symbol in symbols}
@@ -271,9 +310,7 @@ def _first_fit(
     raise AssertionError("unreachable")
 
 
-def _shapes_at(
-    graph: Graph, inputs: Mapping[str, TensorSpec], base: Mapping[str, int]
-) -> dict[str, tuple[str, tuple[int, ...]]]:
+def _shapes_at(graph: Graph, inputs: Mapping[str, TensorSpec], base: Mapping[str, int]) -> _Shapes:
     values: dict[str, Partial] = dict(graph.constants)
     for name, spec in inputs.items():
         shape = tuple(base[d] if isinstance(d, str) else int(d or 0) for d in spec.shape)

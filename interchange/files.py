@@ -38,7 +38,9 @@ class Artifact:
     def reserve(self, target: Path) -> Path:
         """A temporary path in the target's folder; what is written there appears as `target` at the end."""
         if target.exists() and not self._force:
-            raise BadInput("IX102", "The file exists already.", where=str(target), next_step="Add --force to replace it.")
+            raise BadInput(
+                "IX102", "The file exists already.", where=str(target), next_step="Add --force to replace it."
+            )
         if target.is_dir():
             raise BadInput("IX105", "A folder of that name is in the way.", where=str(target))
         try:

@@ -31,7 +31,8 @@ def dtype_of(name: str) -> np.dtype[Any]:
     except TypeError:
         import ml_dtypes
 
-        return np.dtype(getattr(ml_dtypes, name))
+        dtype: np.dtype[Any] = np.dtype(getattr(ml_dtypes, name))
+        return dtype
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,9 @@ class Node:
     def __str__(self) -> str:
         arguments = [name or "None" for name in self.inputs]
         arguments += [f"{k}={v!r}" for k, v in self.attributes.items() if not isinstance(v, Graph)]
-        arguments += [f"{k}=<graph of {len(v.nodes)} nodes>" for k, v in self.attributes.items() if isinstance(v, Graph)]
+        arguments += [
+            f"{k}=<graph of {len(v.nodes)} nodes>" for k, v in self.attributes.items() if isinstance(v, Graph)
+        ]
         return f"{', '.join(name or '_' for name in self.outputs)} = {self.op}({', '.join(arguments)})"
 
 
@@ -165,9 +168,7 @@ class Graph:
                 metadata=document["metadata"],
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise BadInput(
-                "IX210", "The graph JSON cannot be read.", why=f"{type(error).__name__}: {error}"
-            ) from error
+            raise BadInput("IX210", "The graph JSON cannot be read.", why=f"{type(error).__name__}: {error}") from error
 
 
 def equal(a: Graph, b: Graph) -> bool:
@@ -232,9 +233,13 @@ def _node_faults(graph: Graph) -> Iterable[str]:
     known = {"", *graph.inputs, *graph.constants}
     for node in graph.nodes:
         where = node.source or str(node)
-        yield from (f"{where}: reads {name!r}, which nothing before it makes" for name in node.inputs if name not in known)
+        yield from (
+            f"{where}: reads {name!r}, which nothing before it makes" for name in node.inputs if name not in known
+        )
         yield from (f"{where}: makes {name!r}, which exists already" for name in node.outputs if name and name in known)
-        yield from (f"{where}: {fault}" for fault in ops.call_faults(node.op, node.inputs, len(node.outputs), node.attributes))
+        yield from (
+            f"{where}: {fault}" for fault in ops.call_faults(node.op, node.inputs, len(node.outputs), node.attributes)
+        )
         known.update(node.outputs)
     if not graph.outputs:
         yield "the graph has no outputs"

@@ -63,13 +63,17 @@ class Exporter(Protocol):
 
 
 class Model(Protocol):
-    """An open model.
+    """An open model."""
 
-    `provider` says what computes ("NumPy 2.4.6", "CPUExecutionProvider"), for reports; `inputs` are the model's, in order.
-    """
+    @property
+    def provider(self) -> str:
+        """What computes, for reports: "NumPy 2.4.6", "ONNX Runtime 1.31.1, CPUExecutionProvider"."""
+        ...
 
-    provider: str
-    inputs: Mapping[str, TensorSpec]
+    @property
+    def inputs(self) -> Mapping[str, TensorSpec]:
+        """The model's inputs, in its order."""
+        ...
 
     def __call__(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
         """The outputs by name, in the model's order and dtypes; `feeds` holds every input in its dtype."""
@@ -238,7 +242,9 @@ def read_head(path: Path) -> bytes:
         with path.open("rb") as file:
             return file.read(HEAD_SIZE)
     except OSError as error:
-        raise BadInput("IX101", "The path cannot be read.", where=str(path), why=error.strerror or str(error)) from error
+        raise BadInput(
+            "IX101", "The path cannot be read.", where=str(path), why=error.strerror or str(error)
+        ) from error
 
 
 def recognise(path: Path, group: str = "importers") -> list[Plugin]:
