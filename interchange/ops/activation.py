@@ -19,7 +19,7 @@ def Relu(x):
 @elementwise
 def LeakyRelu(x, *, alpha=0.01):
     """x where x >= 0, alpha * x elsewhere."""
-    return np.where(x >= 0, x, alpha * x)
+    return np.where(x >= 0, x, x.dtype.type(alpha) * x)
 
 
 @elementwise
@@ -37,18 +37,20 @@ def ThresholdedRelu(x, *, alpha=1.0):
 @elementwise
 def Elu(x, *, alpha=1.0):
     """x where x > 0, alpha * (exp(x) - 1) elsewhere."""
-    return np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0)))
+    return np.where(x > 0, x, x.dtype.type(alpha) * np.expm1(np.minimum(x, 0)))
 
 
 @elementwise
 def Selu(x, *, alpha=1.67326319217681884765625, gamma=1.05070102214813232421875):
     """gamma * x where x > 0, gamma * alpha * (exp(x) - 1) elsewhere."""
-    return gamma * np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0)))
+    y = np.where(x > 0, x, x.dtype.type(alpha) * np.expm1(np.minimum(x, 0)))
+    return x.dtype.type(gamma) * y
 
 
 @elementwise
 def Celu(x, *, alpha=1.0):
     """max(x, 0) + min(0, alpha * (exp(x / alpha) - 1))."""
+    alpha = x.dtype.type(alpha)
     return np.maximum(x, 0) + np.minimum(alpha * np.expm1(np.minimum(x / alpha, 0)), 0)
 
 
@@ -67,19 +69,19 @@ def Sigmoid(x):
 @elementwise
 def Swish(x, *, alpha=1.0):
     """x / (1 + exp(-alpha * x)); also called SiLU."""
-    return x * _sigmoid(alpha * x)
+    return x * _sigmoid(x.dtype.type(alpha) * x)
 
 
 @elementwise
 def HardSigmoid(x, *, alpha=0.2, beta=0.5):
     """alpha * x + beta, limited to 0 … 1."""
-    return np.clip(alpha * x + beta, 0, 1)
+    return np.clip(alpha * x + beta, 0, 1).astype(x.dtype)
 
 
 @elementwise
 def HardSwish(x):
     """x times (x / 6 + 0.5 limited to 0 … 1)."""
-    return x * np.clip(x / 6 + 0.5, 0, 1)
+    return (x * np.clip(x / 6 + 0.5, 0, 1)).astype(x.dtype)
 
 
 def _softplus(x):
@@ -111,8 +113,10 @@ def Gelu(x, *, approximate="none"):
     if approximate not in ("none", "tanh"):
         raise ValueError(f"approximate is {approximate!r}")
     if approximate == "tanh":
-        return 0.5 * x * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x * x * x)))
-    return 0.5 * x * (1 + erf(x * math.sqrt(0.5)))
+        factor = np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x * x * x))
+    else:
+        factor = erf(x * math.sqrt(0.5))
+    return (0.5 * x * (1 + factor)).astype(x.dtype)
 
 
 @elementwise

@@ -221,8 +221,10 @@ def Clip(x, low=None, high=None):
     return y if high is None else np.minimum(y, high)
 
 
-def _cast(x, dtype, saturate):
+def _cast(x, dtype, saturate, round_mode):
     """`x` as `dtype`; float8 types, which have no infinity or few finite values, clip what is too large for them."""
+    if dtype.name == "float8_e8m0fnu":
+        return _power_of_two(x.astype(np.float32), round_mode).astype(dtype)
     if saturate and dtype.name.startswith("float8") and x.dtype.kind in "fV":
         wide = x.astype(np.float32)
         limit = np.float32(_largest_float8(dtype))
@@ -236,16 +238,24 @@ def _largest_float8(dtype):
     return values[np.isfinite(values)].max()
 
 
+def _power_of_two(x, round_mode):
+    """x rounded to a power of two from 2^-127 to 2^127, "up", "down" or to the "nearest"."""
+    limit = {"up": 0.5, "nearest": np.nextafter(0.75, 0), "down": 1.0}[round_mode]
+    mantissa, exponent = np.frexp(x)  # x = mantissa * 2^exponent, the mantissa from 0.5 to 1
+    exponent = np.where(x == 0, -127, np.clip(exponent - (mantissa <= limit), -127, 127))
+    return np.where(np.isnan(x), x, np.ldexp(np.float32(1), exponent))
+
+
 @elementwise
 def Cast(x, *, to, saturate=1, round_mode="up"):
-    """x in the dtype `to`; floats are cut to integers, integers wrap. `saturate` is for float8 types."""
-    return _cast(x, dtype_of(to), saturate)
+    """x in the dtype `to`; floats are cut to integers, integers wrap. The other attributes are for float8 types."""
+    return _cast(x, dtype_of(to), saturate, round_mode)
 
 
 @elementwise
 def CastLike(x, like, *, saturate=1, round_mode="up"):
     """x in the dtype of `like`."""
-    return _cast(x, like.dtype, saturate)
+    return _cast(x, like.dtype, saturate, round_mode)
 
 
 @elementwise

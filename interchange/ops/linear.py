@@ -30,7 +30,7 @@ def _gemm_shape(a, b, c=None, *, alpha=1.0, beta=1.0, transA=0, transB=0):  # no
 def Gemm(a, b, c=None, *, alpha=1.0, beta=1.0, transA=0, transB=0):  # noqa: N803 (ONNX's names)
     """alpha * A @ B + beta * C, with A and B transposed where asked for."""
     y = (a.T if transA else a) @ (b.T if transB else b)
-    y = y if alpha == 1.0 else (alpha * y).astype(y.dtype)
+    y = (y if alpha == 1.0 else alpha * y).astype(a.dtype)
     if c is None:
         return y
     return y + (c if beta == 1.0 else (beta * c).astype(c.dtype))
@@ -52,4 +52,6 @@ def _einsum_shape(*xs, equation):
 @shape_rule(_einsum_shape)
 def Einsum(*xs, equation):
     """The sum of products that the equation of the Einstein notation says, as in NumPy's einsum."""
+    if xs[0].dtype.kind not in "fiub":  # bfloat16, which NumPy's einsum does not know
+        return np.einsum(equation, *(x.astype(np.float32) for x in xs), optimize=True).astype(xs[0].dtype)
     return np.einsum(equation, *xs, optimize=True)

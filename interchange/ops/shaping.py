@@ -153,11 +153,12 @@ def Range(start, limit, delta, *, stash_type="float32"):
 
 
 def OneHot(indices, depth, values, *, axis=-1):
-    """values[1] at each index along a new dimension of size `depth`, values[0] elsewhere."""
+    """values[1] at each index along a new dimension of size `depth`, values[0] elsewhere; negative ones from the end."""
     depth = int(depth.item())
     axis = axis % (indices.ndim + 1)
     places = np.arange(depth).reshape((depth,) + (1,) * (indices.ndim - axis))
-    return np.where(np.expand_dims(indices, axis) % depth == places, values[1], values[0])
+    indices = np.expand_dims(np.where(indices < 0, indices + depth, indices), axis)
+    return np.where(indices == places, values[1], values[0])
 
 
 def DepthToSpace(x, *, blocksize, mode="DCR", layout="NCHW"):
