@@ -17,7 +17,7 @@ def _matmul_shape(a, b):
 @shape_rule(_matmul_shape)
 def MatMul(a, b):
     """NumPy's matmul: the product of the last two dimensions, the others broadcast."""
-    return np.matmul(a, b)
+    return np.matmul(a, b).astype(a.dtype, copy=False)
 
 
 def _gemm_shape(a, b, c=None, *, alpha=1.0, beta=1.0, transA=0, transB=0):  # noqa: N803 (ONNX's names)

@@ -153,7 +153,7 @@ def Range(start, limit, delta, *, stash_type="float32"):
 
 
 def OneHot(indices, depth, values, *, axis=-1):
-    """values[1] at each index along a new dimension of size `depth`, values[0] elsewhere; negative ones from the end."""
+    """values[1] at each index along a new dimension of size `depth`, values[0] elsewhere; -1 is the last."""
     depth = int(depth.item())
     axis = axis % (indices.ndim + 1)
     places = np.arange(depth).reshape((depth,) + (1,) * (indices.ndim - axis))
