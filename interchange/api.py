@@ -75,7 +75,7 @@ def open(model: PathLike | Graph, *, backend: str = "numpy", **options: Any) -> 
 
 
 def artifact_for(path: Path, kind: str, folder: Path) -> Path:
-    """The artifact that the exporter `kind` writes: the path itself if it is one already, else a new one in `folder`."""
+    """The artifact that the exporter `kind` writes: the path itself if it is one, else a new one in `folder`."""
     if kind == "source" or any(plugin.name == kind for plugin in plugins.recognise(path, "exporters")):
         return path
     return save(load(path), folder, to=kind)[0]

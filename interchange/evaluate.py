@@ -274,7 +274,7 @@ def _sized(spec: TensorSpec, sizes: Mapping[str, int]) -> TensorSpec:
 def _mark_changed(
     dimensions: dict[str, list[Dimension]], before: _Shapes, after: _Shapes, symbol: str, size: int
 ) -> None:
-    """Writes `symbol` over the sizes that grew with it from `size` to twice that, and None over those that grew otherwise."""
+    """Writes `symbol` over the sizes that grew with it, from `size` to twice that, and None over others that grew."""
     for name, axes in dimensions.items():
         for axis, (small, large) in enumerate(zip(before[name][1], after[name][1], strict=True)):
             if small != large:
@@ -282,7 +282,7 @@ def _mark_changed(
 
 
 def probe_sizes(graph: Graph) -> dict[str, tuple[int, ...]]:
-    """Concrete input shapes, small, with which the network runs: batch 1, other unknown dimensions the first that fit."""
+    """Small input shapes with which the network runs: batch 1, other unknown dimensions the first that fit."""
     inputs = {name: TensorSpec(s.dtype, _named(name, s.shape)) for name, s in graph.inputs.items()}
     symbols = list(dict.fromkeys(d for spec in inputs.values() for d in spec.shape if isinstance(d, str)))
     base, _ = _first_fit(graph, inputs, symbols)

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import Any, Union
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +19,7 @@ from interchange import ops
 from interchange.errors import BadInput, Unsupported
 
 Array = npt.NDArray[Any]
-Dimension = Union[int, str, None]  # a size, a name for an unknown size ("batch"), or unknown
+Dimension = int | str | None  # a size, a name for an unknown size ("batch"), or unknown
 
 JSON_VERSION = 1
 

@@ -28,7 +28,7 @@ class WeightsImporter:
         """The graph, with its constants memory-mapped.
 
         Raises:
-            BadInput: (IX103) an unknown option; (IX203) the file is damaged; (IX210) the graph in it is not well formed.
+            BadInput: (IX103) an unknown option; (IX203) the file is damaged; (IX210) the graph in it is malformed.
             Unsupported: (IX301) an operator is not installed.
         """
         from interchange_weights.format import read
