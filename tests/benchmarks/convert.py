@@ -2,8 +2,8 @@
 
     python tests/benchmarks/convert.py --peer-python /path/to/python-with-tensorflow [--rounds 7]
 
-Also measures `interchange --help`, and `import h5py, numpy`, below which no reader of HDF5 can be. TensorFlow, Keras and
-tf2onnx must be installed for the peer's interpreter, not for ours.
+Also measures `interchange --help`, and `import h5py, numpy`, below which no reader of HDF5 can be. TensorFlow, Keras
+and tf2onnx must be installed for the peer's interpreter, not for ours.
 """
 
 from __future__ import annotations
