@@ -78,6 +78,7 @@ class EnvironmentLacks(InterchangeError):
 
 CODES: Mapping[str, str] = MappingProxyType(
     {
+        "IX100": "The command line cannot be understood.",
         "IX101": "The path does not exist or cannot be read.",
         "IX102": "The file already exists. interchange never overwrites without --force.",
         "IX103": "An option has a value that cannot be used, or is not known to the plugin.",

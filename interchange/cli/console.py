@@ -1,0 +1,248 @@
+"""What a command says and where: answers on stdout, progress and errors on stderr, JSON where it was asked for."""
+
+from __future__ import annotations
+
+import codecs
+import json
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TextIO, TypeVar
+
+import click
+
+from interchange.errors import InterchangeError
+
+if TYPE_CHECKING:
+    import rich.console
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+Step = Callable[[str, int, int], None]  # what, done, total
+
+# How to say it where the terminal cannot.
+PLAIN = {
+    "✓": "+",
+    "✗": "x",
+    "×": "x",
+    "–": "-",
+    "—": "-",
+    "…": "...",
+    "→": "->",
+    "−": "-",
+    "≤": "<=",
+    "≥": ">=",
+    "µ": "u",
+}
+PLAIN |= {"─": "-", "━": "-", "│": "|", "╷": " ", "╵": " ", "·": ".", "•": "*", "±": "+-", "’": "'", "“": '"', "”": '"'}
+
+
+def prepare_streams() -> None:
+    """Lets stdout and stderr write any text in any encoding: what an ASCII terminal lacks is said in ASCII."""
+    codecs.register_error("interchange", _in_plain_characters)
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="interchange")
+
+
+def _in_plain_characters(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return "".join(PLAIN.get(c, "?") for c in error.object[error.start : error.end]), error.end
+
+
+@dataclass
+class Console:
+    """Carried through a run as click's `obj`."""
+
+    json: bool = False
+    quiet: bool = False
+    verbose: bool = False
+
+    # --- answers ---
+
+    def answer(self, document: Mapping[str, Any], lines: Callable[[], Iterable[str]]) -> None:
+        """The result of a command: one JSON object, or lines for people."""
+        if self.json:
+            self.write(json.dumps(document, ensure_ascii=False, allow_nan=False))
+            return
+        for line in lines():
+            self.write(line)
+
+    def write(self, text: str, *, err: bool = False) -> None:
+        """One line or block. A reader who has left (`| head`) is no error."""
+        stream = sys.stderr if err else sys.stdout
+        try:
+            click.echo(text, file=stream, color=has_colour(stream))
+        except BrokenPipeError:
+            _to_nowhere(stream)
+
+    def note(self, text: str) -> None:
+        """Something worth knowing that is not the answer."""
+        if not self.quiet and not self.json:
+            self.write(text, err=True)
+
+    def close(self) -> None:
+        for stream in (sys.stdout, sys.stderr):
+            try:
+                stream.flush()
+            except BrokenPipeError:
+                _to_nowhere(stream)
+
+    # --- errors ---
+
+    def failed(self, error: InterchangeError, details: str) -> int:
+        """Shows an error and returns its exit code."""
+        if self.json:
+            self.write(json.dumps({"error": error.to_json()}, ensure_ascii=False))
+        else:
+            self.write(_painted(error), err=True)
+        if self.verbose:
+            self.write(details, err=True)
+        return error.exit_code
+
+    def interrupted(self, exit_code: int) -> int:
+        if self.json:
+            what = {"code": "", "what": "Interrupted.", "where": "", "why": [], "next": "", "exit_code": exit_code}
+            self.write(json.dumps({"error": what}))
+        else:
+            self.write("Interrupted.", err=True)
+        return exit_code
+
+    # --- progress ---
+
+    @contextmanager
+    def progress(self) -> Iterator[Step]:
+        """A function to report steps with: a bar on a terminal, a line for each finished part elsewhere."""
+        if self.json or self.quiet:
+            yield lambda what, done, total: None
+        elif is_terminal(sys.stderr):
+            with _bars() as step:
+                yield step
+        else:
+            yield self._line
+
+    def _line(self, what: str, done: int, total: int) -> None:
+        if done == total:
+            self.write(f"{what}: {done}/{total}", err=True)
+
+
+def common_options(function: Function) -> Function:
+    """--json, -q and -v: on the program and on every command."""
+
+    def setter(field: str) -> Callable[[click.Context, click.Parameter, bool], None]:
+        def set_field(context: click.Context, _: click.Parameter, value: bool) -> None:
+            if value:
+                setattr(context.ensure_object(Console), field, True)
+
+        return set_field
+
+    flags = (
+        ("--verbose", "-v", "verbose", "Say more; show the traceback of an error."),
+        ("--quiet", "-q", "quiet", "No progress and no notes."),
+        ("--json", "", "json", "One JSON object on stdout, also on failure."),
+    )
+    for long, short, field, text in flags:
+        names = [name for name in (short, long) if name]
+        option = click.option(*names, is_flag=True, expose_value=False, callback=setter(field), help=text)
+        function = option(function)
+    return function
+
+
+# --- terminals ------------------------------------------------------------------------------------------------------
+
+
+def is_terminal(stream: TextIO) -> bool:
+    return stream.isatty() and os.environ.get("TERM") != "dumb" and "CI" not in os.environ
+
+
+def has_colour(stream: TextIO) -> bool:
+    return is_terminal(stream) and "NO_COLOR" not in os.environ
+
+
+def _to_nowhere(stream: TextIO) -> None:
+    """Points a stream whose reader has left at the null device, so that nothing fails at the end of the process."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def _painted(error: InterchangeError) -> str:
+    first, *rest = str(error).split("\n")
+    code, _, what = first.partition(": ")
+    lines = [f"{click.style(code, fg='red', bold=True)}: {click.style(what, bold=True)}"]
+    for line in rest:
+        label, colon, text = line.partition(":")
+        is_label = label.strip() in ("where", "why", "next")
+        lines.append(f"{click.style(label + colon, fg='cyan')}{text}" if is_label else line)
+    return "\n".join(lines)
+
+
+@contextmanager
+def _bars() -> Iterator[Step]:
+    from rich.console import Console as RichConsole
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=RichConsole(stderr=True), transient=True) as progress:
+        tasks: dict[str, Any] = {}
+
+        def step(what: str, done: int, total: int) -> None:
+            if what not in tasks:
+                tasks[what] = progress.add_task(what, total=total)
+            progress.update(tasks[what], completed=done, total=total)
+
+        yield step
+
+
+# --- text -----------------------------------------------------------------------------------------------------------
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[int] = ()) -> list[str]:
+    """Lines of a table: drawn by rich on a terminal, plain aligned columns elsewhere.
+
+    Args:
+        right: the columns that hold numbers.
+    """
+    return _drawn(header, rows, right) if is_terminal(sys.stdout) else _aligned([header, *rows], right)
+
+
+def _aligned(rows: Sequence[Sequence[str]], right: Sequence[int]) -> list[str]:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = []
+    for row in rows:
+        cells = [
+            cell.rjust(width) if i in right else cell.ljust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        lines.append("  ".join(cells).rstrip())
+    return lines
+
+
+def _drawn(header: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[int]) -> list[str]:
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    drawing = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold", show_edge=False)
+    for i, title in enumerate(header):
+        drawing.add_column(title, justify="right" if i in right else "left", no_wrap=i in right, overflow="fold")
+    for row in rows:
+        drawing.add_row(*map(Text.from_ansi, row))
+    return rendered(drawing)
+
+
+def rendered(drawing: rich.console.RenderableType) -> list[str]:
+    """The lines of anything that rich can draw, for stdout."""
+    from rich.console import Console as RichConsole
+
+    console = RichConsole(file=sys.stdout, no_color=not has_colour(sys.stdout))
+    with console.capture() as capture:
+        console.print(drawing)
+    return [line.rstrip() for line in capture.get().rstrip("\n").split("\n")]
+
+
+def size_text(n_bytes: int) -> str:
+    """A size for people: 1234 is "1.2 KiB"."""
+    power = max(0, n_bytes.bit_length() - 1) // 10
+    return f"{n_bytes / 1024**power:.1f} {' KMGTPE'[power]}iB" if power else f"{n_bytes} bytes"

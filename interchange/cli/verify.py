@@ -1,0 +1,92 @@
+"""`interchange verify`: the exported artifacts against one reference, on a test set."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from interchange import api
+from interchange.cli import options as plugin_options
+from interchange.cli.console import Console, common_options
+from interchange.errors import BadInput
+
+if TYPE_CHECKING:
+    from interchange.verify.report import Report
+
+DIFFER = 1
+
+
+@click.command("verify")
+@click.argument("model", metavar="MODEL")
+@click.argument("testset", metavar="TESTSET")
+@click.option(
+    "--backend",
+    "backends",
+    metavar="NAME[:KEY=VALUE,…]",
+    multiple=True,
+    shell_complete=plugin_options.completion("backends"),
+    help="A backend to run; several may be given (default: all that can be used here).",
+)
+@click.option("--rtol", type=float, metavar="X", help="Relative tolerance, instead of the rounding floor.")
+@click.option("--atol", type=float, metavar="X", help="Absolute tolerance, instead of the rounding floor.")
+@click.option("--reference", metavar="NAME", help="What to compare with: keras, golden or oracle.")
+@click.option("--layers", is_flag=True, help="Look for the guilty layer: replay each one.")
+@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Use the first N samples only.")
+@click.option("--html", "html_file", metavar="FILE", help="Write the report as one HTML page.")
+@click.option("--report", "json_file", metavar="FILE", help="Write the report as JSON.")
+@click.option("--force", is_flag=True, help="Replace report files that exist.")
+@common_options
+@click.pass_obj
+def verify_command(
+    console: Console,
+    model: str,
+    testset: str,
+    backends: Sequence[str],
+    rtol: float | None,
+    atol: float | None,
+    reference: str | None,
+    layers: bool,
+    limit: int | None,
+    html_file: str | None,
+    json_file: str | None,
+    force: bool,
+) -> int:
+    """Prove that the backends agree on a test set.
+
+    Runs every backend on TESTSET and compares each with one reference.
+    MODEL is a model file, or an artifact. The exit code is 0 if all agree, 1 if one differs.
+    """
+    for file in (html_file, json_file):
+        refuse_existing(file, force=force)
+    given = {"rtol": rtol, "atol": atol, "reference": reference, "limit": limit, "layers": layers or None}
+    options = {name: value for name, value in given.items() if value is not None}
+    with console.progress() as step:
+        report = api.verify(model, testset, backends=list(backends) or None, progress=step, **options)
+    document = report.to_json()
+    if html_file:
+        write_file(html_file, report.to_html(), force=force)
+    if json_file:
+        write_file(json_file, json.dumps(document, indent=1, allow_nan=False) + "\n", force=force)
+    console.answer(document, lambda: _lines(report))
+    return 0 if report.agreed else DIFFER
+
+
+def _lines(report: Report) -> list[str]:
+    return str(report).split("\n")
+
+
+def refuse_existing(file: str | None, *, force: bool) -> None:
+    """Finds out before the work whether its result could be written."""
+    if file and Path(file).exists() and not force:
+        raise BadInput("IX102", "The file exists already.", where=file, next_step="Add --force to replace it.")
+
+
+def write_file(file: str, text: str, *, force: bool) -> None:
+    from interchange.files import Artifact
+
+    with Artifact(force=force) as artifact:
+        artifact.write(Path(file), text.encode())
