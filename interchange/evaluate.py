@@ -159,7 +159,8 @@ def with_floats(graph: Graph, dtype: str) -> Graph:
 
     def attributes(node: Node) -> dict[str, Any]:
         changed: dict[str, Any] = {}
-        for name, value in node.attributes.items():
+        dtypes = {name: v for name, v in ops.defaults_of(node.op).items() if name in DTYPE_ATTRIBUTES and v is not None}
+        for name, value in {**dtypes, **node.attributes}.items():
             is_float = name in DTYPE_ATTRIBUTES and value in FLOATS
             changed[name] = with_floats(value, dtype) if isinstance(value, Graph) else dtype if is_float else value
         return changed

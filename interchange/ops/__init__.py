@@ -11,7 +11,9 @@ Departures from ONNX:
 
 * spatial operators have an attribute `layout`: "NCHW" (default) or "NHWC" (channels last, for any number of spatial
   dimensions), with kernels as HWIO then;
-* an attribute that is a type (`to`, `dtype`) is a NumPy dtype name ("float32"), not ONNX's number;
+* an attribute that is a type (`to`, `dtype`, `stash_type`) is a NumPy dtype name ("float32"), not ONNX's number; a
+  `stash_type` narrower than the input has no effect, so that float64 stays float64 throughout;
+* the tensor `value` of `ConstantOfShape` is a number, `value`, and a `dtype`;
 * `Constant` does not exist: constants belong to the graph.
 
 An operator of a third party is named "domain.Op"; its module comes from the entry-point group `interchange.operators`.
@@ -100,6 +102,12 @@ def _of_domain(domain: str) -> Mapping[str, Operator]:
 @functools.cache
 def _signature(function: Operator) -> inspect.Signature:
     return inspect.signature(function)
+
+
+def defaults_of(op: str) -> Mapping[str, Any]:
+    """The attributes of an operator that need not be given, and what they are then."""
+    parameters = _signature(get(op)).parameters.values()
+    return {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY and p.default is not p.empty}
 
 
 @functools.cache

@@ -22,8 +22,8 @@ def BatchNormalization(
     if training_mode:
         axes = tuple(range(x.ndim - 1))
         mean, variance = x.mean(axes, dtype=mean.dtype), x.var(axes, dtype=variance.dtype)
-        running_mean = running_mean * momentum + mean * (1 - momentum)
-        running_variance = running_variance * momentum + variance * (1 - momentum)
+        running_mean = (running_mean * momentum + mean * (1 - momentum)).astype(mean.dtype)
+        running_variance = (running_variance * momentum + variance * (1 - momentum)).astype(variance.dtype)
     y = (x - mean) * (scale / np.sqrt(variance + epsilon)) + b
     return from_channels_last(y.astype(x.dtype), layout), running_mean, running_variance
 
@@ -31,7 +31,7 @@ def BatchNormalization(
 def _standardised(x, axes, epsilon):
     """x with mean 0 and variance 1 over `axes`; the mean; 1 / √(variance + epsilon)."""
     mean = x.mean(axes, keepdims=True)
-    inverse = 1 / np.sqrt(np.square(x - mean).mean(axes, keepdims=True) + epsilon)
+    inverse = 1 / np.sqrt(np.square(x - mean).mean(axes, keepdims=True) + x.dtype.type(epsilon))
     return (x - mean) * inverse, mean, inverse
 
 
@@ -87,7 +87,7 @@ def LRN(x, *, size, alpha=0.0001, beta=0.75, bias=1.0, layout="NCHW"):
     before, channels = (size - 1) // 2, x.shape[-1]
     squares = np.pad(x * x, ((0, 0),) * (x.ndim - 1) + ((before, size - 1 - before),))
     total = sum(squares[..., i : i + channels] for i in range(size))
-    return from_channels_last(x / (bias + alpha / size * total) ** beta, layout)
+    return from_channels_last((x / (bias + alpha / size * total) ** beta).astype(x.dtype), layout)
 
 
 @shape_rule(same_shape)
@@ -101,4 +101,5 @@ def LpNormalization(x, *, axis=-1, p=2):
 def MeanVarianceNormalization(x, *, axes=(0, 2, 3)):
     """(x - mean) / (standard deviation + 1e-9) over `axes`."""
     axes = tuple(axes)
-    return (x - x.mean(axes, keepdims=True)) / (x.std(axes, keepdims=True) + 1e-9)
+    y = (x - x.mean(axes, keepdims=True)) / (x.std(axes, keepdims=True) + 1e-9)
+    return y.astype(x.dtype)

@@ -138,7 +138,7 @@ def LpPool(
     total = np.zeros((x.shape[0], *sizes, x.shape[-1]), x.dtype)
     for at in np.ndindex(*kernel_shape):
         total += tap(powers, at, sizes, strides, dilations)
-    return from_channels_last(total ** (1 / p), layout)
+    return from_channels_last((total ** (1 / p)).astype(x.dtype), layout)
 
 
 @shape_rule(_global_shape)
@@ -160,4 +160,4 @@ def GlobalLpPool(x, *, p=2, layout="NCHW"):
     """The p-norm over all spatial dimensions, which become 1."""
     x = channels_last(x, layout)
     total = (np.abs(x) ** p).sum(tuple(range(1, x.ndim - 1)), keepdims=True)
-    return from_channels_last(total ** (1 / p), layout)
+    return from_channels_last((total ** (1 / p)).astype(x.dtype), layout)

@@ -193,7 +193,8 @@ def Trilu(x, k=None, *, upper=1):
 
 def EyeLike(x, *, dtype=None, k=0):
     """1 on the k-th diagonal and 0 elsewhere, in the shape of x."""
-    return np.eye(*x.shape, k=k, dtype=x.dtype if dtype is None else dtype_of(dtype))
+    rows, columns = x.shape
+    return np.eye(rows, columns, k, x.dtype if dtype is None else dtype_of(dtype))
 
 
 def ReverseSequence(x, sequence_lens, *, batch_axis=1, time_axis=0):

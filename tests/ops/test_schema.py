@@ -1,0 +1,102 @@
+"""Each function against ONNX's schema of its operator, and the documentation made of them."""
+
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import defs
+
+from interchange import ops
+from interchange.ops import _table
+from tests.ops.table import TABLE
+
+# Attributes that differ from ONNX's on purpose: operator ("*": all) and attribute -> why.
+DEPARTURES = {
+    ("*", "layout"): "our one departure in substance",
+    ("*", "to"): "a dtype's name, not ONNX's number",
+    ("*", "dtype"): "a dtype's name, not ONNX's number",
+    ("*", "stash_type"): "a dtype's name, not ONNX's number",
+    ("ConstantOfShape", "value"): "a number; with `dtype` in place of a tensor",
+}
+
+each_operator = pytest.mark.parametrize("op", ops.OPERATORS)
+
+
+def parameters_of(op: str) -> list[inspect.Parameter]:
+    return list(inspect.signature(ops.get(op)).parameters.values())
+
+
+def departs(op: str, attribute: str) -> bool:
+    return (op, attribute) in DEPARTURES or ("*", attribute) in DEPARTURES
+
+
+@each_operator
+def test_inputs(op):
+    kinds = {
+        defs.OpSchema.FormalParameterOption.Single: "required",
+        defs.OpSchema.FormalParameterOption.Optional: "optional",
+        defs.OpSchema.FormalParameterOption.Variadic: "variadic",
+    }
+    ours = []
+    for parameter in parameters_of(op):
+        if parameter.kind is parameter.VAR_POSITIONAL:
+            ours.append("variadic")
+        elif parameter.kind is parameter.POSITIONAL_OR_KEYWORD:
+            assert parameter.default in (None, parameter.empty)
+            ours.append("required" if parameter.default is parameter.empty else "optional")
+    assert ours == [kinds[i.option] for i in defs.get_schema(op).inputs]
+
+
+@each_operator
+def test_outputs(op):
+    outputs = defs.get_schema(op).outputs
+    variadic = any(o.option == defs.OpSchema.FormalParameterOption.Variadic for o in outputs)
+    assert ops.outputs_of(ops.get(op)) == (None if variadic else len(outputs))
+
+
+@each_operator
+def test_attributes(op):
+    theirs = {name: default_of(a) for name, a in defs.get_schema(op).attributes.items() if not departs(op, name)}
+    ours = {p.name: p.default for p in parameters_of(op) if p.kind is p.KEYWORD_ONLY and not departs(op, p.name)}
+    ours = {name: np.float32(value) if isinstance(value, float) else value for name, value in ours.items()}
+    assert ours == theirs
+
+
+def default_of(attribute: defs.OpSchema.Attribute) -> object:
+    """As we write it: strings as text, lists as tuples, `empty` where it is required, None where there is none."""
+    if attribute.required:
+        return inspect.Parameter.empty
+    if not attribute.default_value.type:
+        return None
+    value = onnx.helper.get_attribute_value(attribute.default_value)
+    if isinstance(value, bytes):
+        return value.decode()
+    if isinstance(value, list):
+        return tuple(v.decode() if isinstance(v, bytes) else v for v in value)
+    return np.float32(value) if isinstance(value, float) else value
+
+
+@each_operator
+def test_has_a_docstring_and_rows(op):
+    assert (ops.get(op).__doc__ or "").endswith((".", ".\n    "))
+    assert any(row.op == op for row in TABLE), "tests/ops/table.py has no row for it"
+
+
+def test_source_can_be_copied():
+    """An exporter copies the functions: they may call only private helpers, of their module or of a private one."""
+    for module in ops.MODULES:
+        operators = ops.functions_of(module)
+        for name, function in operators.items():
+            called = set(function.__code__.co_names) & ops.OPERATORS.keys()
+            assert not called, f"{name} calls {called}"
+
+
+def test_operator_table_is_current():
+    path = Path(__file__).parents[2] / "docs" / "operators.md"
+    assert path.read_text(encoding="utf-8") == _table.table() + "\n", (
+        "run `python -m interchange.ops._table > docs/operators.md`"
+    )
