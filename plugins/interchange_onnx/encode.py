@@ -1,0 +1,334 @@
+"""Graph -> ModelProto."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from onnx import AttributeProto, ModelProto, NodeProto, TensorProto, ValueInfoProto, checker, helper, numpy_helper
+from onnx import version_converter as converter
+
+from interchange import __version__
+from interchange.errors import BadInput, InterchangeError, Unsupported
+from interchange.evaluate import infer
+from interchange.golden import Case
+from interchange.graph import Array, Graph, Node, TensorSpec, dtype_of
+from interchange_onnx import GOLDEN_KEY, PRODUCER
+from interchange_onnx.faults import FAULTS
+from interchange_onnx.layout import channels_first
+from interchange_onnx.versions import FLOOR, PIN, Use, default_of, lowest_opset, schema_at
+
+LOWEST_OPSET = 7  # what ONNX Runtime still reads
+EXTERNAL_FROM = 1024  # smaller constants stay in the model file, where shape inference can see them
+ALIGNMENT = 4096  # of constants in the second file, so that it can be memory-mapped
+
+
+@dataclass(frozen=True, slots=True)
+class External:
+    """The second file: its name beside the model, and where in it each constant lies."""
+
+    name: str
+    offsets: Mapping[str, int]
+
+
+def lowered(graph: Graph) -> Graph:
+    """The graph as ONNX and its runtimes need it: channels first, known faults avoided, no constant as an output.
+
+    Raises:
+        Unsupported: (IX303) all that ONNX cannot express, in one error.
+    """
+    problems = [*_node_problems(graph), *_name_problems(graph), *_dtype_problems(graph)]
+    if problems:
+        raise Unsupported(
+            "IX303",
+            f"ONNX cannot express {len(problems)} thing(s) in this graph.",
+            where=graph.name,
+            why=problems,
+            next_step="Other exporters may: `interchange plugins` lists them.",
+        )
+    graph = _constant_outputs_copied(channels_first(graph))
+    for steer in FAULTS:
+        graph = steer(graph)
+    read = {name for node in graph.nodes for name in node.inputs}
+    return replace(graph, constants={name: array for name, array in graph.constants.items() if name in read})
+
+
+def offsets_of(constants: Mapping[str, Array]) -> dict[str, int]:
+    """Where each large constant lies in the second file."""
+    offsets: dict[str, int] = {}
+    end = 0
+    for name, array in constants.items():
+        if array.nbytes >= EXTERNAL_FROM and array.dtype.kind != "O":
+            offsets[name] = end
+            end = -(-(end + array.nbytes) // ALIGNMENT) * ALIGNMENT
+    return offsets
+
+
+def encode(graph: Graph, *, opset: int | None, case: Case | None, external: External | None = None) -> ModelProto:
+    """The model of a lowered graph, in the lowest opset in which all of it has its meaning, or in `opset`.
+
+    Raises:
+        BadInput: (IX103) there is no such opset.
+        Unsupported: (IX303) the graph cannot be written in that opset.
+    """
+    if opset is not None and not LOWEST_OPSET <= opset <= PIN:
+        raise BadInput("IX103", f"The opset {opset} cannot be written.", why=f"it has to be from {LOWEST_OPSET} to {PIN}")
+    specs = _specs(graph)
+    needs = [lowest_opset(_use(node, specs), min(opset or FLOOR, FLOOR)) for node in graph.nodes]
+    needed = max([FLOOR if opset is None else LOWEST_OPSET, *needs])
+    model = _model(graph, specs, needed if opset is None else max(opset, needed), case, external)
+    if opset is None or opset >= needed:
+        return model
+    return _converted_down(model, opset, graph, needs)
+
+
+def check(model: ModelProto | str) -> None:
+    """Checks a model, or the file of one.
+
+    Raises:
+        Unsupported: (IX303) the checker of ONNX refuses it.
+    """
+    try:
+        checker.check_model(model, full_check=True)
+    except Exception as error:  # the checker's own errors, and those of shape inference, have no common base
+        raise Unsupported(
+            "IX303",
+            "The checker of ONNX refuses the exported model.",
+            why=str(error).strip().splitlines() or type(error).__name__,
+            next_step="Please report it with the model, if you can share it.",
+        ) from error
+
+
+# --- what cannot be expressed ---------------------------------------------------------------------------------------
+
+
+def _node_problems(graph: Graph) -> Iterator[str]:
+    for node in graph.nodes:
+        where = node.source or node.outputs[0]
+        schema = schema_at(node.op, PIN)
+        if "." in node.op or schema is None:
+            yield f"{where}: {node.op} is not an operator of ONNX"
+            continue
+        for name, value in node.attributes.items():
+            if isinstance(value, Graph):
+                yield f"{where}: {node.op} holds a graph ({name})"
+            elif name not in schema.attributes and not _is_departure(node.op, name):
+                yield f"{where}: {node.op} of ONNX has no attribute {name!r}"
+
+
+def _is_departure(op: str, attribute: str) -> bool:
+    """Whether an attribute is one that this graph has and ONNX has not."""
+    return attribute == "layout" or (op == "ConstantOfShape" and attribute == "dtype")
+
+
+def _name_problems(graph: Graph) -> Iterator[str]:
+    names = [*graph.inputs, *graph.constants, *(name for node in graph.nodes for name in node.outputs)]
+    dimensions = [d for spec in graph.inputs.values() for d in spec.shape if isinstance(d, str)]
+    for name in [*names, *dimensions]:
+        try:
+            name.encode()
+        except UnicodeEncodeError:
+            yield f"the name {name!r} is not text that UTF-8 can hold"
+
+
+def _dtype_problems(graph: Graph) -> Iterator[str]:
+    dtypes = {spec.dtype: f"input {name!r}" for name, spec in graph.inputs.items()}
+    dtypes |= {array.dtype.name: f"constant {name!r}" for name, array in graph.constants.items()}
+    for dtype, where in dtypes.items():
+        try:
+            elem_type(dtype)
+        except (KeyError, ValueError):
+            yield f"{where}: ONNX has no element type {dtype}"
+
+
+def _constant_outputs_copied(graph: Graph) -> Graph:
+    """Runtimes want outputs that are computed.
+
+    Given   return c, a constant
+    Result  c = Identity(c_value); return c
+    """
+    wanted = [name for name in graph.outputs if name in graph.constants]
+    if not wanted:
+        return graph
+    names = {*graph.inputs, *graph.constants, *(name for node in graph.nodes for name in node.outputs)}
+    fresh: dict[str, str] = {}
+    for name in wanted:
+        fresh[name] = f"{name}_value"
+        while fresh[name] in names:
+            fresh[name] += "_"
+        names.add(fresh[name])
+    nodes = [replace(n, inputs=tuple(fresh.get(name, name) for name in n.inputs)) for n in graph.nodes]
+    nodes += [Node("Identity", (value,), (name,)) for name, value in fresh.items()]
+    constants = {fresh.get(name, name): array for name, array in graph.constants.items()}
+    return replace(graph, nodes=tuple(nodes), constants=constants)
+
+
+# --- opsets ---------------------------------------------------------------------------------------------------------
+
+
+def _specs(graph: Graph) -> Mapping[str, TensorSpec]:
+    try:
+        return infer(graph)
+    except InterchangeError:  # an export is right without; see _declared
+        constants = {name: TensorSpec(array.dtype.name, array.shape) for name, array in graph.constants.items()}
+        return {**graph.inputs, **constants}
+
+
+def _use(node: Node, specs: Mapping[str, TensorSpec]) -> Use:
+    inputs = _without_trailing(node.inputs)
+    dtypes = (f"tensor({_type_name(specs[name].dtype)})" if name in specs else "" for name in (*inputs, *node.outputs))
+    attributes = {name: _comparable(value) for name, value in _attributes(node).items()}
+    outputs = len(_without_trailing(node.outputs))
+    return Use(node.op, attributes, tuple(bool(name) for name in inputs), outputs, tuple(dtypes))
+
+
+def _comparable(value: Any) -> Any:
+    """A value as the defaults of schemas are."""
+    if isinstance(value, tuple):
+        return tuple(map(_comparable, value))
+    return float(np.float32(value)) if isinstance(value, float) else value
+
+
+def _type_name(dtype: str) -> str:
+    names = {"float32": "float", "float64": "double", "object": "string"}
+    return names.get(dtype, dtype.replace("float8_", "float8"))
+
+
+def _converted_down(model: ModelProto, opset: int, graph: Graph, needs: Sequence[int]) -> ModelProto:
+    """The model in an opset that does not have all of its operators as they are."""
+    try:
+        converted: ModelProto = converter.convert_version(model, opset)
+        checker.check_model(converted, full_check=True)
+    except Exception as error:  # the converter's own errors have no common base
+        in_the_way = sorted({(node.op, need) for node, need in zip(graph.nodes, needs, strict=True) if need > opset})
+        raise Unsupported(
+            "IX303",
+            f"The model cannot be written in opset {opset}.",
+            where=graph.name,
+            why=[f"{op} needs opset {need}" for op, need in in_the_way],
+            next_step=f"Without the option it is written in opset {max(need for _, need in in_the_way)}.",
+        ) from error
+    converted.ir_version = min(converted.ir_version, model.ir_version)
+    return converted
+
+
+# --- writing --------------------------------------------------------------------------------------------------------
+
+
+def _model(
+    graph: Graph, specs: Mapping[str, TensorSpec], opset: int, case: Case | None, external: External | None
+) -> ModelProto:
+    imports = [helper.make_opsetid("", opset)]
+    ir_version = helper.find_min_ir_version_for(imports)
+    model = ModelProto(ir_version=ir_version, producer_name=PRODUCER, producer_version=__version__)
+    model.opset_import.extend(imports)
+    model.graph.name = graph.name
+    model.graph.node.extend(_node(node, opset) for node in graph.nodes)
+    model.graph.input.extend(_value_info(name, spec) for name, spec in graph.inputs.items())
+    model.graph.initializer.extend(_tensor(name, array, external) for name, array in graph.constants.items())
+    model.graph.output.extend(_declared(name, specs, model) for name in graph.outputs)
+    for key, value in graph.metadata.items():
+        model.metadata_props.add(key=key, value=value)
+    if case is not None:
+        model.metadata_props.add(key=GOLDEN_KEY, value=json.dumps(case, separators=(",", ":"), allow_nan=False))
+    return model
+
+
+def _node(node: Node, opset: int) -> NodeProto:
+    proto = NodeProto(op_type=node.op, name=next(filter(None, node.outputs)), doc_string=node.source)
+    proto.input.extend(_without_trailing(node.inputs))
+    proto.output.extend(_without_trailing(node.outputs))
+    pinned, schema = schema_at(node.op, PIN), schema_at(node.op, opset)
+    assert pinned is not None and schema is not None
+    for name, value in _attributes(node).items():
+        kept = name in schema.attributes or _comparable(value) != default_of(pinned.attributes[name])
+        if kept and value is not None:
+            proto.attribute.append(_attribute(name, value, pinned.attributes[name].type))
+    return proto
+
+
+def _attributes(node: Node) -> dict[str, Any]:
+    """The node's attributes with ONNX's own names and types."""
+    given = {name: value for name, value in node.attributes.items() if value is not None and name != "layout"}
+    if not isinstance(node.attributes.get("layout", ""), str):
+        given["layout"] = node.attributes["layout"]
+    if node.op == "ConstantOfShape":
+        dtype, value = given.pop("dtype", "float32"), given.pop("value", 0.0)
+        return {"value": numpy_helper.from_array(np.array([value]).astype(dtype_of(dtype)), "")}
+    schema = schema_at(node.op, PIN)
+    assert schema is not None
+    types = {name for name, value in given.items() if isinstance(value, str) and _is_int(schema.attributes[name])}
+    return {name: elem_type(value) if name in types else value for name, value in given.items()}
+
+
+def _is_int(attribute: Any) -> bool:
+    return bool(attribute.type.name == "INT")
+
+
+def _attribute(name: str, value: Any, kind: Any) -> AttributeProto:
+    """An attribute of the type that the schema says: 1 for a float is 1.0, an empty list has a type."""
+    proto = AttributeProto(name=name, type=AttributeProto.AttributeType.Value(kind.name))
+    if kind.name == "FLOAT":
+        proto.f = float(value)
+    elif kind.name == "INT":
+        proto.i = int(value)
+    elif kind.name == "STRING":
+        proto.s = value.encode()
+    elif kind.name == "TENSOR":
+        proto.t.CopyFrom(value)
+    elif kind.name == "FLOATS":
+        proto.floats.extend(map(float, value))
+    elif kind.name == "INTS":
+        proto.ints.extend(map(int, value))
+    else:
+        proto.strings.extend(item.encode() for item in value)
+    return proto
+
+
+def elem_type(dtype: str) -> int:
+    """ONNX's number of a NumPy dtype name.
+
+    Raises:
+        KeyError, ValueError: there is none.
+    """
+    return int(helper.np_dtype_to_tensor_dtype(dtype_of(dtype)))
+
+
+def _without_trailing(names: Sequence[str]) -> list[str]:
+    """The names without the absent ones at the end."""
+    kept = list(names)
+    while kept and not kept[-1]:
+        kept.pop()
+    return kept
+
+
+def _tensor(name: str, array: Array, external: External | None) -> TensorProto:
+    if external is None or name not in external.offsets:
+        return numpy_helper.from_array(np.asarray(array, order="C"), name)
+    proto = TensorProto(name=name, data_type=elem_type(array.dtype.name), dims=array.shape)
+    proto.data_location = TensorProto.EXTERNAL
+    place = {"location": external.name, "offset": external.offsets[name], "length": array.nbytes}
+    for key, value in place.items():
+        proto.external_data.add(key=key, value=str(value))
+    return proto
+
+
+def _value_info(name: str, spec: TensorSpec) -> ValueInfoProto:
+    return helper.make_tensor_value_info(name, elem_type(spec.dtype), list(spec.shape))
+
+
+def _declared(name: str, specs: Mapping[str, TensorSpec], model: ModelProto) -> ValueInfoProto:
+    """An output with its type; where the graph's own inference has failed, with what ONNX's finds."""
+    if name in specs:
+        return _value_info(name, specs[name])
+    from onnx import shape_inference
+
+    bare = ModelProto()
+    bare.CopyFrom(model)
+    del bare.graph.output[:]
+    bare.graph.output.add(name=name)
+    found = shape_inference.infer_shapes(bare).graph
+    return next((v for v in [*found.output, *found.value_info] if v.name == name and v.HasField("type")), ValueInfoProto(name=name))

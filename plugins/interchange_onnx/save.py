@@ -1,0 +1,62 @@
+"""Writes the files of an ONNX model."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from interchange.errors import InterchangeError
+from interchange.files import Artifact
+from interchange.golden import Case, make_case
+from interchange.graph import Graph
+from interchange_onnx.encode import External, check, encode, lowered, offsets_of
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
+
+
+def save(
+    graph: Graph, path: Path, *, force: bool, opset: int | None, selftest: bool, external_over: int
+) -> list[Path]:
+    """See `OnnxExporter.save`."""
+    case = _case(graph) if selftest else None
+    graph = lowered(graph)
+    is_large = sum(array.nbytes for array in graph.constants.values()) > external_over
+    with Artifact(force=force) as artifact:
+        if is_large:
+            _save_large(graph, path, artifact, opset, case)
+        else:
+            model = encode(graph, opset=opset, case=case)
+            check(model)
+            artifact.write(path, _bytes(model))
+    return artifact.paths
+
+
+def _case(graph: Graph) -> Case | None:
+    try:
+        return make_case(graph)
+    except InterchangeError:  # a graph that NumPy cannot compute is exported without a test
+        return None
+
+
+def _bytes(model: ModelProto) -> bytes:
+    return bytes(model.SerializeToString(deterministic=True))
+
+
+def _save_large(graph: Graph, path: Path, artifact: Artifact, opset: int | None, case: Case | None) -> None:
+    """Both files, made and checked under their own names in a folder of their own: one refers to the other."""
+    data_path = path.with_name(f"{path.name}.data")
+    targets = [(path, artifact.reserve(path)), (data_path, artifact.reserve(data_path))]
+    offsets = offsets_of(graph.constants)
+    model = encode(graph, opset=opset, case=case, external=External(data_path.name, offsets))
+    with TemporaryDirectory(prefix=".interchange-", dir=path.parent) as folder:
+        Path(folder, path.name).write_bytes(_bytes(model))
+        with Path(folder, data_path.name).open("wb") as file:
+            for name, offset in offsets.items():
+                file.write(b"\0" * (offset - file.tell()))
+                file.write(graph.constants[name].tobytes())
+        check(str(Path(folder, path.name)))
+        for target, temporary in targets:
+            os.replace(Path(folder, target.name), temporary)

@@ -1,0 +1,217 @@
+"""Sessions of ONNX Runtime."""
+
+from __future__ import annotations
+
+import ctypes
+import re
+from collections.abc import Iterator, Mapping
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import onnxruntime as ort
+
+from interchange.errors import BadInput, EnvironmentLacks, InterchangeError, Unsupported
+from interchange.graph import Array, TensorSpec
+
+PROVIDERS: Mapping[str, str] = MappingProxyType(
+    {
+        "cpu": "CPUExecutionProvider",
+        "coreml": "CoreMLExecutionProvider",
+        "cuda": "CUDAExecutionProvider",
+        "directml": "DmlExecutionProvider",
+        "migraphx": "MIGraphXExecutionProvider",
+        "openvino": "OpenVINOExecutionProvider",
+        "qnn": "QNNExecutionProvider",
+        "rocm": "ROCMExecutionProvider",
+        "tensorrt": "TensorrtExecutionProvider",
+        "webgpu": "WebGpuExecutionProvider",
+        "xnnpack": "XnnpackExecutionProvider",
+    }
+)
+PACKAGES: Mapping[str, str] = MappingProxyType(
+    {
+        "CUDAExecutionProvider": "onnxruntime-gpu",
+        "TensorrtExecutionProvider": "onnxruntime-gpu",
+        "DmlExecutionProvider": "onnxruntime-directml",
+        "OpenVINOExecutionProvider": "onnxruntime-openvino",
+        "QNNExecutionProvider": "onnxruntime-qnn",
+    }
+)
+LIBRARIES: Mapping[str, str] = MappingProxyType(
+    {"CUDAExecutionProvider": "providers_cuda", "TensorrtExecutionProvider": "providers_tensorrt"}
+)
+OPTIMIZATIONS = ("all", "extended", "basic", "disable")
+CPU = "CPUExecutionProvider"
+FATAL_ONLY, WARNINGS = 4, 2  # ONNX Runtime's log levels
+DTYPES: Mapping[str, str] = MappingProxyType({"float": "float32", "double": "float64", "string": "object"})
+
+
+def open_session(
+    path: Path, provider: str, threads: int | None, optimization: str, *, tf32: bool, cpu_nodes: bool
+) -> SessionModel:
+    """See `OnnxRuntimeBackend.open`."""
+    if optimization not in OPTIMIZATIONS:
+        raise BadInput("IX103", f"There is no optimization {optimization!r}.", why=f"known: {', '.join(OPTIMIZATIONS)}")
+    if threads is not None and threads < 1:
+        raise BadInput("IX103", f"{threads} threads cannot compute.")
+    name = PROVIDERS.get(provider.lower(), provider)
+    if name not in (*PROVIDERS.values(), *ort.get_available_providers()):
+        raise BadInput("IX103", f"There is no provider {provider!r}.", why=f"known: {', '.join(PROVIDERS)}")
+    if name not in ort.get_available_providers():
+        raise _unavailable(name, list(_package_faults(name)))
+    options = _session_options(threads, optimization, cpu_nodes=cpu_nodes or name == CPU)
+    session = _create(path, options, name, {"use_tf32": str(int(tf32))} if name == "CUDAExecutionProvider" else {})
+    if session.get_providers()[0] != name:  # ONNX Runtime only warns when a provider fails, and takes the CPU
+        raise _unavailable(name, list(_library_faults(name)))
+    session.disable_fallback()
+    return SessionModel(session, name)
+
+
+def _session_options(threads: int | None, optimization: str, *, cpu_nodes: bool) -> Any:
+    options = ort.SessionOptions()
+    options.log_severity_level = FATAL_ONLY
+    options.graph_optimization_level = getattr(ort.GraphOptimizationLevel, f"ORT_{_level(optimization)}")
+    options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
+    if threads is not None:
+        options.intra_op_num_threads = threads
+    if not cpu_nodes:
+        options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
+    return options
+
+
+def _level(optimization: str) -> str:
+    return "DISABLE_ALL" if optimization == "disable" else f"ENABLE_{optimization.upper()}"
+
+
+def _create(path: Path, options: Any, provider: str, provider_options: Mapping[str, str]) -> Any:
+    """A session; while it is made, a provider that fails prints to stderr, which would hide our own error."""
+    ort.set_default_logger_severity(FATAL_ONLY)
+    try:
+        return ort.InferenceSession(str(path), options, providers=[(provider, dict(provider_options))])
+    except Exception as error:  # ONNX Runtime's errors have no base but Exception
+        raise _load_error(path, provider, error) from error
+    finally:
+        ort.set_default_logger_severity(WARNINGS)
+
+
+def _load_error(path: Path, provider: str, error: Exception) -> InterchangeError:
+    kind, message = type(error).__name__, _message(error)
+    if kind == "NotImplemented" or "opset" in message or "not a registered function/op" in message:
+        return Unsupported(
+            "IX301", f"ONNX Runtime {ort.__version__} has not all that this model needs.", where=str(path), why=message
+        )
+    if "disable_cpu_ep_fallback" in message or "fallback to CPU EP has been explicitly disabled" in message:
+        return Unsupported(
+            "IX301",
+            f"{provider} has no kernels for some operators of this model.",
+            where=str(path),
+            why=message,
+            next_step="With cpu_nodes=true these run on the CPU.",
+        )
+    if kind in ("EPFail", "RuntimeError", "RuntimeException") and provider != CPU:
+        return _unavailable(provider, [*_library_faults(provider), message])
+    return BadInput("IX203", "ONNX Runtime cannot load this model.", where=str(path), why=message)
+
+
+def _message(error: Exception) -> str:
+    """ONNX Runtime's message without its own prefix, the path of its source file and line breaks."""
+    text = re.sub(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ", "", " ".join(str(error).split()))
+    return re.sub(r"/\S+?/(onnxruntime/\S+:\d+) ", r"\1 ", text)
+
+
+# --- what is missing ------------------------------------------------------------------------------------------------
+
+
+def _unavailable(provider: str, why: list[str]) -> EnvironmentLacks:
+    package = PACKAGES.get(provider)
+    return EnvironmentLacks(
+        "IX402",
+        f"The execution provider {provider} cannot be had here.",
+        where=f"ONNX Runtime {ort.__version__}",
+        why=why,
+        next_step=f"pip uninstall onnxruntime; pip install {package}" if package else "Choose another provider.",
+    )
+
+
+def _package_faults(provider: str) -> Iterator[str]:
+    """Why this build of ONNX Runtime does not have a provider."""
+    package = PACKAGES.get(provider)
+    plain, special = _installed("onnxruntime"), package and _installed(package)
+    if plain and special:
+        yield f"onnxruntime {plain} and {package} {special} are both installed, and overwrite each other's files"
+    elif package and not special:
+        yield f"the package {package} is not installed"
+    yield f"this build has {', '.join(ort.get_available_providers())}"
+
+
+def _library_faults(provider: str) -> Iterator[str]:
+    """Why a provider that this build has did not start; the loader's message names the library that is missing."""
+    library = LIBRARIES.get(provider)
+    found = sorted(Path(ort.__file__).parent.glob(f"capi/*onnxruntime_{library}.*")) if library else []
+    for path in found:
+        try:
+            ctypes.CDLL(str(path))
+        except OSError as error:
+            message = str(error)
+            if "Provider_GetHost" not in message:  # given by ONNX Runtime itself, so not what is missing
+                yield f"a shared library fails to load: {message}"
+                return
+    yield "ONNX Runtime started without it: no such device, or a driver that is too old"
+
+
+def _installed(distribution: str) -> str:
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        return ""
+
+
+# --- running --------------------------------------------------------------------------------------------------------
+
+
+class SessionModel:
+    """An open session."""
+
+    def __init__(self, session: Any, provider: str) -> None:
+        self._session = session
+        self._outputs = [output.name for output in session.get_outputs()]
+        self._run_options = ort.RunOptions()
+        self._run_options.log_severity_level = FATAL_ONLY
+        self.provider = f"ONNX Runtime {ort.__version__}, {provider}{_elsewhere(session, provider)}"
+        self.inputs: Mapping[str, TensorSpec] = MappingProxyType({i.name: _spec(i) for i in session.get_inputs()})
+
+    def __call__(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
+        """The outputs by name, in the model's order.
+
+        Raises:
+            BadInput: (IX212) ONNX Runtime cannot compute with these inputs.
+        """
+        try:
+            made = self._session.run(self._outputs, dict(feeds), self._run_options)
+        except Exception as error:  # ONNX Runtime's errors have no base but Exception
+            raise BadInput("IX212", "ONNX Runtime cannot compute with these inputs.", why=_message(error)) from error
+        return {name: np.asarray(value) for name, value in zip(self._outputs, made, strict=True)}
+
+
+def _elsewhere(session: Any, provider: str) -> str:
+    """Which nodes run on another provider than the one asked for, in words; older versions cannot tell."""
+    if provider == CPU or not hasattr(session, "get_provider_graph_assignment_info"):
+        return ""
+    parts = session.get_provider_graph_assignment_info()
+    nodes = [(part.ep_name, node) for part in parts for node in part.get_nodes()]
+    others = [node.op_type for ep_name, node in nodes if ep_name != provider]
+    if not others:
+        return ""
+    return f" ({len(others)} of {len(nodes)} nodes on the CPU: {', '.join(sorted(set(others)))})"
+
+
+def _spec(argument: Any) -> TensorSpec:
+    """The spec of an input; names that ONNX Runtime made up are no names."""
+    name = re.fullmatch(r"tensor\((\w+)\)", argument.type)
+    if name is None:
+        raise Unsupported("IX301", f"The input {argument.name!r} is no tensor but {argument.type}.")
+    shape = (None if d is None or (isinstance(d, str) and d.startswith("unk__")) else d for d in argument.shape)
+    return TensorSpec(DTYPES.get(name[1], name[1]), tuple(shape))
