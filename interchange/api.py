@@ -8,6 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+from interchange import options as plugin_options
 from interchange import plugins
 
 if TYPE_CHECKING:
@@ -29,7 +30,9 @@ def load(path: PathLike, *, format: str | None = None, **options: Any) -> Graph:
         BadInput, Unsupported, EnvironmentLacks: see their codes; all problems of the model in one error.
     """
     path = Path(path)
-    graph = plugins.importer_for(path, format).load(path, **options)
+    importer = plugins.importer_for(path, format)
+    plugin_options.check(options, format or type(importer).__name__, importer.load)
+    graph = importer.load(path, **options)
     return graph if "name" in graph.metadata else graph.with_metadata(name=path.stem)
 
 
@@ -49,6 +52,7 @@ def save(graph: Graph, path: PathLike, *, to: str, force: bool = False, **option
     from interchange.files import target_path
 
     exporter: plugins.Exporter = plugins.get("exporters", to)
+    plugin_options.check(options, to, exporter.save)
     return exporter.save(graph, target_path(Path(path), exporter.suffix, graph.name), force=force, **options)
 
 
@@ -65,6 +69,7 @@ def open(model: PathLike | Graph, *, backend: str = "numpy", **options: Any) -> 
     from interchange.graph import Graph
 
     runner: plugins.Backend = plugins.get("backends", backend)
+    plugin_options.check(options, backend, runner.open)
     with TemporaryDirectory(prefix="interchange-") as folder:
         if isinstance(model, Graph):
             artifact = save(model, folder, to=runner.artifact)[0]

@@ -81,7 +81,10 @@ def run(node: Node, values: Mapping[str, Array]) -> tuple[Array, ...]:
 
 def _call(node: Node, inputs: Sequence[Array | None]) -> tuple[Array, ...]:
     made = ops.get(node.op)(*inputs, **node.attributes)
-    return tuple(np.asarray(y) for y in made) if isinstance(made, tuple) else (np.asarray(made),)
+    outputs = made if isinstance(made, tuple) else (made,)
+    if len(outputs) < len(node.outputs):
+        raise ValueError(f"it makes {len(outputs)} output(s) instead of {len(node.outputs)}")
+    return tuple(np.asarray(y) for y in outputs)
 
 
 def conform(inputs: Mapping[str, TensorSpec], feeds: Mapping[str, Any]) -> dict[str, Array]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -38,9 +39,7 @@ class Artifact:
     def reserve(self, target: Path) -> Path:
         """A temporary path in the target's folder; what is written there appears as `target` at the end."""
         if target.exists() and not self._force:
-            raise BadInput(
-                "IX102", "The file exists already.", where=str(target), next_step="Add --force to replace it."
-            )
+            raise _exists(target)
         if target.is_dir():
             raise BadInput("IX105", "A folder of that name is in the way.", where=str(target))
         try:
@@ -61,13 +60,59 @@ class Artifact:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if error is None:
-            mode = 0o666 & ~_umask()
+        try:
+            if error is None:
+                self._move_into_place()
+        finally:
+            for temporary in self._pending.values():
+                temporary.unlink(missing_ok=True)
+
+    def _move_into_place(self) -> None:
+        """Moves every file to its target; if one of several cannot be moved, what was there before is put back."""
+        mode = 0o666 & ~_umask()
+        undo: list[tuple[Path, Path | None]] = []  # target, its old file
+        try:
             for target, temporary in self._pending.items():
                 temporary.chmod(mode)
-                os.replace(temporary, target)
-        for temporary in self._pending.values():
-            temporary.unlink(missing_ok=True)
+                if target.exists() and not self._force:
+                    raise _exists(target)
+                if target.exists() and len(self._pending) > 1:
+                    undo.append((target, _put_aside(target)))
+                    os.replace(temporary, target)
+                else:
+                    os.replace(temporary, target)
+                    undo.append((target, None))
+        except (OSError, BadInput) as error:
+            _put_back(undo)
+            if isinstance(error, BadInput):
+                raise
+            raise BadInput("IX105", "The target cannot be written.", where=str(target), why=str(error)) from error
+        for _, old in undo:
+            if old is not None:
+                old.unlink()
+
+
+def _put_aside(target: Path) -> Path:
+    handle, name = tempfile.mkstemp(prefix=f".{target.name[:40]}.", suffix=".old", dir=target.parent)
+    os.close(handle)
+    try:
+        os.replace(target, name)
+    except OSError:
+        Path(name).unlink()
+        raise
+    return Path(name)
+
+
+def _put_back(undo: Sequence[tuple[Path, Path | None]]) -> None:
+    for target, old in reversed(undo):
+        if old is None:
+            target.unlink(missing_ok=True)
+        else:
+            os.replace(old, target)
+
+
+def _exists(target: Path) -> BadInput:
+    return BadInput("IX102", "The file exists already.", where=str(target), next_step="Add --force to replace it.")
 
 
 def _umask() -> int:

@@ -6,6 +6,7 @@ Frozen: a pass returns a new graph. Construction checks everything and reports a
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -16,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from interchange import ops
-from interchange.errors import BadInput, Unsupported
+from interchange.errors import BadInput, EnvironmentLacks, Unsupported
 
 Array = npt.NDArray[Any]
 Dimension = int | str | None  # a size, a name for an unknown size ("batch"), or unknown
@@ -25,14 +26,24 @@ JSON_VERSION = 1
 
 
 def dtype_of(name: str) -> np.dtype[Any]:
-    """The NumPy dtype with that name; `bfloat16` and the other small floats come from ml_dtypes."""
-    try:
-        return np.dtype(name)
-    except TypeError:
-        import ml_dtypes
+    """The NumPy dtype with that name; `bfloat16` and the other small numbers come from ml_dtypes.
 
-        dtype: np.dtype[Any] = np.dtype(getattr(ml_dtypes, name))
-        return dtype
+    Raises:
+        TypeError: there is none.
+        EnvironmentLacks: (IX401) ml_dtypes is not installed.
+    """
+    if not re.fullmatch(r"bfloat16|float[468]_e\w+|u?int[24]", name):
+        return np.dtype(name)
+    try:
+        import ml_dtypes
+    except ImportError as error:
+        raise EnvironmentLacks(
+            "IX401", f"{name} needs the package ml_dtypes.", why=str(error), next_step="pip install ml_dtypes"
+        ) from error
+    if not hasattr(ml_dtypes, name):
+        raise TypeError(f"data type {name!r} not understood")
+    dtype: np.dtype[Any] = np.dtype(getattr(ml_dtypes, name))
+    return dtype
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +168,9 @@ class Graph:
         try:
             if document["version"] != JSON_VERSION:
                 raise ValueError(f"version {document['version']!r}; this release reads version {JSON_VERSION}")
+            names = [entry["name"] for entry in document["inputs"]]
+            if len(set(names)) < len(names):
+                raise ValueError(f"an input's name is there twice: {', '.join(map(repr, names))}")
             missing = [name for name in document["constants"] if name not in constants]
             if missing:
                 raise ValueError(f"no values for the constants {', '.join(map(repr, missing))}")
@@ -167,7 +181,7 @@ class Graph:
                 constants={name: constants[name] for name in document["constants"]},
                 metadata=document["metadata"],
             )
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
             raise BadInput("IX210", "The graph JSON cannot be read.", why=f"{type(error).__name__}: {error}") from error
 
 
@@ -207,7 +221,7 @@ def _check(graph: Graph) -> None:
             why=unknown,
             next_step="`interchange plugins` lists what is installed; an operator can come from a plugin.",
         )
-    faults = [*_input_faults(graph), *_node_faults(graph)]
+    faults = [*_input_faults(graph), *_constant_faults(graph), *_node_faults(graph)]
     if faults:
         raise BadInput("IX210", "The graph is not well formed.", where=graph.name, why=faults)
 
@@ -218,15 +232,33 @@ def _input_faults(graph: Graph) -> Iterable[str]:
             yield "an input has no name"
         if name in graph.constants:
             yield f"{name!r} is an input and a constant"
-        try:
-            dtype_of(spec.dtype)
-        except (TypeError, AttributeError):
+        if not _is_dtype_name(spec.dtype):
             yield f"input {name!r} has the unknown dtype {spec.dtype!r}"
         for dimension in spec.shape:
             if isinstance(dimension, bool) or not isinstance(dimension, (int, str, type(None))):
                 yield f"input {name!r} has the dimension {dimension!r}"
             elif isinstance(dimension, int) and dimension < 0:
                 yield f"input {name!r} has the negative dimension {dimension}"
+
+
+def _is_dtype_name(name: Any) -> bool:
+    """Whether this is a dtype's own name; NumPy also takes "f4" and ">f4" and the platform's "long"."""
+    try:
+        dtype = dtype_of(name)
+    except (TypeError, ValueError):
+        return False
+    return dtype.kind not in "biufcV" or dtype.name == name
+
+
+def _constant_faults(graph: Graph) -> Iterable[str]:
+    for name in graph.constants:
+        if not name:
+            yield "a constant has no name"
+    yield from (
+        f"metadata {name!r} is {text!r}, not a string"
+        for name, text in graph.metadata.items()
+        if not isinstance(text, str)
+    )
 
 
 def _node_faults(graph: Graph) -> Iterable[str]:
@@ -237,6 +269,12 @@ def _node_faults(graph: Graph) -> Iterable[str]:
             f"{where}: reads {name!r}, which nothing before it makes" for name in node.inputs if name not in known
         )
         yield from (f"{where}: makes {name!r}, which exists already" for name in node.outputs if name and name in known)
+        yield from (f"{where}: makes {name!r} {n} times" for name, n in Counter(node.outputs).items() if name and n > 1)
+        yield from (
+            f"{where}: the attribute {name!r} is {value!r} ({type(value).__name__}), not a plain Python value"
+            for name, value in node.attributes.items()
+            if not _is_plain(value)
+        )
         yield from (
             f"{where}: {fault}" for fault in ops.call_faults(node.op, node.inputs, len(node.outputs), node.attributes)
         )
@@ -245,6 +283,12 @@ def _node_faults(graph: Graph) -> Iterable[str]:
         yield "the graph has no outputs"
     yield from (f"output {name!r} is made by nothing" for name in graph.outputs if name not in known or not name)
     yield from (f"output {name!r} is listed {n} times" for name, n in Counter(graph.outputs).items() if n > 1)
+
+
+def _is_plain(value: Any) -> bool:
+    if isinstance(value, (tuple, list)):
+        return all(map(_is_plain, value))
+    return isinstance(value, (bool, int, float, str, Graph))
 
 
 # --- JSON -----------------------------------------------------------------------------------------------------------

@@ -121,12 +121,12 @@ class Plugin:
             return None, f"the name {self.name!r} is taken by {self.shadowed_by}"
         try:
             target = self.entry_point.load()
-        except Exception as error:  # a stranger's module may raise anything
-            return None, f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
-        faults = list(_contract_faults(self.group, target))
-        if faults:
-            return None, "; ".join(faults)
-        return (target() if inspect.isclass(target) else target), ""
+            faults = list(_contract_faults(self.group, target))
+            if faults:
+                return None, "; ".join(faults)
+            return (target() if inspect.isclass(target) else target), ""
+        except (Exception, SystemExit) as error:  # a stranger's module may raise anything
+            return None, _in_one_line(error)
 
     @property
     def fault(self) -> str:
@@ -137,7 +137,7 @@ class Plugin:
     def missing(self) -> tuple[str, ...]:
         """What has to be pip-installed before the plugin can be used."""
         requires: Mapping[str, str] = getattr(self._loaded[0], "requires", {})
-        return tuple(package for module, package in requires.items() if importlib.util.find_spec(module) is None)
+        return tuple(package for module, package in requires.items() if not _is_importable(module))
 
     def get(self) -> Any:
         """The plugin itself.
@@ -186,6 +186,17 @@ def _contract_faults(group: str, target: Any) -> Iterator[str]:
         lacking = [p for p in parameters if p not in has and not (p == "force" and _takes_anything(has))]
         if lacking:
             yield f"{method}() does not take {', '.join(map(repr, lacking))}"
+
+
+def _in_one_line(error: BaseException) -> str:
+    return ": ".join([type(error).__name__, *str(error).split("\n")[:1]]).removesuffix(": ")
+
+
+def _is_importable(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except (ImportError, ValueError):  # the parent of a.b is missing, or broken
+        return False
 
 
 def _takes_anything(parameters: Mapping[str, inspect.Parameter]) -> bool:
@@ -262,6 +273,18 @@ def _recognises(plugin: Plugin, path: Path, head: bytes) -> bool:
         return bool(plugin._loaded[0].recognises(path, head))
     except Exception:  # a stranger's method; one that fails does not know the file
         return False
+
+
+def recognising_fault(plugin: Plugin) -> str:
+    """What `recognises` raises, which it must not, for a file or folder of no format; "" if it answers."""
+    if plugin.fault or "recognises" not in CONTRACTS[plugin.group]:
+        return ""
+    for path in (Path(__file__), Path(__file__).parent):
+        try:
+            plugin._loaded[0].recognises(path, read_head(path))
+        except Exception as error:
+            return f"recognises() raises {_in_one_line(error)}"
+    return ""
 
 
 def importer_for(path: Path, name: str | None = None) -> Importer:

@@ -29,7 +29,10 @@ def plugins_command(console: Console) -> None:
 def describe(plugin: plugins.Plugin) -> dict[str, Any]:
     """A plugin as JSON; `why` is "" if it can be used."""
     why = f"broken: {plugin.fault}" if plugin.fault else ""
-    if plugin.missing:
+    raising = plugins.recognising_fault(plugin)
+    if raising:
+        why = f"broken: {raising}"
+    elif plugin.missing:
         why = f"needs: pip install {' '.join(plugin.missing)}"
     return {
         "name": plugin.name,

@@ -18,6 +18,7 @@ from interchange import api, plugins
 from interchange.cli import options as plugin_options
 from interchange.cli.console import Console, common_options, size_text
 from interchange.errors import BadInput
+from interchange.options import share_out
 
 if TYPE_CHECKING:
     from interchange.graph import Graph
@@ -83,11 +84,11 @@ def convert_command(
     options = plugin_options.parse(texts) | {name: value for name, value in flags.items() if value is not None}
     targets = list(dict.fromkeys(targets))
     exporters: dict[str, plugins.Exporter] = {name: plugins.get("exporters", name) for name in targets}
-    shares = plugin_options.share_out(options, {name: exporter.save for name, exporter in exporters.items()})
+    shares = share_out(options, {name: exporter.save for name, exporter in exporters.items()})
     paths = destinations(output, Path(source).resolve().stem, exporters, force=force)
     metadata = read_preprocessing(Path(preprocessing)) if preprocessing else {}
 
-    graph = load(Path(source), importer, plugin_options.parse(import_texts)).with_metadata(**metadata)
+    graph = api.load(source, format=importer, **plugin_options.parse(import_texts)).with_metadata(**metadata)
     written = save_all(graph, paths, exporters, shares, force=force)
 
     artifacts = [
@@ -95,14 +96,6 @@ def convert_command(
         for name, files in written.items()
     ]
     console.answer({"source": source, "artifacts": artifacts}, lambda: () if console.quiet else list_files(written))
-
-
-def load(path: Path, importer: str | None, options: Mapping[str, Any]) -> Graph:
-    """The model's graph; a wrong option is an error that names the importer's own."""
-    if options:
-        chosen = plugins.importer_for(path, importer)
-        plugin_options.share_out(options, {importer or type(chosen).__name__: chosen.load})
-    return api.load(path, format=importer, **options)
 
 
 def list_files(written: Mapping[str, Sequence[Path]]) -> Iterable[str]:

@@ -173,7 +173,8 @@ def _preprocessing(metadata: Mapping[str, str]) -> Preprocessing:
     from interchange.testset.settings import Preprocessing
 
     try:
-        section: dict[str, Any] = json.loads(metadata.get("preprocessing", "{}"))
-        return Preprocessing(**{key: tuple(v) if isinstance(v, list) else v for key, v in section.items()})
+        section = json.loads(metadata.get("preprocessing", "{}"))
+        entries: dict[str, Any] = {key: tuple(v) if isinstance(v, list) else v for key, v in section.items()}
+        return Preprocessing(**entries)
     except (ValueError, TypeError, AttributeError) as error:
         raise BadInput("IX210", "The preprocessing in the model is not of its form.", why=str(error)) from error

@@ -57,7 +57,6 @@ def run_command(
     path = Path(model)
     name, options = plugin_options.named(backend or default_backend(path))
     runner: plugins.Backend = plugins.get("backends", name)
-    plugin_options.share_out(options, {name: runner.open})
     graph = api.load(path) if plugins.recognise(path) else None
     metadata = dict(graph.metadata) if graph else {}
     metadata |= read_preprocessing(Path(preprocessing)) if preprocessing else {}

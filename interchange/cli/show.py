@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from interchange import api
 from interchange.cli import options as plugin_options
 from interchange.cli.console import Console, common_options, size_text, table
-from interchange.cli.convert import load
 from interchange.errors import BadInput
 
 if TYPE_CHECKING:
@@ -42,7 +41,7 @@ def show_command(
 
     Its layers with shapes and parameters, inputs and outputs, and what wrote it.
     """
-    graph = load(Path(model), importer, plugin_options.parse(import_texts))
+    graph = api.load(model, format=importer, **plugin_options.parse(import_texts))
     document = summary(graph, nodes=nodes, weights=weights)
     console.answer(document, lambda: _lines(graph, document))
 

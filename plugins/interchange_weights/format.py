@@ -50,7 +50,7 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Array]]:
             document = json.loads((file.metadata() or {})[METADATA_KEY])
         if document["version"] != 1:
             raise ValueError(f"version {document['version']!r}; this release reads version 1")
-    except (SafetensorError, OSError, KeyError, ValueError, TypeError) as error:
+    except (SafetensorError, OSError, KeyError, ValueError, TypeError, RecursionError) as error:
         raise BadInput(
             "IX203",
             "This is not a whole weights file.",
