@@ -71,6 +71,7 @@ CHANGES: Mapping[tuple[str, int], Callable[[Use], bool]] = MappingProxyType(
         ("RoiAlign", 16): lambda use: use.attributes.get("coordinate_transformation_mode") != "output_half_pixel",
         ("ScatterElements", 18): _has("reduction", "max", "min"),
         ("ScatterND", 18): _has("reduction", "max", "min"),
+        ("Split", 18): lambda use: len(use.inputs) < 2,  # since then it has to be said that the parts are equal
         ("Hardmax", 13): lambda use: use.attributes.get("axis") != -1,  # before, all dimensions from `axis` on
         ("LogSoftmax", 13): lambda use: use.attributes.get("axis") != -1,
         ("Softmax", 13): lambda use: use.attributes.get("axis") != -1,
