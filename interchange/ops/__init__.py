@@ -38,6 +38,7 @@ from interchange.ops import (
     pooling,
     reduction,
     resize,
+    rnn,
     shaping,
 )
 
@@ -53,6 +54,7 @@ MODULES = (
     pooling,
     reduction,
     resize,
+    rnn,
     shaping,
 )
 

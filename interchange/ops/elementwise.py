@@ -8,7 +8,7 @@ import numpy as np
 
 from interchange.ops._dtypes import dtype_of
 from interchange.ops._erf import erf
-from interchange.ops._shapes import elementwise
+from interchange.ops._shapes import Array, elementwise, same_shape, shape_rule
 
 
 @elementwise
@@ -262,6 +262,14 @@ def CastLike(x, like, *, saturate=1, round_mode="up"):
 def Identity(x):
     """x."""
     return x
+
+
+@shape_rule(same_shape)
+def Dropout(x, ratio=None, training_mode=None, *, seed=None) -> tuple[Array, Array]:
+    """x and all true, as in inference; there is no training here."""
+    if training_mode is not None and training_mode.item() and (ratio is None or ratio.item() > 0):
+        raise ValueError("Dropout is in training mode, which has random results")
+    return x, np.ones(x.shape, bool)
 
 
 @elementwise

@@ -21,8 +21,37 @@ from interchange.graph import Node
 
 TYPE_ATTRIBUTES = ("to", "dtype", "stash_type")
 
+# Operators whose later versions only added element types or attributes that were 0 before -> the version from which on.
+SAME_SINCE = {
+    "Cast": 9,
+    "CastLike": 15,
+    "ConstantOfShape": 9,
+    "Equal": 7,
+    "Flatten": 11,
+    "Identity": 1,
+    "Mod": 10,
+    "Pad": 18,
+    "Pow": 12,
+    "Range": 11,
+    "ReduceMax": 18,
+    "ReduceMin": 18,
+    "ReduceMean": 18,
+    "Reshape": 5,
+    "Shape": 1,
+    "Size": 1,
+    "Split": 18,
+    "Squeeze": 13,
+    "Transpose": 1,
+    "Unsqueeze": 13,
+    "Where": 9,
+}
+
 # pattern of names -> why our functions do not answer these cases
 EXCLUDED = {
+    "test_training_dropout(_default)?(_mask)?$": "Dropout in training mode has random results; ours refuses it",
+    "test_causal_conv_with_state_silu_fp16_expanded$": (
+        "what is expected was rounded to float16 once, the nodes of the expansion round one after the other"
+    ),
     "test_resize_downsample_scales_(linear|cubic)_align_corners$": (
         "align_corners maps the last output onto the last input, as the text of the standard and ONNX Runtime have it; "
         "these cases use the fractional length input * scale instead, which is not the length of the output"
@@ -80,8 +109,8 @@ def has_current_meaning(model: onnx.ModelProto) -> bool:
     for proto in model.graph.node:
         if proto.domain or not (ops.exists(proto.op_type) or proto.op_type == "Constant"):
             return False
-        version = defs.get_schema(proto.op_type, opsets[""]).since_version
-        if proto.op_type != "Constant" and version != defs.get_schema(proto.op_type).since_version:
+        newest = defs.get_schema(proto.op_type).since_version
+        if proto.op_type != "Constant" and opsets[""] < SAME_SINCE.get(proto.op_type, newest):
             return False
     return True
 

@@ -106,6 +106,8 @@ ELEMENTWISE = [
     *(row("Cast", n(5, 7, low=-500, high=500), to=to) for to in ("float32", "int64", "int8", "uint8", "bool")),
     row("Cast", b(5, 7), to="float32"),
     row("CastLike", 50 * f(5, 7), n(1)),
+    row("Dropout", f(5, 7), s(0.5, "float32"), outputs=2),
+    row("Dropout", f(5, 7)),
     row("IsNaN", SPECIAL),
     row("IsInf", SPECIAL),
     row("IsInf", SPECIAL, detect_negative=0),
@@ -377,6 +379,79 @@ RESIZE = [
     ),
 ]
 
+_SEQUENCE = f(5, 3, 4)  # 5 steps, batch 3, 4 values; hidden size 2
+_LENGTHS = np.array([5, 2, 3], np.int32)
+
+
+def _recurrent(gates: int, directions: int = 1) -> tuple[Array, Array, Array]:
+    return f(directions, 2 * gates, 4), f(directions, 2 * gates, 2), f(directions, 4 * gates)
+
+
+def _batch_first(x: Array) -> Array:
+    return np.ascontiguousarray(np.swapaxes(x, 0, 1))
+
+
+_RNNS = (("RNN", 1, 2), ("GRU", 3, 2), ("LSTM", 4, 3))  # operator, gates, outputs
+
+RNN = [
+    *(row(op, _SEQUENCE, *_recurrent(gates)[:2], hidden_size=2, outputs=n) for op, gates, n in _RNNS),
+    *(
+        row(op, _SEQUENCE, *_recurrent(gates), _LENGTHS, f(1, 3, 2), hidden_size=2, direction=direction, outputs=n)
+        for op, gates, n in _RNNS
+        for direction in ("forward", "reverse")
+    ),
+    *(
+        row(
+            op,
+            _SEQUENCE,
+            *_recurrent(gates, 2),
+            _LENGTHS,
+            f(2, 3, 2),
+            hidden_size=2,
+            direction="bidirectional",
+            outputs=n,
+        )
+        for op, gates, n in _RNNS
+    ),
+    *(
+        row(op, _batch_first(_SEQUENCE), *_recurrent(gates), None, f(3, 1, 2), hidden_size=2, layout=1, outputs=n)
+        for op, gates, n in _RNNS
+    ),
+    *(
+        row("RNN", _SEQUENCE, *_recurrent(1), hidden_size=2, activations=(name,), outputs=2)
+        for name in ("Relu", "Sigmoid", "LeakyRelu", "HardSigmoid", "Elu")
+    ),
+    *(  # for these ONNX Runtime has defaults of its own
+        row(
+            "RNN",
+            _SEQUENCE,
+            *_recurrent(1),
+            hidden_size=2,
+            activations=(name,),
+            activation_alpha=[0.3],
+            activation_beta=[0.4],
+        )
+        for name in ("Affine", "ThresholdedRelu", "ScaledTanh")
+    ),
+    *(row("RNN", _SEQUENCE, *_recurrent(1), hidden_size=2, activations=(name,)) for name in ("Softsign", "Softplus")),
+    row(
+        "RNN",
+        _SEQUENCE,
+        *_recurrent(1, 2),
+        hidden_size=2,
+        direction="bidirectional",
+        activations=("Relu", "HardSigmoid"),
+        activation_alpha=(0.3,),
+        activation_beta=(0.4,),
+    ),
+    row("GRU", _SEQUENCE, *_recurrent(3), hidden_size=2, linear_before_reset=1, outputs=2),
+    row("GRU", _SEQUENCE, *_recurrent(3), hidden_size=2, activations=("HardSigmoid", "Relu"), clip=0.7, outputs=2),
+    row("LSTM", _SEQUENCE, *_recurrent(4), _LENGTHS, f(1, 3, 2), f(1, 3, 2), f(1, 6), hidden_size=2, outputs=3),
+    row("LSTM", _SEQUENCE, *_recurrent(4), hidden_size=2, input_forget=1, outputs=3),
+    row("LSTM", _SEQUENCE, *_recurrent(4), hidden_size=2, clip=0.5, outputs=3),
+    row("LSTM", _SEQUENCE, *_recurrent(4), hidden_size=2, activations=("HardSigmoid", "Relu", "Softsign"), outputs=3),
+]
+
 TABLE = [
     *ELEMENTWISE,
     *LOGIC,
@@ -388,4 +463,5 @@ TABLE = [
     *REDUCTION,
     *SHAPING,
     *RESIZE,
+    *RNN,
 ]
