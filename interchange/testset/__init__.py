@@ -70,7 +70,9 @@ class TestSet:
         except BadInput as error:
             if error.code != "IX211":
                 raise
-            raise BadInput("IX221", "The test set does not fit the model.", where=str(self.path), why=error.why) from error
+            raise BadInput(
+                "IX221", "The test set does not fit the model.", where=str(self.path), why=error.why
+            ) from error
 
     def batches(self, size: int, limit: int | None = None) -> Iterator[tuple[int, dict[str, Array]]]:
         """(index of the first sample, feeds) for all samples, or the first `limit`."""
@@ -83,6 +85,11 @@ class TestSet:
         if self.samples.picture is not None:
             return self.samples.picture(i)
         return _as_picture(self.samples, self.preprocessing, i)
+
+    def described(self, name: str) -> str:
+        """What is done to an input, in one line."""
+        how = self.preprocessing[name]
+        return str(how) if self.samples.picture is not None else how.formula("value")
 
     def digest(self) -> str:
         """SHA-256 over the names and contents of all files of the test set."""
@@ -179,7 +186,9 @@ def _unknown(path: Path) -> BadInput:
         "IX220",
         "This is not a test set of a known form.",
         where=str(path),
-        why="there are no arrays, no idx files and no pictures" if path.is_dir() else "neither NumPy arrays nor an idx file",
+        why="there are no arrays, no idx files and no pictures"
+        if path.is_dir()
+        else "neither NumPy arrays nor an idx file",
         next_step="See formats/testset.md for the forms.",
     )
 
@@ -217,7 +226,7 @@ def _sample_faults(
     for name, array in golden.items():
         if not array.ndim or len(array) != count:
             yield f"the golden output {name!r} has the shape {list(array.shape)}; there are {count} samples"
-    for name, p in how.items():
+    for p in how.values():
         channels = {"grey": 1, "rgb": 3, "bgr": 3}.get(p.colour or "")
         for key in ("mean", "std"):
             entries = len(getattr(p, key))
@@ -265,7 +274,7 @@ def _as_picture(samples: Samples, how: Mapping[str, Preprocessing], i: int) -> A
     if value.dtype.kind not in "iuf" or value.ndim not in (2, 3) or min(value.shape) < 1:
         return None
     if value.ndim == 3:
-        first = name in how and how[name].layout == "NCHW" or value.shape[-1] not in (1, 3)
+        first = (name in how and how[name].layout == "NCHW") or value.shape[-1] not in (1, 3)
         value = np.moveaxis(value, 0, -1) if first else value
         if value.shape[-1] not in (1, 3):
             return None

@@ -113,7 +113,7 @@ def _archive_faults(archive: zipfile.ZipFile) -> Iterator[str]:
 
 
 def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Array:
-    """One array; its header must promise exactly the bytes that the archive declares, so that nothing more is allocated."""
+    """One array; its header must promise exactly the bytes that the archive declares: no more is ever allocated."""
     name = info.filename.removesuffix(".npy")
     with archive.open(info) as file:
         shape, fortran, dtype = _header(file)
@@ -187,5 +187,7 @@ def targets_of(target: Array | None, path: Path) -> Array | None:
     flat = target[:, 0] if target.ndim == 2 and target.shape[1] == 1 else target
     if flat.ndim != 1 or flat.dtype.kind not in "iufb":
         shape = f"{target.dtype}{list(target.shape)}"
-        raise BadInput("IX221", "The targets cannot be used.", where=str(path), why=f"{shape} is not one number a sample")
+        raise BadInput(
+            "IX221", "The targets cannot be used.", where=str(path), why=f"{shape} is not one number a sample"
+        )
     return flat.astype(np.float64 if flat.dtype.kind == "f" else np.int64)

@@ -45,7 +45,9 @@ def load_classes(folder: Path, labels: tuple[str, ...]) -> Samples:
         BadInput: (IX220) files that are not pictures; (IX221) folders that are not labels.
     """
     folders = {sub.name: sub for sub in class_folders(folder)}
-    unknown = [f"the folder {name!r} is not among the labels {', '.join(labels)}" for name in folders if name not in labels]
+    unknown = [
+        f"the folder {name!r} is not among the labels {', '.join(labels)}" for name in folders if name not in labels
+    ]
     refuse("IX221", "The class folders do not fit the labels.", folder, unknown if labels else [])
     names = labels or tuple(folders)
     files = [(i, file) for i, name in enumerate(names) if name in folders for file in _files(folders[name])]
@@ -64,13 +66,15 @@ def load_listed(folder: Path, labels: tuple[str, ...]) -> Samples:
     """Pictures listed in targets.csv, in the order of its rows.
 
     Raises:
-        BadInput: (IX220) a fault of the list or its files, all at once; (IX205) a file outside the folder; (IX221) targets
-            that are no labels.
+        BadInput: (IX220) a fault of the list or its files, all at once; (IX205) a file outside the folder;
+            (IX221) targets that are no labels.
     """
     path = folder / TARGETS
     rows = _rows(path)
     outside = [f"row {n}: {name!r}" for n, name, _ in rows if _escapes(folder, name)]
-    refuse("IX205", f"{TARGETS} refers to files outside its folder.", path, outside, "Move the pictures beside the list.")
+    refuse(
+        "IX205", f"{TARGETS} refers to files outside its folder.", path, outside, "Move the pictures beside the list."
+    )
     absent = [f"row {n}: there is no file {name!r}" for n, name, _ in rows if not (folder / name).is_file()]
     refuse("IX220", f"{TARGETS} lists files that do not exist.", path, absent)
     targets = _targets(path, [(n, text) for n, _, text in rows], labels)
@@ -89,7 +93,9 @@ def _rows(path: Path) -> list[tuple[int, str, str]]:
     except (OSError, ValueError, csv.Error) as error:
         raise BadInput("IX220", f"{TARGETS} cannot be read.", where=str(path), why=str(error)) from error
     header = table[0][1] if table else []
-    faults = [f"the column {name!r} is missing; the header is {','.join(header)!r}" for name in COLUMNS if name not in header]
+    faults = [
+        f"the column {name!r} is missing; the header is {','.join(header)!r}" for name in COLUMNS if name not in header
+    ]
     faults += [f"row {n} has {len(row)} fields instead of {len(header)}" for n, row in table if len(row) != len(header)]
     refuse("IX220", f"{TARGETS} is not of its form.", path, faults, f"Its first line is {','.join(COLUMNS)}.")
     refuse("IX220", f"{TARGETS} lists no samples.", path, [] if len(table) > 1 else ["there is only the header"])
@@ -117,7 +123,9 @@ def _targets(path: Path, texts: Sequence[tuple[int, str]], labels: tuple[str, ..
             values.append(float(text))
         except ValueError:
             faults.append(f"row {n}: the target {text!r} is neither a number nor a label")
-    faults += [f"row {n}: the target is not finite" for (n, _), v in zip(texts, values, strict=False) if not np.isfinite(v)]
+    faults += [
+        f"row {n}: the target is not finite" for (n, _), v in zip(texts, values, strict=False) if not np.isfinite(v)
+    ]
     refuse("IX221", f"{TARGETS} has targets that cannot be used.", path, faults)
     return np.array(values, np.float64)
 
@@ -148,5 +156,12 @@ def _samples(
             raise BadInput("IX220", "A picture cannot be read.", where=str(files[i]), why=str(error)) from error
 
     return Samples(
-        kind, len(files), picture=picture, size=lambda i: sizes[i], names=names, targets=targets, labels=labels, notes=notes
+        kind,
+        len(files),
+        picture=picture,
+        size=lambda i: sizes[i],
+        names=names,
+        targets=targets,
+        labels=labels,
+        notes=notes,
     )

@@ -36,13 +36,22 @@ class Preprocessing:
     layout: str | None = None
 
     def __str__(self) -> str:
-        size = "its own size" if self.size is None else f"{self.size[0]} × {self.size[1]}"
-        value = "pixel" if self.scale == 1 else f"pixel × {self.scale:.6g}"
+        size = "own size" if self.size is None else f"{self.size[0]} × {self.size[1]}"
+        return f"{size}, {self.colour or 'colours as they are'}, {self.layout or 'any layout'}, {self.formula('pixel')}"
+
+    def formula(self, value: str) -> str:
+        """What happens to each number, to read: "float32(pixel × 0.00392157)"."""
+        text = value if self.scale == 1 else f"{value} × {self.scale:.6g}"
         if self.mean:
-            value = f"{value} − ({', '.join(f'{m:.6g}' for m in self.mean)})"
+            text = f"{text} − {_list(self.mean)}"
         if self.std:
-            value = f"({value}) / ({', '.join(f'{s:.6g}' for s in self.std)})"
-        return f"{size}, {self.colour or 'colour'}, {self.layout or 'layout'} as the model, {self.dtype or 'dtype'}: {value}"
+            text = f"({text}) / {_list(self.std)}" if text != value else f"{text} / {_list(self.std)}"
+        return f"{self.dtype or 'dtype'}({text})"
+
+
+def _list(values: tuple[float, ...]) -> str:
+    texts = ", ".join(f"{value:.6g}" for value in values)
+    return texts if len(values) == 1 else f"({texts})"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""Runs every backend on a test set, each in its own process, compares with one reference, judges and reports."""

@@ -1,0 +1,46 @@
+"""What the numbers of a report say, one sentence each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from interchange.verify.report import Report
+
+
+def findings_of(report: Report) -> tuple[str, ...]:
+    return tuple(_findings(report))
+
+
+def _findings(report: Report) -> Iterator[str]:
+    yield from _about_reference(report)
+    for backend in report.backends:
+        if backend.status == "failed":
+            continue
+        flips = sum(decision.wrong for decision in backend.decisions)
+        if flips:
+            yield f"{backend.name} decides otherwise than the reference on {flips} sample{'s' if flips != 1 else ''}."
+        for output in backend.outputs:
+            if output.verdict == "suspicious":
+                yield (
+                    f"{backend.name}, {output.name}: {output.ratio:.3g} times the rounding floor is more than other "
+                    "orders of summation give; a coarse approximation of a function, or a small mistake."
+                )
+    if (
+        not report.agreed
+        and report.layers is None
+        and any(b.status in ("wrong", "suspicious") for b in report.backends)
+    ):
+        yield "--layers finds the layer where the error begins."
+
+
+def _about_reference(report: Report) -> Iterator[str]:
+    """If the reference is far from the oracle, the graph is not what the reference computes: the import is at fault."""
+    far = [output for output in report.reference.outputs if output.verdict in ("suspicious", "wrong", "outside")]
+    if not far or "rounding" not in report.tolerances:
+        return
+    judged = [output for backend in report.backends for output in backend.outputs]
+    if judged and all(o.oracle_error is not None and o.oracle_error.max <= far[0].error.max / 4 for o in judged):
+        yield (
+            f"All backends agree with the float64 oracle, and {report.reference.name} is {far[0].ratio:.3g} rounding "
+            "floors away from it: look at the import (or at the recording), not at the backends."
+        )

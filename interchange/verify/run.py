@@ -1,0 +1,412 @@
+"""`verify`: the road from a model and a test set to a report."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import math
+import platform
+import shlex
+import time
+from collections.abc import Callable, Mapping, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from interchange import api, plugins, testset
+from interchange import options as plugin_options
+from interchange.errors import BadInput, EnvironmentLacks, InterchangeError, Unsupported
+from interchange.graph import Graph
+from interchange.testset import TestSet
+from interchange.verify import judge, process
+from interchange.verify.assess import Assessment, Ground, Reference, assess, error_maxima, floors_of
+from interchange.verify.decisions import decisions_of, labels_of
+from interchange.verify.findings import findings_of
+from interchange.verify.names import BackendName, backend, parse_all
+from interchange.verify.process import Run
+from interchange.verify.references import Choice, choose, reason_of
+from interchange.verify.report import BackendResult, ModelInfo, OutputInfo, ReferenceInfo, Report, TestSetInfo
+from interchange.verify.samples import MOST_SAMPLES, samples_of
+from interchange.verify.session import Session
+
+Options = Mapping[str, Mapping[str, Any]]
+NotRun = tuple[tuple[str, str], ...]
+
+_PACKAGES = ("interchange", "numpy", "onnx", "onnxruntime", "onnxruntime-gpu", "keras", "tensorflow", "pillow")
+# What an error before the first batch means: the backend cannot be had here, rather than being wrong.
+_UNUSABLE = ("IX103", "IX401", "IX402", "IX403")
+
+
+def verify(
+    model: str | Path | Graph,
+    testset: str | Path,
+    *,
+    backends: Sequence[str] | None = None,
+    progress: Callable[[str, int, int], None] | None = None,
+    rtol: float | None = None,
+    atol: float | None = None,
+    reference: str | None = None,
+    layers: bool = False,
+    limit: int | None = None,
+    batch_size: int = 32,
+    backend_options: Options | None = None,
+    timeout: float = process.TIMEOUT,
+    show: int = MOST_SAMPLES,
+) -> Report:
+    """Runs every backend on a test set, each in its own process, and compares with one reference.
+
+    Args:
+        model: a model file, or a Graph.
+        testset: a file or folder, see formats/testset.md.
+        backends: "name", "name:key=value,…" or, for development, "module:Class"; by default all that can be used here.
+        progress: called with (what, batches done, batches in all).
+        rtol, atol: blunt tolerances |a - b| <= atol + rtol * |b| that replace the judgement by rounding floors.
+        reference: "golden", "float64" or a backend; by default the source framework, else golden, else float64.
+        layers: find the layer where the error begins.
+        limit: only the first samples.
+        batch_size: samples at once; a model with a fixed batch size has its own.
+        backend_options: name -> options of that backend.
+        timeout: seconds without a sign of life after which a backend is ended.
+        show: how many samples the report shows.
+
+    Raises:
+        BadInput: (IX103) an argument; (IX220, IX221) the test set; what `load` raises.
+        EnvironmentLacks: a backend that was named cannot be had, or none can.
+        Unsupported: (IX303) the artifact for a backend that was named cannot be written.
+    """
+    started = time.perf_counter()
+    _check_arguments(rtol, atol, limit, batch_size, timeout)
+    options = backend_options or {}
+    named = parse_all(backends, options) if backends is not None else None
+    for name in named or ():
+        # What cannot be used is said before hours of work.
+        plugin_options.check(name.options, name.label, backend(name.target).open)
+    source = None if isinstance(model, Graph) else Path(model)
+    graph = model if isinstance(model, Graph) else api.load(model)
+    samples = _load_testset(testset, graph)
+    used = len(samples) if limit is None else min(limit, len(samples))
+    with TemporaryDirectory(prefix="interchange-verify-") as folder:
+        session, batches = _session(Path(folder), graph, source, samples, used, batch_size, timeout, progress)
+        ground = _ground(session, samples, batches, rtol, atol)
+        choice = choose(session, ground, reference, options)
+        own = assess(ground, choice.reference, choice.reference.load, None)
+        judged = dataclasses.replace(choice.reference, errors=error_maxima(own.outputs))
+        results, runs, not_run = _contend(session, ground, judged, choice, named, options)
+        report = Report(
+            agreed=all(result.agreed for result in results),
+            model=_model_info(session),
+            testset=_testset_info(samples, used, ground.labels),
+            reference=_reference_info(judged, own),
+            outputs=_outputs(ground),
+            backends=results,
+            not_run=not_run,
+            tolerances=_tolerances(ground),
+            environment=_environment(),
+            command=_command(source, testset, results, named, ground, reference, limit, layers),
+            seconds=0.0,
+            samples=samples_of(ground, judged, runs, results, show),
+        )
+        if layers:
+            from interchange.verify.layers import layers_of
+
+            report = dataclasses.replace(report, layers=layers_of(session, samples, report, options))
+    report = dataclasses.replace(report, findings=findings_of(report))
+    return dataclasses.replace(report, seconds=time.perf_counter() - started)
+
+
+def _check_arguments(
+    rtol: float | None, atol: float | None, limit: int | None, batch_size: int, timeout: float
+) -> None:
+    faults = [
+        f"{name} is {value}, not a finite number from 0 on"
+        for name, value in (("rtol", rtol), ("atol", atol))
+        if value is not None and not (value >= 0 and math.isfinite(value))
+    ]
+    counts = {"limit": 1 if limit is None else limit, "batch_size": batch_size}
+    faults += [f"{name} is {count}, not at least 1" for name, count in counts.items() if count < 1]
+    faults += [] if timeout > 0 else [f"timeout is {timeout}, not above 0"]
+    if faults:
+        raise BadInput("IX103", "An option has a value that cannot be used.", why=faults)
+
+
+def _load_testset(path: str | Path, graph: Graph) -> TestSet:
+    return testset.load(path, graph.inputs)
+
+
+def _session(
+    folder: Path,
+    graph: Graph,
+    source: Path | None,
+    samples: TestSet,
+    used: int,
+    batch_size: int,
+    timeout: float,
+    progress: Callable[[str, int, int], None] | None,
+) -> tuple[Session, tuple[tuple[int, int], ...]]:
+    """Writes the feeds of every batch once, so that all backends get the same."""
+    size = _batch_size(graph, samples, used, batch_size)
+    report = progress or (lambda what, done, total: None)
+    total = -(-used // size)
+    (folder / "feeds").mkdir()
+    feeds, batches = [], []
+    for index, (start, arrays) in enumerate(samples.batches(size, used)):
+        report("test set", index, total)
+        feeds.append(process.write_feeds(folder / "feeds", index, arrays))
+        batches.append((start, min(size, used - start)))
+    report("test set", total, total)
+    formats = tuple(plugin.name for plugin in plugins.recognise(source)) if source else ()
+    session = Session(folder, graph, source, formats, tuple(feeds), timeout, report)
+    return session, tuple(batches)
+
+
+def _batch_size(graph: Graph, samples: TestSet, used: int, wish: int) -> int:
+    """The size asked for, or the one that is fixed in the model."""
+    fixed = {spec.shape[0] for spec in graph.inputs.values() if spec.shape and isinstance(spec.shape[0], int)}
+    sizes = [size for size in fixed if isinstance(size, int) and size > 0]
+    if not sizes:
+        return wish
+    if used % sizes[0]:
+        raise BadInput(
+            "IX221",
+            f"The model takes batches of exactly {sizes[0]}; {used} samples cannot be divided so.",
+            where=str(samples.path),
+            next_step=f"--limit {used - used % sizes[0]} leaves the last {used % sizes[0]} out."
+            if used > sizes[0]
+            else "",
+        )
+    return sizes[0]
+
+
+def _ground(
+    session: Session, samples: TestSet, batches: tuple[tuple[int, int], ...], rtol: float | None, atol: float | None
+) -> Ground:
+    """Runs the graph in float64 and in its own dtypes: the measure for everything that follows."""
+    oracle, native = session.run_graph("oracle", "float64 oracle"), session.run_graph("native", "rounding floor")
+    for run in (oracle, native):
+        if run.error is not None:
+            raise run.error
+    shapes = {output.name: output.shape for output in native.batches[0]}
+    return Ground(
+        testset=samples,
+        batches=batches,
+        oracle=oracle,
+        native=native,
+        floors=floors_of(oracle, native),
+        decisions=decisions_of(session.graph, samples, shapes),
+        labels=labels_of(session.graph, samples),
+        rtol=rtol,
+        atol=atol,
+    )
+
+
+# --- backends -------------------------------------------------------------------------------------------------------
+
+
+def _contend(
+    session: Session,
+    ground: Ground,
+    reference: Reference,
+    choice: Choice,
+    named: tuple[BackendName, ...] | None,
+    options: Options,
+) -> tuple[tuple[BackendResult, ...], dict[str, Run], NotRun]:
+    """Runs and assesses all backends.
+
+    Raises:
+        InterchangeError: one that was named cannot be used, or none can.
+    """
+    candidates, not_run = (named, []) if named is not None else _usable(session, choice, options)
+    results: list[BackendResult] = []
+    runs: dict[str, Run] = {}
+    for name in candidates:
+        try:
+            run = _start(session, choice, name)
+        except (Unsupported, EnvironmentLacks) as error:
+            if named is not None:
+                raise
+            not_run.append((name.label, reason_of(error)))
+            continue
+        except InterchangeError as error:
+            if named is not None:
+                raise
+            run = Run(session.folder, error=error)
+        if run.error is not None and not run.opened and run.error.code in _UNUSABLE:
+            if named is not None:
+                raise run.error
+            not_run.append((name.label, reason_of(run.error)))
+            continue
+        runs[name.label] = run
+        results.append(_result(ground, reference, name, run))
+    if not results:
+        raise EnvironmentLacks(
+            "IX401",
+            "No backend can run this model here.",
+            why=[f"{name}: {reason}" for name, reason in not_run],
+            next_step="`interchange plugins` says what is missing for each.",
+        )
+    return tuple(results), runs, tuple(not_run)
+
+
+def _usable(
+    session: Session, choice: Choice, options: Options
+) -> tuple[tuple[BackendName, ...], list[tuple[str, str]]]:
+    """All installed backends that can be used; the reference need not agree with itself."""
+    names, not_run = [], []
+    for plugin in plugins.installed("backends"):
+        if choice.backend is not None and choice.backend.target == plugin.name:
+            continue
+        try:
+            runner = plugin.get()
+        except EnvironmentLacks as error:
+            not_run.append((plugin.name, reason_of(error)))
+            continue
+        if runner.artifact == "source" and not session.opens_source(plugin.name):
+            not_run.append((plugin.name, "it runs files of its own framework only"))
+            continue
+        names.append(BackendName(plugin.name, plugin.name, options.get(plugin.name, {})))
+    return tuple(names), not_run
+
+
+def _start(session: Session, choice: Choice, name: BackendName) -> Run:
+    if choice.run is not None and choice.backend == name:
+        return choice.run
+    runner = backend(name.target)
+    if runner.artifact == "source" and not session.opens_source(name.target) and ":" not in name.target:
+        what = f"The backend {name.label!r} runs files of its own framework only."
+        raise BadInput("IX103", what, where=str(session.source or "a graph"))
+    return session.run_backend(name, _artifact(session, runner.artifact))
+
+
+def _artifact(session: Session, kind: str) -> Path:
+    try:
+        return session.artifact(kind)
+    except InterchangeError:
+        raise
+    except Exception as error:  # an exporter's own mistake is a failure of that backend, not of the others
+        what = f"The exporter {kind!r} raised {type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
+        raise BadInput("IX404", what) from error
+
+
+def _result(ground: Ground, reference: Reference, name: BackendName, run: Run) -> BackendResult:
+    base = BackendResult(
+        name=name.label,
+        options=name.options,
+        provider=run.provider,
+        status="failed",
+        agreed=False,
+        open_seconds=run.open_seconds,
+        run_seconds=run.run_seconds,
+    )
+    if run.error is not None:
+        faults = (run.error.what, *(f"{reason}" for reason in run.error.why))
+        where = f" ({run.error.where})" if run.error.where else ""
+        return dataclasses.replace(
+            base, faults=(faults[0] + where, *faults[1:]), error=run.error.to_json(), stderr=run.stderr
+        )
+    found = assess(ground, reference, run.load, run)
+    flips = sum(decision.wrong for decision in found.decisions)
+    return dataclasses.replace(
+        base,
+        status=found.status,
+        agreed=found.status in ("rounding", "within") and not flips,
+        faults=found.faults,
+        outputs=found.outputs,
+        decisions=found.decisions,
+    )
+
+
+# --- what surrounds the result --------------------------------------------------------------------------------------
+
+
+def _model_info(session: Session) -> ModelInfo:
+    graph = session.graph
+    if session.source is not None:
+        digest = testset.digest_of(session.source) if session.source.is_dir() else _sha256(session.source)
+    else:
+        digest = _sha256(session.artifact("weights"))
+    return ModelInfo(
+        name=graph.name,
+        path=str(session.source or ""),
+        format=", ".join(session.formats) or "graph",
+        sha256=digest,
+        parameters=graph.parameters,
+        inputs={name: str(spec) for name, spec in graph.inputs.items()},
+    )
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _testset_info(samples: TestSet, used: int, labels: tuple[str, ...]) -> TestSetInfo:
+    return TestSetInfo(
+        path=str(samples.path),
+        kind=samples.kind,
+        sha256=samples.digest(),
+        samples=len(samples),
+        used=used,
+        labels=labels,
+        targets=samples.targets is not None,
+        preprocessing={name: samples.described(name) for name in samples.preprocessing},
+        notes=samples.notes,
+    )
+
+
+def _reference_info(reference: Reference, own: Assessment) -> ReferenceInfo:
+    return ReferenceInfo(
+        reference.name, reference.provider, reference.why, reference.passed_over, own.outputs, own.decisions
+    )
+
+
+def _outputs(ground: Ground) -> tuple[OutputInfo, ...]:
+    decisions = {decision.output: decision for decision in ground.decisions}
+    infos = []
+    for output in ground.native.batches[0]:
+        decision = decisions.get(output.name)
+        kind, why = (decision.kind, decision.why) if decision else ("", "")
+        infos.append(OutputInfo(output.name, output.dtype, output.shape[1:], ground.floors[output.name], kind, why))
+    return tuple(infos)
+
+
+def _tolerances(ground: Ground) -> dict[str, float]:
+    if ground.blunt:
+        return {"rtol": ground.rtol or 0.0, "atol": ground.atol or 0.0}
+    return {"rounding": judge.ROUNDING, "wrong": judge.WRONG}
+
+
+def _environment() -> dict[str, str]:
+    found = {"python": platform.python_version(), "system": f"{platform.system()} {platform.machine()}"}
+    for package in _PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _command(
+    source: Path | None,
+    testset: str | Path,
+    results: Sequence[BackendResult],
+    named: tuple[BackendName, ...] | None,
+    ground: Ground,
+    reference: str | None,
+    limit: int | None,
+    layers: bool,
+) -> str:
+    """The command line that gives this report again; "" if the model was given as a Graph."""
+    if source is None:
+        return ""
+    words = ["interchange", "verify", str(source), str(testset)]
+    for result in results if named is not None else ():
+        words += ["--backend", result.name]
+    for option, value in (
+        ("--reference", reference),
+        ("--rtol", ground.rtol),
+        ("--atol", ground.atol),
+        ("--limit", limit),
+    ):
+        words += [] if value is None else [option, str(value)]
+    return shlex.join([*words, *(["--layers"] if layers else [])])

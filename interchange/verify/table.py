@@ -1,0 +1,141 @@
+"""The report for a terminal."""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Iterator
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from interchange.verify.report import BackendResult, DecisionResult, LayerReport, Report
+
+_STYLES = {
+    "rounding": "green",
+    "within": "green",
+    "suspicious": "yellow",
+    "wrong": "red",
+    "outside": "red",
+    "failed": "red",
+}
+_WIDTH = 120
+_MOST_FLIPS = 5
+
+
+def text_of(report: Report) -> str:
+    """The report as plain text, without colours."""
+    buffer = io.StringIO()
+    Console(file=buffer, width=_WIDTH, no_color=True, highlight=False).print(table_of(report))
+    return "\n".join(line.rstrip() for line in buffer.getvalue().splitlines())
+
+
+def table_of(report: Report) -> Group:
+    """Verdict, one row for each backend, and below what needs words. Names from files are Text, never markup."""
+    verdict = Text("AGREED", "bold green") if report.agreed else Text("DISAGREED", "bold red")
+    reference = (
+        f"{report.reference.name} ({report.reference.provider})" if report.reference.provider else report.reference.name
+    )
+    parts: list[RenderableType] = [
+        Text.assemble(verdict, "  ", report.proven),
+        Text(f"Reference: {reference}: {report.reference.why}."),
+        *(Text(f"  not {name}: {why}", "dim") for name, why in report.reference.passed_over),
+        _backends(report),
+        *(Text(line) for line in _details(report)),
+    ]
+    if report.not_run:
+        parts.append(Text("Not run:"))
+        parts += [Text(f"  {name}: {reason}", "dim") for name, reason in report.not_run]
+    if report.layers is not None:
+        parts.append(_layers(report.layers))
+    parts += [Text(note) for note in (*report.testset.notes, *report.findings)]
+    return Group(*parts)
+
+
+def _backends(report: Report) -> Table:
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for title in ("backend", "provider"):
+        table.add_column(title, overflow="fold")
+    for title in ("max error", "× floor"):
+        table.add_column(title, justify="right")
+    table.add_column("verdict")
+    for title in ("same decisions", "accuracy", "time"):
+        table.add_column(title, justify="right")
+    for backend in report.backends:
+        style = _STYLES[backend.status] if backend.agreed or backend.status not in ("rounding", "within") else "red"
+        verdict = backend.status if backend.agreed or style != "red" else f"{backend.status} ✗"
+        table.add_row(
+            Text(backend.name),
+            Text(backend.provider),
+            number(max((output.error.max for output in backend.outputs), default=math.nan)),
+            number(backend.ratio),
+            Text(verdict, style),
+            "; ".join(decisions(d) for d in backend.decisions),
+            accuracy(backend.decisions),
+            f"{backend.run_seconds:.2f} s",
+        )
+    if report.reference.decisions:
+        accurate = accuracy(report.reference.decisions)
+        table.add_row(Text(report.reference.name, "dim"), "", "", "", Text("reference", "dim"), "", accurate, "")
+    return table
+
+
+def number(value: float) -> str:
+    return "–" if math.isnan(value) else f"{value:.3g}"
+
+
+def decisions(decision: DecisionResult) -> str:
+    ties = f" ({decision.ties} ties)" if decision.ties else ""
+    return f"{decision.same}/{decision.total}{ties}"
+
+
+def accuracy(found: tuple[DecisionResult, ...]) -> str:
+    """The accuracy of the first output, and how far whole numbers are off on average."""
+    if not found or found[0].accuracy is None:
+        return ""
+    off = f", off by {found[0].mean_absolute_error:.3f}" if found[0].mean_absolute_error is not None else ""
+    return f"{100 * found[0].accuracy:.2f} %{off}"
+
+
+def _details(report: Report) -> Iterator[str]:
+    for backend in report.backends:
+        yield from (f"{backend.name}: {fault}" for fault in backend.faults)
+        if not backend.agreed and len(backend.outputs) > 1:
+            for output in backend.outputs:
+                yield f"{backend.name}, {output.name}: {output.verdict}, {number(output.ratio)} × floor"
+        yield from _worst(backend)
+        yield from _flips(backend)
+
+
+def _worst(backend: BackendResult) -> Iterator[str]:
+    for output in backend.outputs:
+        if output.verdict not in ("rounding", "within") and output.error.max:
+            worst = ", ".join(f"{sample} ({error:.3g})" for sample, error in output.error.worst if error)
+            yield f"{backend.name}, {output.name}: largest errors at samples {worst}"
+
+
+def _flips(backend: BackendResult) -> Iterator[str]:
+    for decision in backend.decisions:
+        for flip in decision.flips[:_MOST_FLIPS]:
+            kind = "tie" if flip.tie else "decides otherwise"
+            yield f"{backend.name}: {kind} on {flip.name}: {flip.backend} instead of {flip.reference}"
+        if len(decision.flips) > _MOST_FLIPS:
+            yield f"{backend.name}: … and {decision.total - decision.same - _MOST_FLIPS} more"
+
+
+def _layers(layers: LayerReport) -> Table:
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, title=Text(f"Layers, {layers.sample_name}"), title_justify="left")
+    table.add_column("layer", overflow="fold")
+    for title in ("largest", "own", "inherited"):
+        table.add_column(title, justify="right")
+    names = list(dict.fromkeys(name for row in layers.rows for name in row.backends))
+    for name in names:
+        table.add_column(Text(name), justify="right")
+    for row in layers.rows:
+        guilty = [name for name in names if row.layer in layers.guilty.get(name, ())]
+        cells = [Text(number(row.backends.get(name, math.nan)), "bold red" if name in guilty else "") for name in names]
+        mark = Text(row.layer, "bold red" if guilty else "")
+        table.add_row(mark, number(row.scale), number(row.own), number(row.inherited), *cells)
+    return table
