@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -64,6 +65,23 @@ class Builder:
         self._nodes.append(node)
         return node.outputs
 
+    def rename(self, value: str, name: str) -> str:
+        """Gives a value that a node made another name, which must be free; returns it. Cheap for one made just now."""
+        if name == value:
+            return name
+        if name in self._values[0]:
+            raise ValueError(f"the name {name!r} is taken")
+        for values in self._values:
+            values[name] = values.pop(value)
+        for i in range(len(self._nodes) - 1, -1, -1):
+            node = self._nodes[i]
+            inputs = tuple(name if x == value else x for x in node.inputs)
+            outputs = tuple(name if x == value else x for x in node.outputs)
+            self._nodes[i] = replace(node, inputs=inputs, outputs=outputs)
+            if value in node.outputs:
+                break
+        return name
+
     def shape(self, value: str) -> tuple[int | None, ...]:
         """The shape of a value, None where it depends on an unknown dimension."""
         one, two = (values[value].shape for values in self._values)
@@ -78,9 +96,9 @@ class Builder:
     def known(self, value: str) -> Array | None:
         """The elements of a value where they do not depend on any input, else None."""
         one, two = (values[value] for values in self._values)
-        if isinstance(one, Unknown) or isinstance(two, Unknown) or not np.array_equal(one, two):
+        if isinstance(one, Unknown) or isinstance(two, Unknown):
             return None
-        return one
+        return one if one is two or np.array_equal(one, two) else None
 
     def free_name(self, wish: str, taken: Sequence[str] = ()) -> str:
         """`wish`, or `wish_1`, `wish_2` … if it is in use."""

@@ -1,0 +1,118 @@
+"""Keras files (.h5, .keras) → Graph, without Keras or TensorFlow; and a backend that runs them in Keras itself.
+
+For plugins with layers of their own (entry-point group `interchange.keras_layers`):
+
+    from interchange_keras.layer import Layer, weights
+
+    @weights("kernel", "bias:use_bias")
+    def scaled_dense(layer: Layer, x: str, *, units: int, scale: float = 1.0, use_bias: bool = True) -> str:
+        y = layer.add("MatMul", x, layer.weight("kernel"))
+        y = layer.add("Mul", y, scale)
+        return layer.add("Add", y, layer.weight("bias")) if use_bias else y
+
+docs/keras.md says what is read.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from interchange.graph import Graph
+    from interchange.plugins import Model
+
+ARCHITECTURE = "config.json"
+WEIGHTS = "model.weights.h5"
+HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
+MOST_USER_BLOCK = 1 << 20
+
+
+class KerasImporter:
+    """Reads whole models: .h5 of Keras 1, 2 and 3, and .keras."""
+
+    requires: ClassVar[Mapping[str, str]] = {"h5py": "h5py"}
+
+    def recognises(self, path: Path, head: bytes) -> bool:
+        return is_keras_file(path, head)
+
+    def load(self, path: Path, **options: Any) -> Graph:
+        """The model as a graph. Nothing in the file is executed.
+
+        Args:
+            layers: functions for layers that the importer does not know, or shall read in another way, by the layer's
+                name or its class: `{"lambda_1": my_function}`; the text "package.module:function" is imported.
+            backend: the Keras backend that wrote the file, where the file does not say it ("theano").
+
+        Raises:
+            BadInput: (IX103) an unknown option; (IX203, IX204, IX205, IX206) the file cannot be used; (IX207) the
+                weights do not fit the layers.
+            Unsupported: (IX301, IX302) all layers and options that cannot be converted.
+        """
+        from interchange_keras.convert import load
+
+        known: Mapping[str, Callable[..., Any]] = {"layers": dict, "backend": str}
+        unknown = [name for name in options if name not in known]
+        if unknown:
+            from interchange.errors import BadInput
+
+            raise BadInput(
+                "IX103",
+                f"The importer 'keras' has no option {', '.join(unknown)}.",
+                why=f"it has {', '.join(known)}",
+            )
+        return load(Path(path), **options)
+
+
+class KerasBackend:
+    """Runs a Keras file in Keras: the reference that the verifier prefers."""
+
+    requires: ClassVar[Mapping[str, str]] = {"keras": "keras", "tensorflow": "tensorflow"}
+    artifact: ClassVar[str] = "source"
+
+    def open(self, artifact: Path, **options: Any) -> AbstractContextManager[Model]:
+        """Loads the file in the Keras of its era (compile=False, safe_mode=True), on the CPU.
+
+        Raises:
+            BadInput: (IX103) an unknown option; or the file cannot be used.
+            EnvironmentLacks: (IX401) the Keras that could open it is not installed.
+            Unsupported: (IX301) Keras cannot open the file, or would compute something else than its author's Keras.
+        """
+        from interchange_keras.backend import open_in_keras
+
+        if options:
+            from interchange.errors import BadInput
+
+            raise BadInput("IX103", f"The backend 'keras' has no option {', '.join(options)}.")
+        return open_in_keras(Path(artifact))
+
+
+def is_keras_file(path: Path, head: bytes) -> bool:
+    """Whether a file is HDF5 or a zip as Keras writes it, by its content. Never raises."""
+    try:
+        if head.startswith(b"PK\x03\x04"):
+            with zipfile.ZipFile(path) as archive:
+                names = set(archive.namelist())
+            return ARCHITECTURE in names and bool(names & {"metadata.json", WEIGHTS})
+        return bool(head) and _is_hdf5(path, head)
+    except (OSError, ValueError, RuntimeError, zipfile.BadZipFile, NotImplementedError):
+        return False
+
+
+def _is_hdf5(path: Path, head: bytes) -> bool:
+    """The signature stands at 0, or at 512, 1024, 2048 … after a user block."""
+    if head.startswith(HDF5_MAGIC):
+        return True
+    with path.open("rb") as file:
+        offset = 512
+        while offset <= MOST_USER_BLOCK:
+            file.seek(offset)
+            found = file.read(len(HDF5_MAGIC))
+            if found == HDF5_MAGIC or len(found) < len(HDF5_MAGIC):
+                return found == HDF5_MAGIC
+            offset *= 2
+    return False

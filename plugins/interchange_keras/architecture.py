@@ -1,0 +1,327 @@
+"""The JSON of an architecture, Sequential or functional, of any era → one form: a `Model` of layers and their calls."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from interchange.errors import BadInput, InterchangeError, Unsupported
+from interchange_keras import eras
+from interchange_keras.container import Source
+
+MOST_NESTED = 32
+IDLE_CALL_ARGUMENTS: Mapping[str, Sequence[Any]] = {"training": (None, False), "mask": (None,)}
+
+
+class Ref(NamedTuple):
+    """An output of a call of a layer."""
+
+    layer: str
+    call: int
+    tensor: int
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One use of a layer. `faults` are arguments that nobody would understand."""
+
+    inputs: tuple[Ref, ...]
+    faults: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LayerEntry:
+    """A layer of a model, in today's vocabulary; `model` is set where it is a model itself."""
+
+    name: str
+    class_name: str
+    config: Mapping[str, Any]
+    registered_name: str = ""
+    is_keras: bool = True
+    calls: tuple[Call, ...] = ()
+    model: Model | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A functional model; a Sequential is one, too. `inputs` name InputLayers among `layers`."""
+
+    name: str
+    class_name: str
+    layers: tuple[LayerEntry, ...]
+    inputs: tuple[str, ...]
+    outputs: tuple[Ref, ...]
+    output_keys: tuple[str, ...] = ()  # where the outputs are a dict
+
+    def signature(self) -> tuple[list[str], list[str]]:
+        """Names of inputs and outputs, in order: those of the layers, made unique; outputs also told from inputs."""
+        inputs = _unique(self.inputs, ())
+        return inputs, _unique(self.output_keys or [ref.layer for ref in self.outputs], inputs)
+
+
+def read_model(source: Source) -> Model:
+    """The architecture of a file.
+
+    Raises:
+        BadInput: (IX203) it contradicts itself; (IX206) it is nested too deep.
+        Unsupported: (IX301) it is no Sequential or functional model.
+    """
+    return _Reader(source).model(source.architecture, depth=0)
+
+
+def _unique(names: Sequence[str], taken: Sequence[str]) -> list[str]:
+    used: set[str] = set(taken)
+    result = []
+    for name in names:
+        free, n = name, 0
+        while free in used:
+            n += 1
+            free = f"{name}_{n}"
+        used.add(free)
+        result.append(free)
+    return result
+
+
+@dataclass(frozen=True)
+class _Reader:
+    source: Source
+    path: list[str] = field(default_factory=list)
+
+    def fault(self, why: str) -> BadInput:
+        return BadInput(
+            "IX203",
+            "The architecture in the file contradicts itself.",
+            where=f"{self.source.where}: {'/'.join(self.path)}" if self.path else self.source.where,
+            why=why,
+        )
+
+    def model(self, document: Mapping[str, Any], depth: int) -> Model:
+        if depth > MOST_NESTED:
+            raise BadInput("IX206", f"Models are nested more than {MOST_NESTED} deep.", where=self.source.where)
+        class_name = eras.modern_class(str(document.get("class_name")))
+        config = document.get("config")
+        try:
+            if isinstance(config, list):  # a Sequential up to Keras 2.2
+                config = {"layers": config}
+            if not isinstance(config, Mapping) or not isinstance(config.get("layers"), list):
+                raise self._no_layers(class_name)
+            if "input_layers" in config and "output_layers" in config:
+                return self._functional(class_name, config, depth)
+            if class_name == "Sequential" or "input_layers" not in config:
+                return self._sequential(class_name, config, depth)
+            raise self.fault("the model does not say what its outputs are")
+        except InterchangeError:
+            raise
+        except (KeyError, TypeError, ValueError, AttributeError, IndexError, RecursionError, OverflowError) as error:
+            raise self.fault(f"{type(error).__name__}: {error}") from error
+
+    def _no_layers(self, class_name: str) -> InterchangeError:
+        return Unsupported(
+            "IX301",
+            f"The model is no Sequential and no functional model, but a class of its own: {class_name}.",
+            where=self.source.where,
+            why="what it computes is in the program that defines the class, not in the file",
+            next_step="Write it as a functional model; or model.export() it and convert the SavedModel.",
+        )
+
+    # --- layers ---
+
+    def entry(self, document: Mapping[str, Any], depth: int, index: int = 0) -> LayerEntry:
+        """One layer, its calls left out. A Sequential within a Sequential had no name up to Keras 2.2."""
+        written = str(document["class_name"])
+        module, registered = document.get("module"), str(document.get("registered_name") or "")
+        config = document.get("config")
+        content: Mapping[str, Any] = config if isinstance(config, Mapping) else {}
+        class_name = eras.modern_class(written)
+        name = document.get("name") or content.get("name")
+        is_model = isinstance(config, list) or "layers" in content
+        if is_model and class_name != "Merge":
+            name = str(name or f"{class_name.lower()}_{index + 1}")
+            self.path.append(name)
+            model = self.model(document, depth + 1)
+            self.path.pop()
+            return LayerEntry(name, model.class_name, content, model=model)
+        if not isinstance(config, Mapping):
+            raise self.fault(f"the layer {name!r} has no config")
+        if not isinstance(name, str):
+            raise self.fault(f"a layer of the class {written} has no name")
+        is_operation = isinstance(module, str) and module.startswith(("keras.src.ops", "keras.ops"))
+        is_keras = not is_operation and (
+            not isinstance(module, str) or module.partition(".")[0] in ("keras", "tf_keras", "tensorflow", "builtins")
+        )
+        if is_operation:
+            class_name = f"keras.ops.{class_name}"
+        return LayerEntry(name, class_name, eras.modern_config(class_name, content), registered or written, is_keras)
+
+    def _checked(self, entries: Sequence[LayerEntry]) -> tuple[LayerEntry, ...]:
+        repeated = [name for name, n in Counter(entry.name for entry in entries).items() if n > 1]
+        if repeated:
+            raise self.fault(f"several layers have the same name: {', '.join(map(repr, repeated))}")
+        return tuple(entries)
+
+    # --- Sequential ---
+
+    def _sequential(self, class_name: str, config: Mapping[str, Any], depth: int) -> Model:
+        documents: list[Mapping[str, Any]] = list(config["layers"])
+        if not documents:
+            raise self.fault("the model has no layers")
+        entries: list[LayerEntry] = []
+        inputs: list[str] = []
+        first = documents[0]
+        if first["class_name"] == "InputLayer":
+            entries.append(_with_calls(self.entry(first, depth), [Call(())]))
+            inputs.append(entries[0].name)
+            documents = documents[1:]
+        elif first["class_name"] == "Merge" and isinstance(first["config"].get("layers"), list):
+            branches = [self.entry(branch, depth, i) for i, branch in enumerate(first["config"]["layers"])]
+            for branch in branches:
+                branch_input = self._branch_input(branch)
+                inputs.append(branch_input.name)
+                entries += [branch_input, _with_calls(branch, [Call((Ref(branch_input.name, 0, 0),))])]
+            merge = self.entry(first, depth)
+            entries.append(_with_calls(merge, [Call(tuple(Ref(branch.name, 0, 0) for branch in branches))]))
+            documents = documents[1:]
+        else:
+            entry = self.entry(first, depth)
+            given = first["config"] if isinstance(first["config"], Mapping) else {}
+            entries.append(self._input_of(entry, given, config.get("build_input_shape")))
+            inputs.append(entries[0].name)
+        for i, document in enumerate(documents, len(entries)):
+            entry = self.entry(document, depth, i)
+            entries.append(_with_calls(entry, [Call((Ref(entries[-1].name, 0, 0),))]))
+        name = str(config.get("name") or "")
+        return Model(name, class_name, self._checked(entries), tuple(inputs), (Ref(entries[-1].name, 0, 0),))
+
+    def _input_of(self, first: LayerEntry, written: Mapping[str, Any], build_shape: Any) -> LayerEntry:
+        """The InputLayer that Keras makes for a Sequential which has none; its shape is where it can be found."""
+        given: Mapping[str, Any] = eras.modern_config("InputLayer", written)
+        if first.model is not None:
+            inner = next((entry for entry in first.model.layers if entry.name in first.model.inputs), None)
+            given = inner.config if inner is not None else {}
+        shape = given.get("batch_shape")
+        if shape is None and isinstance(written.get("input_dim"), int) and first.class_name == "Dense":
+            shape = [None, written["input_dim"]]
+        dtype = given.get("dtype") if isinstance(given.get("dtype"), str) else "float32"
+        config = {"batch_shape": build_shape if shape is None else shape, "dtype": dtype}
+        return LayerEntry(f"{first.name}_input", "InputLayer", config, calls=(Call(()),))
+
+    def _branch_input(self, branch: LayerEntry) -> LayerEntry:
+        if branch.model is None:
+            return self._input_of(branch, branch.config, None)
+        inner = next(entry for entry in branch.model.layers if entry.name in branch.model.inputs)
+        return LayerEntry(inner.name, "InputLayer", inner.config, calls=(Call(()),))
+
+    # --- functional ---
+
+    def _functional(self, class_name: str, config: Mapping[str, Any], depth: int) -> Model:
+        documents: list[Mapping[str, Any]] = config["layers"]
+        plain = self._checked([self.entry(document, depth) for document in documents])
+        inbound = [
+            [_call(node) for node in document.get("inbound_nodes") or ()] or ([Call(())] if e.class_name == "InputLayer" else [])
+            for document, e in zip(documents, plain, strict=True)
+        ]
+        outputs, keys = _refs_and_keys(config["output_layers"])
+        inputs, _ = _refs_and_keys(config["input_layers"])
+        offsets = self._offsets(plain, inbound, outputs)
+
+        def shifted(ref: Ref) -> Ref:
+            return Ref(ref.layer, ref.call - offsets.get(ref.layer, 0), ref.tensor)
+
+        entries = [
+            _with_calls(entry, [Call(tuple(map(shifted, call.inputs)), call.faults) for call in calls])
+            for entry, calls in zip(plain, inbound, strict=True)
+        ]
+        outputs = [shifted(ref) for ref in outputs]
+        if not outputs:
+            raise self.fault("the model has no outputs")
+        self._check_refs(entries, inputs, outputs)
+        return Model(
+            str(config.get("name") or ""), class_name, tuple(entries), tuple(ref.layer for ref in inputs), tuple(outputs), keys
+        )
+
+    def _offsets(
+        self, entries: Sequence[LayerEntry], inbound: Sequence[Sequence[Call]], outputs: Sequence[Ref]
+    ) -> dict[str, int]:
+        """How many calls of nested models are counted but not listed.
+
+        A model made from an Input has one call of its own, which Keras counts (usually: it depends on the version) but
+        does not write. The references tell: 0 is used only where it is not counted, the number of calls only where it is.
+        """
+        offsets = {}
+        seen: dict[str, set[int]] = {}
+        for ref in (*outputs, *(ref for calls in inbound for call in calls for ref in call.inputs)):
+            seen.setdefault(ref.layer, set()).add(ref.call)
+        for entry in entries:
+            if entry.model is not None:
+                used = seen.get(entry.name, set())
+                offsets[entry.name] = 0 if 0 in used or not used else 1
+        return offsets
+
+    def _check_refs(self, entries: Sequence[LayerEntry], inputs: Sequence[Ref], outputs: Sequence[Ref]) -> None:
+        calls = {entry.name: len(entry.calls) for entry in entries}
+        by_name = {entry.name: entry for entry in entries}
+        for entry in entries:
+            for ref in (ref for call in entry.calls for ref in call.inputs):
+                if not 0 <= ref.call < calls.get(ref.layer, 0) or ref.tensor < 0:
+                    raise self.fault(f"the layer {entry.name!r} reads output {ref.call} of {ref.layer!r}, which does not exist")
+        for ref in outputs:
+            if not 0 <= ref.call < calls.get(ref.layer, 0) or ref.tensor < 0:
+                raise self.fault(f"the model's output {ref.layer!r} does not exist")
+        for ref in inputs:
+            if ref.layer not in by_name or by_name[ref.layer].class_name != "InputLayer":
+                raise self.fault(f"the model's input {ref.layer!r} does not exist")
+
+
+def _with_calls(entry: LayerEntry, calls: Sequence[Call]) -> LayerEntry:
+    return LayerEntry(
+        entry.name, entry.class_name, entry.config, entry.registered_name, entry.is_keras, tuple(calls), entry.model
+    )
+
+
+def _call(node: Any) -> Call:
+    """One entry of inbound_nodes: a list of [layer, call, tensor, {arguments}], or Keras 3's {"args", "kwargs"}."""
+    if isinstance(node, Mapping):
+        refs, faults = [], []
+        for value in _leaves(node.get("args") or []):
+            if isinstance(value, Ref):
+                refs.append(value)
+            elif value is not None:
+                faults.append(f"the call argument {value!r}")
+        arguments = node.get("kwargs") or {}
+    else:
+        refs, faults, arguments = [], [], {}
+        for item in [node] if node and isinstance(node[0], str) else node:
+            refs.append(Ref(str(item[0]), int(item[1]), int(item[2])))
+            arguments = {**arguments, **(item[3] if len(item) > 3 else {})}
+    for key, value in arguments.items():
+        if not any(value is idle for idle in IDLE_CALL_ARGUMENTS.get(key, ())):
+            faults.append(f"the call argument {key} = {str(value)[:80]}")
+    return Call(tuple(refs), tuple(faults))
+
+
+def _leaves(value: Any) -> Iterator[Any]:
+    """The references and plain values in the arguments of a call, in order."""
+    pending = [value]
+    while pending:
+        item = pending.pop()
+        if isinstance(item, Mapping) and item.get("class_name") == "__keras_tensor__":
+            layer, call, tensor = item["config"]["keras_history"]
+            yield Ref(str(layer), int(call), int(tensor))
+        elif isinstance(item, (list, tuple)):
+            pending.extend(reversed(item))
+        else:
+            yield item
+
+
+def _refs_and_keys(value: Any) -> tuple[list[Ref], tuple[str, ...]]:
+    """input_layers or output_layers: [layer, call, tensor], a list of these, or a dict of these, nested or not."""
+    if isinstance(value, Mapping):
+        keys = sorted(value)  # Keras flattens a dict in the order of its keys
+        parts = [_refs_and_keys(value[key])[0] for key in keys]
+        named = [key if len(part) == 1 else f"{key}_{i}" for key, part in zip(keys, parts, strict=True) for i in range(len(part))]
+        return [ref for part in parts for ref in part], tuple(named)
+    if len(value) == 3 and isinstance(value[0], str) and isinstance(value[1], int):
+        return [Ref(value[0], value[1], int(value[2]))], ()
+    return [ref for part in value for ref in _refs_and_keys(part)[0]], ()

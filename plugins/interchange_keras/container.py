@@ -1,0 +1,214 @@
+"""The containers: an .h5 file or a .keras zip becomes a `Source`: who wrote it, the architecture's JSON, the weights."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from interchange.errors import BadInput
+from interchange.graph import Array
+from interchange_keras import ARCHITECTURE, WEIGHTS
+from interchange_keras.eras import UNVERSIONED, Version, parse_version
+from interchange_keras.hdf5 import ALWAYS_ALLOWED, MOST_EXPANSION, Hdf5, open_hdf5
+
+STORE_ROOTS = ("layers", "_layer_checkpoint_dependencies")  # the second by Keras 2.13 and its like
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """What an .h5 file holds for one top-level layer: its weights with their names in the file, in order."""
+
+    layer: str
+    weights: tuple[tuple[str, Array], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A Keras file, read but not understood.
+
+    Args:
+        format: "keras-h5" or "keras-zip".
+        keras: the version as the file says it; "" if it does not.
+        backend: "tensorflow", "theano" …; "" if the file does not say.
+        architecture: {"class_name": …, "config": …}.
+        groups: the weights of an .h5 file.
+        store: those of a .keras file, by path: "layers/dense/vars/0".
+        store_names: the names of layers that it gives by path: {"layers/dense": "my_layer"}.
+    """
+
+    format: str
+    where: str
+    keras: str
+    backend: str
+    architecture: Mapping[str, Any]
+    groups: tuple[Group, ...] = ()
+    store: Mapping[str, Array] = field(default_factory=dict)
+    store_names: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def version(self) -> Version:
+        return parse_version(self.keras) if self.keras else UNVERSIONED
+
+    @property
+    def producer(self) -> str:
+        writer = f"Keras {self.keras}" if self.keras else "Keras, version not recorded"
+        return f"{writer}, backend {self.backend}" if self.backend else writer
+
+
+def read(path: Path, *, weights: bool = True) -> Source:
+    """The content of a Keras file.
+
+    Args:
+        weights: False reads the architecture alone.
+
+    Raises:
+        BadInput: (IX101) it cannot be read; (IX203) damaged; (IX204) it holds weights only; (IX205) it refers to other
+            files; (IX206) it asks for far more memory than it is large.
+    """
+    try:
+        size = path.stat().st_size
+        is_zip = zipfile.is_zipfile(path)
+    except OSError as error:
+        raise BadInput("IX101", "The file cannot be read.", where=str(path), why=error.strerror or str(error)) from error
+    return _read_zip(path, size, weights) if is_zip else _read_h5(path, size, weights)
+
+
+# --- .h5 ------------------------------------------------------------------------------------------------------------
+
+
+def _read_h5(path: Path, size: int, weights: bool) -> Source:
+    where = str(path)
+    with open_hdf5(path, where, size) as file:
+        config = file.attribute("/", "model_config")
+        if config is None:
+            raise _no_architecture(file, where)
+        root = "model_weights" if file.has("model_weights") else ""
+        keras = file.attribute("/", "keras_version") or file.attribute(root, "keras_version")
+        backend = file.attribute("/", "backend") or file.attribute(root, "backend")
+        return Source(
+            format="keras-h5",
+            where=where,
+            keras=str(keras or ""),
+            backend=str(backend or ""),
+            architecture=_json_object(str(config), where, "model_config"),
+            groups=tuple(_groups(file, root)) if weights else (),
+        )
+
+
+def _groups(file: Hdf5, root: str) -> Iterator[Group]:
+    listed = file.names(root, "layer_names") or []
+    for layer in dict.fromkeys([*listed, *(("top_level_model_weights",) if file.has(f"{root}/top_level_model_weights") else ())]):
+        # a hostile or merely unlucky name with a slash is a path of groups, exactly as Keras wrote it
+        names = file.names(f"{root}/{layer}", "weight_names") or []
+        yield Group(layer, tuple((name, file.array(f"{root}/{layer}/{name}")) for name in dict.fromkeys(names)))
+
+
+def _no_architecture(file: Hdf5, where: str) -> BadInput:
+    is_keras = file.names("/", "layer_names") is not None or any(map(file.has, ("model_weights", *STORE_ROOTS)))
+    if not is_keras:
+        return BadInput(
+            "IX203",
+            "This HDF5 file is not a Keras model.",
+            where=where,
+            why="it has neither the attribute model_config nor layer_names",
+        )
+    return BadInput(
+        "IX204",
+        "The file holds weights only: it does not say which layers they belong to.",
+        where=where,
+        why="the attribute model_config is missing, so it was written by save_weights()",
+        next_step="In the program that builds the model: model.load_weights(this file), then model.save('model.keras').",
+    )
+
+
+# --- .keras ---------------------------------------------------------------------------------------------------------
+
+
+def _read_zip(path: Path, size: int, weights: bool) -> Source:
+    where = str(path)
+    with _damaged_zip_is_bad_input(where), zipfile.ZipFile(path) as archive:
+        members = {info.filename: info for info in archive.infolist()}
+        if ARCHITECTURE not in members:
+            raise BadInput("IX204", f"The .keras file has no {ARCHITECTURE}.", where=where, why="the architecture is missing")
+        architecture = _json_object(_member(archive, members[ARCHITECTURE], size, where), where, ARCHITECTURE)
+        metadata: Mapping[str, Any] = {}
+        if "metadata.json" in members:
+            metadata = _json_object(_member(archive, members["metadata.json"], size, where), where, "metadata.json")
+        store: dict[str, Array] = {}
+        names: dict[str, str] = {}
+        if weights and WEIGHTS in members:
+            data = _member(archive, members[WEIGHTS], size, where)
+            with open_hdf5(io.BytesIO(data), f"{where}: {WEIGHTS}", len(data)) as file:
+                store, names = _store(file)
+        elif weights and any(name.endswith(".weights.json") for name in members):
+            raise BadInput("IX203", "The weights are split over several files, which is not supported.", where=where)
+    keras = metadata.get("keras_version")
+    return Source(
+        format="keras-zip",
+        where=where,
+        keras=str(keras) if keras else "3",  # the format is younger than Keras 2.12; without a word it is today's
+        backend="",
+        architecture=architecture,
+        store=store,
+        store_names=names,
+    )
+
+
+def _store(file: Hdf5) -> tuple[dict[str, Array], dict[str, str]]:
+    """Every array below the layers, and the names that the file gives the layers. Optimizer and metrics stay unread."""
+    arrays: dict[str, Array] = {}
+    names: dict[str, str] = {}
+    pending = [root for root in (*STORE_ROOTS, "vars") if file.has(root)]
+    while pending:
+        path = pending.pop()
+        if file.is_array(path):
+            arrays[path] = file.array(path)
+            continue
+        owner, _, last = path.rpartition("/")
+        if last == "vars" and (name := file.attribute(path, "name")) is not None:
+            names[owner] = str(name)
+        pending += [f"{path}/{child}" for child in file.children(path)]
+    return arrays, names
+
+
+def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, size: int, where: str) -> bytes:
+    if info.file_size > max(MOST_EXPANSION * size, ALWAYS_ALLOWED):
+        raise BadInput(
+            "IX206",
+            "A member of the zip file takes far more memory than the file is large.",
+            where=f"{where}: {info.filename}",
+            why=f"{info.file_size:,} bytes in a file of {size:,}",
+        )
+    with archive.open(info) as member:
+        return member.read(info.file_size)  # the size declared is a promise that a bomb breaks
+
+
+@contextmanager
+def _damaged_zip_is_bad_input(where: str) -> Iterator[None]:
+    try:
+        yield
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, RuntimeError, NotImplementedError, KeyError) as error:
+        raise BadInput(
+            "IX203",
+            "The .keras file is damaged.",
+            where=where,
+            why=f"zip: {str(error) or type(error).__name__}",
+            next_step="Copy or download it again; compare its size and checksum with the original's.",
+        ) from error
+
+
+def _json_object(data: str | bytes, where: str, what: str) -> dict[str, Any]:
+    try:
+        document = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise BadInput("IX203", f"{what} is not readable JSON.", where=where, why=str(error)) from error
+    if not isinstance(document, dict):
+        raise BadInput("IX203", f"{what} is not a JSON object.", where=where, why=f"it is {type(document).__name__}")
+    return document

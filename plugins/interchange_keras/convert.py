@@ -1,0 +1,450 @@
+"""The walk over the model: every call of every layer becomes nodes of the graph; all faults are found before one error."""
+
+from __future__ import annotations
+
+import heapq
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from interchange import plugins
+from interchange.builder import Builder
+from interchange.errors import BadInput, EnvironmentLacks, InterchangeError, Unsupported
+from interchange.graph import Dimension, Graph
+from interchange_keras import eras
+from interchange_keras.architecture import LayerEntry, Model, Ref, read_model
+from interchange_keras.container import Source, read
+from interchange_keras.layer import MOST_ELEMENTS, Fault, Layer, LayerFunction, Slot, slots_of
+from interchange_keras.layers import ACTIVATIONS, LAYERS
+from interchange_keras.options import accepts, bind, dtype_fault
+from interchange_keras.weights import assign
+
+MOST_STEPS = 100_000
+
+# Why a well-known class is not converted, where there is more to say than that it is not.
+REASONS: Mapping[str, tuple[str, str]] = {
+    "Lambda": (
+        "it is Python code inside the file, which is never run",
+        "give its meaning: layers={'<name>': function}, or --replace",
+    ),
+    "TFOpLambda": ("it is a TensorFlow operation outside of a layer", "export the model as a SavedModel and convert that"),
+    "SlicingOpLambda": ("it is a slice outside of a layer", "export the model as a SavedModel and convert that"),
+    "TensorFlowOpLayer": ("it is a TensorFlow operation", "export the model as a SavedModel and convert that"),
+}
+OTHERWISE = "export the model as a SavedModel or ONNX and convert that; or write a layer plugin (docs/writing-a-plugin.md)"
+
+
+def load(path: Path, *, layers: Mapping[str, Any] | None = None, backend: str = "") -> Graph:
+    """See `KerasImporter.load`."""
+    source = read(path)
+    return _Conversion(source, read_model(source), _replacements(layers), backend or source.backend).graph()
+
+
+def _replacements(layers: Any) -> dict[str, LayerFunction]:
+    if layers is None:
+        return {}
+    if not isinstance(layers, Mapping):
+        raise BadInput("IX103", "The option 'layers' takes a mapping: the layer's name or class -> a function.")
+    return {str(name): _function(name, value) for name, value in layers.items()}
+
+
+def _function(name: str, value: Any) -> LayerFunction:
+    """A function, or "package.module:function": the user's word, never the file's."""
+    if isinstance(value, str):
+        import importlib
+
+        module, _, attribute = value.partition(":")
+        try:
+            value = getattr(importlib.import_module(module), attribute)
+        except Exception as error:  # a stranger's module may raise anything
+            raise BadInput(
+                "IX103", f"The function for {name!r} cannot be imported.", where=value, why=f"{type(error).__name__}: {error}"
+            ) from error
+    if not callable(value):
+        raise BadInput("IX103", f"What is given for the layer {name!r} is not a function.", where=repr(value))
+    function: LayerFunction = value
+    return function
+
+
+# --- the plan: nested models made flat --------------------------------------------------------------------------------
+
+Value = tuple[int, int]  # (step, tensor); step -1 - i is input i of the model
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One call of one layer. `scope` is "outer/" in a nested model."""
+
+    entry: LayerEntry
+    scope: str
+    call: int
+    inputs: tuple[Value, ...]
+    faults: tuple[str, ...]
+
+    @property
+    def layer(self) -> str:
+        return self.scope + self.entry.name
+
+
+def _expand(model: Model, scope: str, inputs: Sequence[Value], steps: list[Step], where: str) -> list[Value]:
+    """Appends the steps of a model to `steps`; the values of its outputs."""
+    values: dict[tuple[str, int], Sequence[Value]] = {}
+    names = list(model.inputs)
+    if len(names) != len(inputs):
+        raise BadInput(
+            "IX203",
+            "The architecture in the file contradicts itself.",
+            where=f"{where}: {scope}",
+            why=f"a model with {len(names)} inputs is called with {len(inputs)}",
+        )
+
+    def value_of(ref: Ref) -> Value:
+        made = values[ref.layer, ref.call]
+        if len(made) == 1 and made[0][0] >= 0 and ref.tensor:  # a step has as many tensors as its function returns
+            return made[0][0], ref.tensor
+        if ref.tensor >= len(made):
+            raise BadInput("IX203", "A layer reads an output that does not exist.", where=where, why=f"{ref.layer!r}: {ref.tensor}")
+        return made[ref.tensor]
+
+    for entry, number in _order(model, where):
+        if entry.class_name == "InputLayer":
+            if entry.name not in names:
+                raise BadInput("IX203", "An InputLayer is not among the model's inputs.", where=f"{where}: {scope}{entry.name}")
+            values[entry.name, number] = [inputs[names.index(entry.name)]]
+            continue
+        call = entry.calls[number]
+        arguments = [value_of(ref) for ref in call.inputs]
+        if entry.model is not None:
+            if call.faults:
+                steps.append(Step(entry, scope, number, tuple(arguments), call.faults))
+            values[entry.name, number] = _expand(entry.model, f"{scope}{entry.name}/", arguments, steps, where)
+            continue
+        values[entry.name, number] = [(len(steps), 0)]
+        steps.append(Step(entry, scope, number, tuple(arguments), call.faults))
+        if len(steps) > MOST_STEPS:
+            raise BadInput("IX206", f"The model has more than {MOST_STEPS:,} calls of layers.", where=where)
+    return [value_of(ref) for ref in model.outputs]
+
+
+def _order(model: Model, where: str) -> Iterator[tuple[LayerEntry, int]]:
+    """The calls that the outputs need, each after those that it reads, else in the order of the file."""
+    entries = {entry.name: (i, entry) for i, entry in enumerate(model.layers)}
+    needed: set[tuple[str, int]] = set()
+    readers: dict[tuple[str, int], list[tuple[str, int]]] = {}
+    waiting: dict[tuple[str, int], int] = {}
+    pending = [(ref.layer, ref.call) for ref in model.outputs]
+    while pending:
+        key = pending.pop()
+        if key in needed:
+            continue
+        needed.add(key)
+        reads = {(ref.layer, ref.call) for ref in entries[key[0]][1].calls[key[1]].inputs}
+        waiting[key] = len(reads)
+        for other in reads:
+            readers.setdefault(other, []).append(key)
+            pending.append(other)
+    ready = [(entries[name][0], number) for (name, number), count in waiting.items() if not count]
+    heapq.heapify(ready)
+    done = 0
+    while ready:
+        position, number = heapq.heappop(ready)
+        entry = model.layers[position]
+        yield entry, number
+        done += 1
+        for reader in readers.get((entry.name, number), ()):
+            waiting[reader] -= 1
+            if not waiting[reader]:
+                heapq.heappush(ready, (entries[reader[0]][0], reader[1]))
+    if done < len(needed):
+        stuck = sorted({name for (name, _), count in waiting.items() if count})
+        raise BadInput("IX203", "Layers read each other's outputs in a circle.", where=where, why=", ".join(map(repr, stuck[:10])))
+
+
+# --- the walk -------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class _Conversion:
+    """State of one conversion."""
+
+    source: Source
+    model: Model
+    replacements: Mapping[str, LayerFunction]
+    backend: str
+    faults: dict[tuple[str, str], Fault] = field(default_factory=dict)  # (layer, why), in the order found
+    functions: dict[str, LayerFunction] = field(default_factory=dict)  # by scoped layer name
+    arguments: dict[str, dict[str, Any]] = field(default_factory=dict)
+    builder: Builder = field(default_factory=Builder)
+
+    def graph(self) -> Graph:
+        entries = list(_entries(self.model))
+        for name, entry in entries:
+            self._look_at(name, entry)
+        steps: list[Step] = []
+        inputs, output_names = self.model.signature()
+        outputs = _expand(self.model, "", [(-1 - i, 0) for i in range(len(inputs))], steps, self.source.where)
+        for step in steps:
+            for why in step.faults:
+                self._note(step.layer, step.entry, Fault("IX301", why))
+        try:
+            slots = {name: self._slots(name) for name, _ in entries}
+            ledger = assign(self.source, self.model, slots)
+        except BadInput:
+            if self.faults:  # a layer that nobody knows explains why the rest does not fit
+                raise self._error() from None
+            raise
+        values = self._inputs(inputs)
+        if not self.faults or all(fault.code != "IX203" for fault in self.faults.values()):
+            arrays = {
+                name: {
+                    weight: _as_float32(
+                        eras.modern_weight(entry.class_name, weight, array, entry.config, self.source.version)
+                    )
+                    for weight, array in ledger.arrays.get(name, {}).items()
+                }
+                for name, entry in entries
+            }
+            layers = self._walk(steps, values, dict(zip(outputs, output_names, strict=False)), arrays)
+        if self.faults:
+            raise self._error()
+        unused = [place for (name, weight), place in ledger.places.items() if name not in layers or weight not in layers[name].used]
+        return self._finished(outputs, output_names, values, [*unused, *ledger.unclaimed], sum(e.model is None for _, e in entries))
+
+    # --- before the walk ---
+
+    def _look_at(self, name: str, entry: LayerEntry) -> None:
+        """Finds the function of a layer and binds its config to it."""
+        if entry.model is not None or entry.class_name == "InputLayer":
+            return
+        replacement = self.replacements.get(name) or self.replacements.get(entry.class_name)
+        function = replacement or _find(entry)
+        if function is None:
+            why, next_step = REASONS.get(entry.class_name, ("there is no function for this class", OTHERWISE))
+            self._note(name, entry, Fault("IX302" if entry.class_name == "Lambda" else "IX301", why, next_step.replace("<name>", name)))
+            return
+        self.functions[name] = function
+        arguments, faults = bind(function, entry.class_name, entry.config, self.source.version)
+        if replacement is not None:  # the user knows what the other options mean
+            faults = [fault for fault in faults if not fault.endswith("is not supported")]
+        if fault := dtype_fault(entry.config):
+            faults.append(fault)
+        for why in faults:
+            self._note(name, entry, Fault("IX301", why))
+        self.arguments[name] = arguments
+
+    def _slots(self, name: str) -> Sequence[Slot]:
+        function = self.functions.get(name)
+        if function is None:
+            return ()
+        defaults = getattr(function, "__kwdefaults__", None) or {}
+        options = {**defaults, **self.arguments[name]}
+        return [slot for slot in slots_of(function) if slot.is_there(options)]
+
+    def _inputs(self, names: Sequence[str]) -> dict[Value, str]:
+        entries = {entry.name: entry for entry in self.model.layers}
+        values: dict[Value, str] = {}
+        for i, (name, layer) in enumerate(zip(names, self.model.inputs, strict=True)):
+            config = entries[layer].config
+            shape = config.get("batch_shape")
+            dtype = config.get("dtype") or "float32"
+            if isinstance(dtype, Mapping):
+                dtype = (dtype.get("config") or {}).get("name", "?")
+            fault = _input_fault(shape, dtype, config)
+            if fault:
+                self._note(name, entries[layer], Fault("IX301", fault))
+                shape, dtype = [None], "float32"
+            dimensions: list[Dimension] = list(shape)
+            if dimensions and dimensions[0] is None:
+                dimensions[0] = "batch"
+            values[-1 - i, 0] = self.builder.input(name, str(dtype), dimensions)
+        return values
+
+    # --- the walk ---
+
+    def _walk(
+        self,
+        steps: Sequence[Step],
+        values: dict[Value, str],
+        outputs: Mapping[Value, str],
+        arrays: Mapping[str, Mapping[str, Any]],
+    ) -> dict[str, Layer]:
+        """Runs the function of every step whose inputs are known; what fails is noted, and what reads it is left out."""
+        reserved = frozenset(outputs.values())
+        layers: dict[str, Layer] = {}
+        existing = set(values.values())
+        bad = {name for name, _ in self.faults}
+        for number, step in enumerate(steps):
+            name = step.layer
+            if name in bad or name not in self.functions or not all(value in values for value in step.inputs):
+                continue
+            layer = layers.get(name)
+            if layer is None:
+                layer = layers[name] = Layer(
+                    name,
+                    step.entry.class_name,
+                    version=self.source.version,
+                    backend=self.backend,
+                    builder=self.builder,
+                    arrays=arrays[name],
+                    reserved=reserved,
+                    activate=self._activate,
+                )
+            try:
+                made = self._run(layer, step, [values[value] for value in step.inputs])
+            except Fault as fault:
+                self._note(name, step.entry, fault)
+                bad.add(name)
+                continue
+            wish = name if step.call == 0 else f"{name}/call_{step.call}"
+            for tensor, value in enumerate(made):
+                key = (number, tensor)
+                if value in existing:  # the layer does nothing: its output is its input
+                    values[key] = value
+                    continue
+                free = self.builder.free_name(wish if len(made) == 1 else f"{wish}/{tensor}", taken=tuple(reserved))
+                values[key] = self.builder.rename(value, outputs.get(key, free))
+                existing.add(values[key])
+        return layers
+
+    def _run(self, layer: Layer, step: Step, inputs: Sequence[str]) -> tuple[str, ...]:
+        function = self.functions[step.layer]
+        if not accepts(function, len(inputs)):
+            raise Fault("IX301", f"it is called with {len(inputs)} inputs")
+        return _outputs(layer, lambda: function(layer, *inputs, **self.arguments[step.layer]), own=_is_own(function))
+
+    def _activate(self, layer: Layer, x: str, activation: Any) -> str:
+        """Applies what a config names as activation: a function's name, or a layer's or function's {"class_name", "config"}."""
+        name, config, registered = activation, {}, ""
+        if activation is None:
+            return x
+        if isinstance(activation, Mapping):
+            name, config, registered = activation.get("class_name"), activation.get("config"), activation.get("registered_name")
+            if isinstance(config, str):  # {"class_name": "function", "config": "relu"}
+                name, config = config, {}
+        if not isinstance(name, str) or not isinstance(config or {}, Mapping):
+            raise Fault("IX203", f"the activation {str(activation)[:80]} is not understood")
+        class_name = eras.modern_class(name)
+        own = ACTIVATIONS.get(name) or LAYERS.get(class_name)
+        function = self.replacements.get(name) or own or plugins.find("keras_layers", str(registered or name))
+        if function is None:
+            raise Fault("IX301", f"the activation {name!r} is not supported", "give its meaning with a layer plugin")
+        config = eras.modern_config(class_name, config or {})
+        arguments, faults = bind(function, name, config, self.source.version)
+        if faults:
+            raise Fault("IX301", f"the activation {name}: {'; '.join(faults)}")
+        result: str = function(layer, x, **arguments)
+        return result
+
+    # --- the end ---
+
+    def _finished(
+        self, outputs: Sequence[Value], names: Sequence[str], values: Mapping[Value, str], unused: Sequence[str], count: int
+    ) -> Graph:
+        for key, name in zip(outputs, names, strict=True):
+            if key not in values:
+                raise BadInput("IX203", "The model's output does not exist.", where=f"{self.source.where}: {name}")
+            if values[key] != name:
+                self.builder.add("Identity", [values[key]], name, source=name)
+        metadata = {"format": self.source.format, "producer": self.source.producer, "layers": str(count)}
+        if self.model.name:
+            metadata["name"] = self.model.name
+        if unused:
+            metadata["unused_weights"] = json.dumps(unused)
+        return self.builder.graph(names, metadata)
+
+    def _note(self, name: str, entry: LayerEntry, fault: Fault) -> None:
+        self.faults.setdefault((name, f"{name} ({entry.class_name}): {fault.why}"), fault)
+
+    def _error(self) -> InterchangeError:
+        """All faults in one error; what cannot be done comes before what is wrong with the file."""
+        codes = {fault.code for fault in self.faults.values()}
+        unsupported = codes & {"IX301", "IX302"}
+        why = [
+            f"{text}; {fault.next_step}" if fault.next_step and fault.next_step != OTHERWISE else text
+            for (_, text), fault in self.faults.items()
+        ]
+        if unsupported:
+            only_code = unsupported == {"IX302"}
+            general = any(fault.next_step == OTHERWISE for fault in self.faults.values())
+            return Unsupported(
+                "IX302" if only_code else "IX301",
+                "The model contains code, which is never run." if only_code else "The model uses what cannot be converted.",
+                where=self.source.where,
+                why=why,
+                next_step=f"{OTHERWISE[0].upper()}{OTHERWISE[1:]}." if general else "",
+            )
+        code = "IX207" if "IX207" in codes else sorted(codes)[0]
+        what = {"IX207": "The weights in the file do not fit the layers.", "IX206": "The model is too large."}
+        return BadInput(code, what.get(code, "The file contradicts itself."), where=self.source.where, why=why)
+
+
+def _outputs(layer: Layer, call: Callable[[], Any], *, own: bool) -> tuple[str, ...]:
+    """What a layer function returns; whatever it raises is a fault of the layer."""
+    try:
+        made = call()
+    except Fault:
+        raise
+    except InterchangeError as error:
+        raise Fault("IX203", "; ".join(error.why) or error.what) from error
+    except Exception as error:  # a config that makes no sense, or a stranger's function
+        if not own:
+            raise EnvironmentLacks(
+                "IX403",
+                f"The function for the layer {layer.source} failed.",
+                why=f"{type(error).__name__}: {error}",
+                next_step="Report it to the author of that plugin.",
+            ) from error
+        raise Fault("IX203", f"its config is not understood: {type(error).__name__}: {error}") from error
+    return made if isinstance(made, tuple) else (str(made),)
+
+
+def _is_own(function: LayerFunction) -> bool:
+    return str(getattr(function, "__module__", "")).startswith("interchange_keras.")
+
+
+def _find(entry: LayerEntry) -> LayerFunction | None:
+    """Our own function for a class of Keras, else the plugin of that registered name."""
+    if entry.is_keras and entry.class_name in LAYERS:
+        return LAYERS[entry.class_name]
+    for name in dict.fromkeys((entry.registered_name, entry.class_name)):
+        found: LayerFunction | None = plugins.find("keras_layers", name)
+        if found is not None:
+            return found
+    return None
+
+
+def _entries(model: Model) -> Iterator[tuple[str, LayerEntry]]:
+    """Every layer, nested ones too, by scoped name."""
+    pending = [(model, "")]
+    while pending:
+        current, scope = pending.pop()
+        for entry in current.layers:
+            yield f"{scope}{entry.name}", entry
+            if entry.model is not None:
+                pending.append((entry.model, f"{scope}{entry.name}/"))
+
+
+def _input_fault(shape: Any, dtype: Any, config: Mapping[str, Any]) -> str:
+    if shape is None:
+        return "the shape of the input is not in the file"
+    known = [size for size in shape if size is not None] if isinstance(shape, list) else [""]
+    if not all(isinstance(size, int) and not isinstance(size, bool) and size >= 0 for size in known):
+        return f"the shape of the input is {str(shape)[:80]}"
+    elements = 1
+    for size in known[:64]:
+        elements *= int(size)
+    if elements > MOST_ELEMENTS or len(shape) > 8:
+        return f"the input has the shape {str(shape)[:80]}"
+    if not isinstance(dtype, str) or not re.fullmatch(r"float(32|64|16)|u?int(8|16|32|64)|bool|bfloat16", dtype):
+        return f"the input has the dtype {dtype!r}"
+    if config.get("sparse") or config.get("ragged"):
+        return "the input is sparse or ragged"
+    return ""
+
+
+def _as_float32(array: Any) -> Any:
+    """Weights are used in the precision that the layer computes in, whatever the file holds."""
+    return array if array.dtype.name == "float32" or array.dtype.kind != "f" else array.astype("float32")

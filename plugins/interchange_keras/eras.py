@@ -1,0 +1,182 @@
+"""What changed between the versions of Keras, as tables: names of classes and of options, defaults, meanings, weights.
+
+A layer function sees one vocabulary, that of Keras 3. What a file of another version says is put into it here, before
+any layer function runs. To teach the importer an old spelling, add a row.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+Version = tuple[int, ...]
+
+# A file that does not say who wrote it is read as Keras itself reads it: as one of Keras 1.
+UNVERSIONED: Version = (1,)
+
+CLASSES: Mapping[str, str] = {
+    # Keras 1
+    "AtrousConvolution1D": "Conv1D",
+    "AtrousConvolution2D": "Conv2D",
+    "Convolution1D": "Conv1D",
+    "Convolution2D": "Conv2D",
+    "Convolution3D": "Conv3D",
+    "Deconvolution2D": "Conv2DTranspose",
+    "SeparableConvolution2D": "SeparableConv2D",
+    "TimeDistributedDense": "Dense",
+    # TensorFlow 1.x wrote the implementation's name
+    "BatchNormalizationV1": "BatchNormalization",
+    "BatchNormalizationV2": "BatchNormalization",
+    "SyncBatchNormalization": "BatchNormalization",
+    "DenseV1": "Dense",
+    "Functional": "Functional",
+    "Model": "Functional",
+}
+
+MODEL_CLASSES = frozenset({"Functional", "Sequential"})
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """An option that had another name: `old` of these classes ("*": of all) is `new` today.
+
+    Several old keys become one list; `values` translates, and leaves alone what it does not hold.
+    """
+
+    classes: str
+    old: str
+    new: str
+    values: Mapping[str, Any] | None = None
+
+
+KEYS: Sequence[Key] = (
+    # Keras 1
+    Key("*", "border_mode", "padding"),
+    Key("*", "dim_ordering", "data_format", {"tf": "channels_last", "th": "channels_first"}),
+    Key("*", "nb_filter", "filters"),
+    Key("*", "subsample", "strides"),
+    Key("*", "subsample_length", "strides"),
+    Key("*", "filter_length", "kernel_size"),
+    Key("*", "nb_row nb_col", "kernel_size"),
+    Key("*", "kernel_dim1 kernel_dim2 kernel_dim3", "kernel_size"),
+    Key("*", "atrous_rate", "dilation_rate"),
+    Key("Conv1D Conv2D Conv3D Conv2DTranspose SeparableConv2D Dense", "bias", "use_bias"),
+    Key("Dense", "output_dim", "units"),
+    Key("MaxPooling1D AveragePooling1D", "pool_length", "pool_size"),
+    Key("MaxPooling1D AveragePooling1D", "stride", "strides"),
+    Key("UpSampling1D", "length", "size"),
+    Key("Dropout SpatialDropout1D SpatialDropout2D SpatialDropout3D GaussianDropout AlphaDropout", "p", "rate"),
+    Key("GaussianNoise", "sigma", "stddev"),
+    Key("InputLayer", "input_dtype", "dtype"),
+    # Keras 2
+    Key("InputLayer", "batch_input_shape", "batch_shape"),
+    Key("LeakyReLU", "alpha", "negative_slope"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Default:
+    """A default, or a meaning that today's functions express by an option, which held before version `before`."""
+
+    name: str  # a class, or an activation
+    key: str
+    value: Any
+    before: Version
+
+
+DEFAULTS: Sequence[Default] = (
+    Default("hard_sigmoid", "slope", 0.2, before=(3,)),  # clip(0.2 x + 0.5, 0, 1); Keras 3: relu6(x + 3) / 6
+)
+
+# Options that say nothing about inference, whatever their value. A parameter of the layer's function comes first.
+IRRELEVANT = re.compile(
+    r"""name | trainable | seed | .*_initializer | .*_regularizer | .*_constraint
+    | batch_input_shape | batch_size                          # read by the Sequential that the layer begins
+    | init | .*_init | [Wb]_regularizer | [Wb]_constraint | input_dim | input_length | input_shape | input_dtype  # Keras 1
+    """,
+    re.VERBOSE,
+)
+
+# Options that say nothing as long as they have one of these values.
+IDLE: Mapping[str, Sequence[Any]] = {
+    "quantization_config": (None,),
+    "lora_rank": (None,),
+    "weights": (None,),
+    "ragged": (False, None),
+    "sparse": (False, None),
+    "input_tensor": (None,),
+    "mode_type": ("raw",),
+}
+
+# Whether a backend's "convolution" is a cross-correlation, as everywhere else, or flips the kernel.
+FLIPS_KERNELS: Mapping[str, bool] = {"tensorflow": False, "cntk": False, "theano": True, "jax": False, "torch": False}
+
+# Keras 1 wrote these weights in another layout. What a file's array looks like decides where Keras 1 itself changed.
+OldWeights = Callable[[Array, Mapping[str, Any]], Array]
+
+
+def _old_conv1d_kernel(kernel: Array, config: Mapping[str, Any]) -> Array:
+    """(length, 1, in, out), before 1.1 (out, in, length, 1) -> (length, in, out)."""
+    length = np.ravel(config.get("kernel_size", 0))[0]
+    if kernel.ndim == 4 and (kernel.shape[:2] != (length, 1) or kernel.shape[3] != config.get("filters")):
+        kernel = kernel.transpose(2, 3, 1, 0)
+    return kernel[:, 0] if kernel.ndim == 4 else kernel
+
+
+def _old_conv_kernel(kernel: Array, config: Mapping[str, Any]) -> Array:
+    """(out, in, *kernel) with channels first -> (*kernel, in, out)."""
+    return kernel.transpose(*range(2, kernel.ndim), 1, 0) if config.get("data_format") == "channels_first" else kernel
+
+
+OLD_WEIGHTS: Mapping[tuple[str, str], OldWeights] = {
+    ("Conv1D", "kernel"): _old_conv1d_kernel,
+    ("Conv2D", "kernel"): _old_conv_kernel,
+    ("Conv3D", "kernel"): _old_conv_kernel,
+}
+
+
+def parse_version(text: str | None) -> Version:
+    """ "2.2.4-tf" -> (2, 2, 4)."""
+    numbers = re.match(r"\d{1,4}(\.\d{1,4}){0,3}", text or "")
+    return tuple(int(n) for n in numbers.group().split(".")) if numbers else UNVERSIONED
+
+
+def modern_class(name: str) -> str:
+    return CLASSES.get(name, name)
+
+
+def modern_config(class_name: str, config: Mapping[str, Any]) -> dict[str, Any]:
+    """The config with today's option names; `class_name` is today's."""
+    modern = dict(config)
+    for key in KEYS:
+        old = key.old.split()
+        if (key.classes != "*" and class_name not in key.classes.split()) or not all(k in modern for k in old):
+            continue
+        values = [modern.pop(k) for k in old]
+        value = values[0] if len(values) == 1 else values
+        if key.values is not None and isinstance(value, str):
+            value = key.values.get(value, value)
+        modern.setdefault(key.new, value)
+    return modern
+
+
+def defaults(name: str, version: Version) -> dict[str, Any]:
+    """The options of a class or activation that had another default, or meaning, in that version."""
+    return {row.key: row.value for row in DEFAULTS if row.name == name and version < row.before}
+
+
+def meaning_changed(name: str, version: Version) -> bool:
+    """Whether today's Keras takes a name of that version for something else."""
+    return any(row.name == name and version < row.before for row in DEFAULTS)
+
+
+def modern_weight(class_name: str, name: str, weight: Array, config: Mapping[str, Any], version: Version) -> Array:
+    """A weight in today's layout."""
+    convert = OLD_WEIGHTS.get((class_name, name)) if version < (2,) else None
+    return convert(weight, config) if convert else weight

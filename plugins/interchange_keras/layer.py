@@ -1,0 +1,217 @@
+"""What a layer function gets to see: the public contract for layers, ours and others'.
+
+    @weights("kernel", "bias:use_bias")
+    def dense(layer: Layer, x: str, *, units: int, activation: Any = "linear", use_bias: bool = True) -> str: ...
+
+* The positional parameters are the tensors of one call (`*xs` for any number), as names of values in the graph.
+* The keyword parameters are the options of the layer, in the vocabulary of Keras 3, with their defaults. Options of a
+  file that are not among them, and not known to be irrelevant, are an error. Annotations are checked: int, float, bool,
+  str, `Ints` (one or several integers), each with `| None`; Any takes the JSON value as it is.
+* `weights` declares the weights in Keras's order: "bias:use_bias" is there only if that option is true,
+  "mean:!mean" only if it is None or false, "~moving_mean" is not trainable, "cell/kernel" belongs to the attribute `cell`.
+* The result is the name of the output, or a tuple of names. The importer gives it the layer's name.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NoReturn, TypeVar
+
+import numpy as np
+
+from interchange import ops
+from interchange.builder import Builder
+from interchange.graph import Array
+from interchange_keras.eras import Version
+
+Ints = tuple[int, ...]
+LayerFunction = Callable[..., Any]
+_F = TypeVar("_F", bound=LayerFunction)
+
+# No value of a model made for inference has more elements in one sample; placeholders of that size are still harmless.
+MOST_ELEMENTS = 1 << 28
+
+
+class Fault(Exception):
+    """A layer cannot be converted. `code`: IX301 unsupported, IX207 weights that do not fit, IX203 nonsense."""
+
+    def __init__(self, code: str, why: str, next_step: str = "") -> None:
+        super().__init__(why)
+        self.code = code
+        self.why = why
+        self.next_step = next_step
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A declared weight."""
+
+    name: str  # "kernel"; "cell/kernel"
+    option: str = ""  # there only if this option is true, or, after "!", if it is None or false
+    trainable: bool = True
+
+    def is_there(self, options: Mapping[str, Any]) -> bool:
+        if self.option.startswith("!"):
+            return options.get(self.option[1:]) in (None, False)
+        return not self.option or bool(options.get(self.option))
+
+
+def weights(*declared: str) -> Callable[[_F], _F]:
+    """Declares the weights of a layer function, in Keras's order; see the module."""
+    slots = tuple(_slot(text) for text in declared)
+
+    def mark(function: _F) -> _F:
+        function.weight_slots = slots  # type: ignore[attr-defined]
+        return function
+
+    return mark
+
+
+def slots_of(function: LayerFunction) -> tuple[Slot, ...]:
+    slots: tuple[Slot, ...] = getattr(function, "weight_slots", ())
+    return slots
+
+
+def _slot(text: str) -> Slot:
+    name, _, option = text.partition(":")
+    return Slot(name.lstrip("~"), option, trainable=not name.startswith("~"))
+
+
+class Layer:
+    """One layer of the file, at work.
+
+    Args:
+        name: its name; "outer/inner" in a nested model.
+        class_name: its class, as Keras 3 calls it.
+        version: of the Keras that wrote the file.
+        backend: "tensorflow", "theano" …
+        arrays: its weights by name.
+        functions: finds the function of an activation (see interchange_keras.layers.activations).
+    """
+
+    def __init__(
+        self,
+        name: str,
+        class_name: str,
+        *,
+        version: Version,
+        backend: str,
+        builder: Builder,
+        arrays: Mapping[str, Array],
+        reserved: frozenset[str] = frozenset(),
+        activate: Callable[[Layer, str, Any], str] | None = None,
+    ) -> None:
+        self.name = name
+        self.class_name = class_name
+        self.version = version
+        self.backend = backend
+        self.used: set[str] = set()
+        self._builder = builder
+        self._arrays = arrays
+        self._reserved = reserved
+        self._activate = activate
+        self._constants: dict[str, list[tuple[Array, str]]] = {}
+
+    @property
+    def source(self) -> str:
+        return f"{self.name} ({self.class_name})"
+
+    # --- what is known ---
+
+    def shape(self, x: str) -> tuple[int | None, ...]:
+        """The shape of a value; None for what is not known, as the batch."""
+        return self._builder.shape(x)
+
+    def rank(self, x: str) -> int:
+        return self._builder.rank(x)
+
+    def dtype(self, x: str) -> str:
+        return self._builder.dtype(x)
+
+    # --- weights and constants ---
+
+    def array(self, name: str, shape: Sequence[int | None] | None = None) -> Array:
+        """A weight's values, as the file has them; `shape` is checked, None in it is any size."""
+        if name not in self._arrays:
+            raise Fault("IX207", f"the file has no weight {name!r} for it")
+        self.used.add(name)
+        array = self._arrays[name]
+        if shape is not None:
+            fits = len(shape) == array.ndim and all(e in (None, a) for e, a in zip(shape, array.shape, strict=True))
+            if not fits:
+                expected = ", ".join("any" if size is None else str(size) for size in shape)
+                raise Fault("IX207", f"the weight {name!r} has the shape {list(array.shape)} instead of [{expected}]")
+        return array
+
+    def weight(self, name: str, shape: Sequence[int | None] | None = None) -> str:
+        """A weight as a constant of the graph, byte for byte."""
+        return self.constant(name.rpartition("/")[2], self.array(name, shape))
+
+    def constant(self, part: str, array: Any) -> str:
+        """A constant named "layer/part"; the same one again when a shared layer asks again."""
+        array = np.asarray(array)
+        known = self._constants.setdefault(part, [])
+        for other, name in known:
+            if other is array or (
+                other.dtype == array.dtype and other.shape == array.shape and other.tobytes() == array.tobytes()
+            ):
+                return name
+        wish = self._builder.free_name(f"{self.name}/{part}", taken=tuple(self._reserved))
+        name = self._builder.constant(wish, array)
+        known.append((array, name))
+        return name
+
+    # --- building ---
+
+    def add(self, op: str, *inputs: Any, **attributes: Any) -> str:
+        """Appends a call of an operator (interchange.ops, ONNX's semantics) and returns the name of its output.
+
+        Args:
+            inputs: names of values; numbers, lists and arrays become constants; None is an absent input.
+            attributes: the operator's.
+        """
+        return self.add_many(op, *inputs, outputs=1, **attributes)[0]
+
+    def add_many(self, op: str, *inputs: Any, outputs: int, **attributes: Any) -> tuple[str, ...]:
+        """The same for an operator with several outputs."""
+        if not ops.exists(op):
+            raise Fault("IX301", f"it needs the operator {op}, which is not installed")
+        names = [self._value(op, position, value, inputs) for position, value in enumerate(inputs)]
+        wishes = [self._builder.free_name(f"{self.name}/{op}", taken=tuple(self._reserved))] * outputs
+        return self._builder.add_many(op, names, wishes, source=self.source, **attributes)
+
+    def activation(self, x: str, activation: Any) -> str:
+        """Applies an activation as a config names it: a name, None, or a {"class_name": …, "config": …}."""
+        return self._activate(self, x, activation) if self._activate else x
+
+    def _value(self, op: str, position: int, value: Any, inputs: Sequence[Any]) -> str:
+        if isinstance(value, str):
+            return value
+        if value is None:
+            return ""
+        array = np.asarray(value)
+        if array.dtype.kind == "f" and not isinstance(value, np.ndarray):
+            float_inputs = (self.dtype(x) for x in inputs if isinstance(x, str))
+            array = array.astype(next((d for d in float_inputs if d.startswith(("float", "bfloat"))), "float32"))
+        elif array.dtype.kind in "iu" or array.size == 0:
+            array = array.astype(np.int64)
+        parameters = list(inspect.signature(ops.get(op)).parameters.values())
+        parameter = parameters[min(position, len(parameters) - 1)].name
+        return self.constant(parameter, array)
+
+    # --- giving up ---
+
+    def refuse(self, why: str, next_step: str = "") -> NoReturn:
+        """This layer, or this option of it, is not supported; the importer goes on to find the other faults."""
+        raise Fault("IX301", why, next_step)
+
+    def reject(self, why: str) -> NoReturn:
+        """The file contradicts itself here."""
+        raise Fault("IX203", why)
+
+    def check_size(self, elements: float) -> None:
+        """Refuses an output of an absurd size before anything is computed with it."""
+        if not 0 <= elements <= MOST_ELEMENTS:
+            raise Fault("IX206", f"its output would have {elements:.3g} elements")

@@ -1,0 +1,239 @@
+"""Every activation that Keras has had: as functions named in `activation=`, and as layers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from interchange_keras.layer import Ints, Layer, LayerFunction, weights
+
+# --- functions ------------------------------------------------------------------------------------------------------
+
+
+def linear(layer: Layer, x: str) -> str:
+    return x
+
+
+def relu(
+    layer: Layer, x: str, *, negative_slope: float | None = 0.0, max_value: float | None = None, threshold: float | None = 0.0
+) -> str:
+    """0 … max_value; below the threshold a line of that slope through (threshold, 0)."""
+    slope, threshold = negative_slope or 0.0, threshold or 0.0
+    if threshold == 0:
+        y = layer.add("LeakyRelu", x, alpha=slope) if slope else layer.add("Relu", x)
+    else:
+        below = layer.add("Mul", layer.add("Sub", x, threshold), slope)
+        y = layer.add("Where", layer.add("GreaterOrEqual" if slope else "Greater", x, threshold), x, below)
+    return y if max_value is None else layer.add("Min", y, max_value)
+
+
+def relu6(layer: Layer, x: str) -> str:
+    return layer.add("Clip", x, 0.0, 6.0)
+
+
+def leaky_relu(layer: Layer, x: str, *, negative_slope: float = 0.2) -> str:
+    return layer.add("LeakyRelu", x, alpha=negative_slope)
+
+
+def elu(layer: Layer, x: str, *, alpha: float = 1.0) -> str:
+    return layer.add("Elu", x, alpha=alpha)
+
+
+def selu(layer: Layer, x: str) -> str:
+    return layer.add("Selu", x)
+
+
+def celu(layer: Layer, x: str, *, alpha: float = 1.0) -> str:
+    return layer.add("Celu", x, alpha=alpha)
+
+
+def crelu(layer: Layer, x: str) -> str:
+    return layer.add("Concat", layer.add("Relu", x), layer.add("Relu", layer.add("Neg", x)), axis=-1)
+
+
+def gelu(layer: Layer, x: str, *, approximate: bool = False) -> str:
+    return layer.add("Gelu", x, approximate="tanh" if approximate else "none")
+
+
+def silu(layer: Layer, x: str) -> str:
+    return layer.add("Mul", x, layer.add("Sigmoid", x))
+
+
+def mish(layer: Layer, x: str) -> str:
+    return layer.add("Mish", x)
+
+
+def sigmoid(layer: Layer, x: str) -> str:
+    return layer.add("Sigmoid", x)
+
+
+def hard_sigmoid(layer: Layer, x: str, *, slope: float = 1 / 6) -> str:
+    """clip(slope * x + 0.5, 0, 1); the slope was 0.2 before Keras 3."""
+    return layer.add("HardSigmoid", x, alpha=slope, beta=0.5)
+
+
+def hard_silu(layer: Layer, x: str) -> str:
+    return layer.add("Mul", x, hard_sigmoid(layer, x))
+
+
+def log_sigmoid(layer: Layer, x: str) -> str:
+    return layer.add("Neg", layer.add("Softplus", layer.add("Neg", x)))
+
+
+def tanh(layer: Layer, x: str) -> str:
+    return layer.add("Tanh", x)
+
+
+def hard_tanh(layer: Layer, x: str) -> str:
+    return layer.add("Clip", x, -1.0, 1.0)
+
+
+def tanh_shrink(layer: Layer, x: str) -> str:
+    return layer.add("Sub", x, layer.add("Tanh", x))
+
+
+def hard_shrink(layer: Layer, x: str, *, threshold: float = 0.5) -> str:
+    return layer.add("Shrink", x, lambd=threshold, bias=0.0)
+
+
+def soft_shrink(layer: Layer, x: str, *, threshold: float = 0.5) -> str:
+    return layer.add("Shrink", x, lambd=threshold, bias=threshold)
+
+
+def threshold(layer: Layer, x: str, *, threshold: float, default_value: float) -> str:
+    """x above the threshold, else the default."""
+    return layer.add("Where", layer.add("Greater", x, threshold), x, default_value)
+
+
+def exponential(layer: Layer, x: str) -> str:
+    return layer.add("Exp", x)
+
+
+def softplus(layer: Layer, x: str) -> str:
+    return layer.add("Softplus", x)
+
+
+def softsign(layer: Layer, x: str) -> str:
+    return layer.add("Softsign", x)
+
+
+def squareplus(layer: Layer, x: str, *, b: float = 4.0) -> str:
+    """(x + √(x² + b)) / 2"""
+    root = layer.add("Sqrt", layer.add("Add", layer.add("Mul", x, x), b))
+    return layer.add("Mul", layer.add("Add", x, root), 0.5)
+
+
+def sparse_plus(layer: Layer, x: str) -> str:
+    """0 up to -1, (x + 1)² / 4 up to 1, x from there on."""
+    clipped = layer.add("Add", layer.add("Clip", x, -1.0, 1.0), 1.0)
+    curve = layer.add("Mul", layer.add("Mul", clipped, clipped), 0.25)
+    return layer.add("Where", layer.add("Less", x, 1.0), curve, x)
+
+
+def sparse_sigmoid(layer: Layer, x: str) -> str:
+    return layer.add("HardSigmoid", x, alpha=0.5, beta=0.5)
+
+
+def softmax(layer: Layer, x: str, *, axis: Ints = (-1,)) -> str:
+    if len(axis) == 1:
+        return layer.add("Softmax", x, axis=axis[0])
+    shifted = layer.add("Sub", x, layer.add("ReduceMax", x, list(axis)))
+    powers = layer.add("Exp", shifted)
+    return layer.add("Div", powers, layer.add("ReduceSum", powers, list(axis)))
+
+
+def log_softmax(layer: Layer, x: str, *, axis: int = -1) -> str:
+    return layer.add("LogSoftmax", x, axis=axis)
+
+
+def glu(layer: Layer, x: str, *, axis: int = -1) -> str:
+    """The first half times the sigmoid of the second."""
+    first, second = layer.add_many("Split", x, outputs=2, axis=axis, num_outputs=2)
+    return layer.add("Mul", first, layer.add("Sigmoid", second))
+
+
+def sparsemax(layer: Layer, x: str, *, axis: int = -1) -> str:
+    """The nearest point of the simplex (Martins and Astudillo, 2016): max(x - τ, 0), where τ makes the sum 1."""
+    size = layer.shape(x)[axis]
+    if size is None:
+        layer.refuse("sparsemax along a dimension of unknown size")
+    largest_first, _ = layer.add_many("TopK", x, [size], outputs=2, axis=axis)
+    ranks = np.arange(1, size + 1, dtype=np.float32).reshape([-1] + [1] * (-1 - axis if axis < 0 else layer.rank(x) - 1 - axis))
+    sums = layer.add("CumSum", largest_first, layer.constant("axis", np.int64(axis)))
+    in_support = layer.add("Greater", layer.add("Add", layer.add("Mul", largest_first, ranks), 1.0), sums)
+    mask = layer.add("Cast", in_support, to="float32")
+    count = layer.add("ReduceSum", mask, [axis])
+    total = layer.add("ReduceSum", layer.add("Mul", largest_first, mask), [axis])
+    tau = layer.add("Div", layer.add("Sub", total, 1.0), count)
+    return layer.add("Relu", layer.add("Sub", x, tau))
+
+
+ACTIVATIONS: Mapping[str, LayerFunction] = {
+    "celu": celu,
+    "crelu": crelu,
+    "elu": elu,
+    "exponential": exponential,
+    "gelu": gelu,
+    "glu": glu,
+    "hard_shrink": hard_shrink,
+    "hard_sigmoid": hard_sigmoid,
+    "hard_silu": hard_silu,
+    "hard_swish": hard_silu,
+    "hard_tanh": hard_tanh,
+    "leaky_relu": leaky_relu,
+    "linear": linear,
+    "log_sigmoid": log_sigmoid,
+    "log_softmax": log_softmax,
+    "mish": mish,
+    "relu": relu,
+    "relu6": relu6,
+    "selu": selu,
+    "sigmoid": sigmoid,
+    "silu": silu,
+    "soft_shrink": soft_shrink,
+    "softmax": softmax,
+    "softplus": softplus,
+    "softsign": softsign,
+    "sparse_plus": sparse_plus,
+    "sparse_sigmoid": sparse_sigmoid,
+    "sparsemax": sparsemax,
+    "squareplus": squareplus,
+    "swish": silu,
+    "tanh": tanh,
+    "tanh_shrink": tanh_shrink,
+    "threshold": threshold,
+}
+
+# --- layers ---------------------------------------------------------------------------------------------------------
+
+
+def activation(layer: Layer, x: str, *, activation: Any) -> str:
+    return layer.activation(x, activation)
+
+
+def leaky_relu_layer(layer: Layer, x: str, *, negative_slope: float = 0.3) -> str:
+    return layer.add("LeakyRelu", x, alpha=negative_slope)
+
+
+@weights("alpha")
+def prelu(layer: Layer, x: str, *, shared_axes: Ints | None = None) -> str:
+    """The slope has the shape of one sample, 1 along the shared axes."""
+    shape = [1 if axis in (shared_axes or ()) else size for axis, size in enumerate(layer.shape(x)) if axis > 0]
+    return layer.add("PRelu", x, layer.weight("alpha", shape))
+
+
+def thresholded_relu(layer: Layer, x: str, *, theta: float = 1.0) -> str:
+    return layer.add("ThresholdedRelu", x, alpha=theta)
+
+
+LAYERS: Mapping[str, LayerFunction] = {
+    "Activation": activation,
+    "ELU": elu,
+    "LeakyReLU": leaky_relu_layer,
+    "PReLU": prelu,
+    "ReLU": relu,
+    "Softmax": softmax,
+    "ThresholdedReLU": thresholded_relu,
+}

@@ -1,0 +1,108 @@
+"""Layers with several inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from interchange_keras.layer import Ints, Layer, LayerFunction
+
+
+def _same_rank(layer: Layer, xs: tuple[str, ...]) -> list[str]:
+    """Keras fills up the inputs of lower rank with dimensions of size 1 after the batch."""
+    rank = max(map(layer.rank, xs))
+    missing = [rank - layer.rank(x) for x in xs]
+    return [layer.add("Unsqueeze", x, list(range(1, n + 1))) if n else x for x, n in zip(xs, missing, strict=True)]
+
+
+def add(layer: Layer, *xs: str) -> str:
+    return layer.add("Add" if len(xs) == 2 else "Sum", *_same_rank(layer, xs))
+
+
+def subtract(layer: Layer, x: str, y: str) -> str:
+    return layer.add("Sub", *_same_rank(layer, (x, y)))
+
+
+def multiply(layer: Layer, *xs: str) -> str:
+    first, *others = _same_rank(layer, xs)
+    for other in others:
+        first = layer.add("Mul", first, other)
+    return first
+
+
+def average(layer: Layer, *xs: str) -> str:
+    return layer.add("Mean", *_same_rank(layer, xs))
+
+
+def maximum(layer: Layer, *xs: str) -> str:
+    return layer.add("Max", *_same_rank(layer, xs))
+
+
+def minimum(layer: Layer, *xs: str) -> str:
+    return layer.add("Min", *_same_rank(layer, xs))
+
+
+def concatenate(layer: Layer, *xs: str, axis: int = -1) -> str:
+    return layer.add("Concat", *xs, axis=axis)
+
+
+def dot(layer: Layer, x: str, y: str, *, axes: Ints, normalize: bool = False) -> str:
+    """The product summed over one axis of each input, sample by sample; never without a feature dimension."""
+    axes = axes * 2 if len(axes) == 1 else axes
+    ranks = layer.rank(x), layer.rank(y)
+    if len(axes) != 2 or min(ranks) < 2 or max(ranks) > 4:
+        layer.refuse(f"axes {list(axes)} of inputs with {ranks[0]} and {ranks[1]} dimensions")
+    a, b = (axis % rank for axis, rank in zip(axes, ranks, strict=True))
+    if 0 in (a, b):
+        layer.refuse("axis 0, the batch")
+    if normalize:
+        x, y = (_unit(layer, value, axis) for value, axis in ((x, a), (y, b)))
+    left, right = "nabc"[: ranks[0]], "nxyz"[: ranks[1]]
+    right = right.replace(right[b], left[a])
+    result = "n" + "".join(c for c in left[1:] + right[1:] if c != left[a])
+    z = layer.add("Einsum", x, y, equation=f"{left},{right}->{result}")
+    return layer.add("Unsqueeze", z, [1]) if len(result) == 1 else z
+
+
+def _unit(layer: Layer, x: str, axis: int) -> str:
+    squares = layer.add("Max", layer.add("ReduceSumSquare", x, [axis]), 1e-12)
+    return layer.add("Div", x, layer.add("Sqrt", squares))
+
+
+# Keras 1: one layer with a mode.
+MODES: Mapping[str, LayerFunction] = {"sum": add, "mul": multiply, "ave": average, "max": maximum}
+
+
+def merge(
+    layer: Layer,
+    *xs: str,
+    mode: str = "sum",
+    concat_axis: int = -1,
+    dot_axes: Any = -1,
+    output_shape: Any = None,
+    output_shape_type: Any = None,
+    output_mask: Any = None,
+    output_mask_type: Any = None,
+    arguments: Any = None,
+    layers: Any = None,
+) -> str:
+    """`layers` are the branches of a Sequential that begins with it; the walk over the model has run them."""
+    if mode == "concat":
+        return concatenate(layer, *xs, axis=concat_axis)
+    if mode not in MODES:
+        layer.refuse(f"mode is {mode!r}", f"{', '.join(MODES)} and concat are supported")
+    merged: str = MODES[mode](layer, *xs)
+    return merged
+
+
+LAYERS: Mapping[str, LayerFunction] = {
+    "Add": add,
+    "Average": average,
+    "Concatenate": concatenate,
+    "Dot": dot,
+    "Maximum": maximum,
+    "Merge": merge,
+    "Minimum": minimum,
+    "Multiply": multiply,
+    "Subtract": subtract,
+}

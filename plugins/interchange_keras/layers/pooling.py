@@ -1,0 +1,113 @@
+"""Pooling, and changes of size: padding, cropping, upsampling."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from interchange_keras import eras
+from interchange_keras.layer import Ints, Layer, LayerFunction
+from interchange_keras.layers.spatial import dimensions, layout, padding, per_dimension, spatial_axes, unless_one
+
+
+def pool(
+    layer: Layer,
+    x: str,
+    *,
+    pool_size: Ints = (2,),
+    strides: Ints | None = None,
+    padding: str = "valid",
+    data_format: str | None = None,
+) -> str:
+    n = dimensions(layer, x)
+    size = per_dimension(layer, pool_size, n, "pool_size")
+    steps = per_dimension(layer, strides or pool_size, n, "strides")
+    if padding == "causal" or (padding == "same" and eras.FLIPS_KERNELS.get(layer.backend)):
+        layer.refuse(f"padding {padding!r} in a pool{' of Theano' if padding == 'same' else ''}")
+    return layer.add(
+        "MaxPool" if layer.class_name.startswith("Max") else "AveragePool",
+        x,
+        kernel_shape=size,
+        layout=layout(layer, data_format),
+        **unless_one(strides=steps),
+        **_padding(layer, padding, size),
+    )
+
+
+def _padding(layer: Layer, name: str, size: list[int]) -> dict[str, Any]:
+    return padding(layer, name, size, [1] * len(size))
+
+
+def global_pool(layer: Layer, x: str, *, data_format: str | None = None, keepdims: bool = False) -> str:
+    axes = spatial_axes(dimensions(layer, x), layout(layer, data_format))
+    return layer.add("ReduceMax" if "Max" in layer.class_name else "ReduceMean", x, axes, keepdims=int(keepdims))
+
+
+def zero_padding(layer: Layer, x: str, *, padding: Any = (1,), data_format: str | None = None) -> str:
+    n = dimensions(layer, x)
+    axes = spatial_axes(n, layout(layer, data_format))
+    pairs = _pairs(layer, padding, n, "padding")
+    pads = np.zeros((2, n + 2), np.int64)
+    pads[:, axes] = np.array(pairs).T
+    sizes = [float(s or 64) + b + e for s, b, e in zip(layer.shape(x)[1:], *pads[:, 1:].tolist(), strict=True)]
+    layer.check_size(float(np.prod(sizes)))
+    return layer.add("Pad", x, pads.ravel())
+
+
+def cropping(layer: Layer, x: str, *, cropping: Any = (1,), data_format: str | None = None) -> str:
+    n = dimensions(layer, x)
+    axes = spatial_axes(n, layout(layer, data_format))
+    pairs = _pairs(layer, cropping, n, "cropping")
+    for (begin, end), axis in zip(pairs, axes, strict=True):
+        size = layer.shape(x)[axis]
+        if size is not None and begin + end >= size:
+            layer.reject(f"cropping {begin} + {end} leaves nothing of {size}")
+    ends = [-end if end else np.iinfo(np.int64).max for _, end in pairs]
+    return layer.add("Slice", x, [begin for begin, _ in pairs], ends, axes)
+
+
+# Keras's interpolation -> attributes of Resize. Keras 3's "bicubic" and "lanczos" are left to whoever needs them.
+INTERPOLATION: Mapping[str, Mapping[str, str]] = {
+    "nearest": {"mode": "nearest", "coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"},
+    "bilinear": {"mode": "linear", "coordinate_transformation_mode": "half_pixel"},
+}
+
+
+def up_sampling(
+    layer: Layer, x: str, *, size: Ints = (2,), data_format: str | None = None, interpolation: str = "nearest"
+) -> str:
+    n = dimensions(layer, x)
+    axes = spatial_axes(n, layout(layer, data_format))
+    factors = per_dimension(layer, size, n, "size")
+    if interpolation not in INTERPOLATION:
+        layer.refuse(f"interpolation is {interpolation!r}", f"{', '.join(INTERPOLATION)} are supported")
+    scales = np.ones(n + 2, np.float32)
+    scales[axes] = factors
+    layer.check_size(float(np.prod([float(s or 64) for s in layer.shape(x)[1:]]) * np.prod(np.float64(factors))))
+    return layer.add("Resize", x, None, scales, **INTERPOLATION[interpolation])
+
+
+def _pairs(layer: Layer, value: Any, n: int, what: str) -> list[tuple[int, int]]:
+    """(begin, end) for each spatial dimension, from any of the ways in which Keras writes it."""
+    if isinstance(value, Mapping):  # Keras 1.2
+        sides = (("top_pad", "bottom_pad"), ("left_pad", "right_pad"))
+        value = [[value.get(begin, 0), value.get(end, 0)] for begin, end in sides]
+    if isinstance(value, int):
+        value = [value] * n
+    if n == 1 and len(value) == 2 and all(isinstance(v, int) for v in value):
+        value = [value]
+    pairs = [(v, v) if isinstance(v, int) else tuple(v) for v in value]
+    if len(pairs) != n or not all(len(p) == 2 and all(isinstance(v, int) and 0 <= v < 1 << 31 for v in p) for p in pairs):
+        layer.reject(f"{what} is {value!r}")
+    return [(int(begin), int(end)) for begin, end in pairs]
+
+
+LAYERS: Mapping[str, LayerFunction] = {
+    **{f"{kind}Pooling{n}D": pool for kind in ("Max", "Average") for n in (1, 2, 3)},
+    **{f"Global{kind}Pooling{n}D": global_pool for kind in ("Max", "Average") for n in (1, 2, 3)},
+    **{f"ZeroPadding{n}D": zero_padding for n in (1, 2, 3)},
+    **{f"Cropping{n}D": cropping for n in (1, 2, 3)},
+    **{f"UpSampling{n}D": up_sampling for n in (1, 2, 3)},
+}

@@ -1,0 +1,154 @@
+"""Binding a config to a layer function: every key is a parameter, known to be irrelevant, or an error."""
+
+from __future__ import annotations
+
+import inspect
+import math
+import types
+from collections.abc import Callable, Mapping
+from typing import Any, Union, get_args, get_origin, get_type_hints
+
+import numpy as np
+
+from interchange_keras import eras
+from interchange_keras.layer import Ints, LayerFunction
+
+FLOAT32 = ("float32", None)
+
+
+def bind(function: LayerFunction, name: str, config: Mapping[str, Any], version: eras.Version) -> tuple[dict[str, Any], list[str]]:
+    """The keyword arguments for a layer function and what is wrong with the config, in words.
+
+    Args:
+        name: the class or activation, for the defaults of that version.
+        config: in today's vocabulary (`eras.modern_config`).
+    """
+    parameters, takes_all = keywords(function)
+    given = {**eras.defaults(name, version), **config}
+    arguments: dict[str, Any] = {}
+    faults: list[str] = []
+    for key, value in given.items():
+        if key in parameters:
+            try:
+                arguments[key] = _coerce(decode(value), parameters[key])
+            except ValueError as error:
+                faults.append(f"option {key!r}: {error}")
+        elif takes_all:
+            arguments[key] = value
+        elif not _is_irrelevant(key, value):
+            faults.append(f"option {key} = {_short(value)} is not supported")
+    faults += [f"option {key!r} is missing" for key in _required(function) if key not in given]
+    return arguments, faults
+
+
+def keywords(function: LayerFunction) -> tuple[dict[str, Any], bool]:
+    """The keyword parameters of a function with their annotations, and whether it takes any other."""
+    try:
+        hints = get_type_hints(function)
+    except Exception:  # a stranger's annotations
+        hints = {}
+    parameters = inspect.signature(function).parameters.values()
+    found = {p.name: hints.get(p.name, Any) for p in parameters if p.kind is p.KEYWORD_ONLY}
+    return found, any(p.kind is p.VAR_KEYWORD for p in parameters)
+
+
+def accepts(function: LayerFunction, n_tensors: int) -> bool:
+    """Whether a function takes that many tensors after the layer."""
+    parameters = inspect.signature(function).parameters.values()
+    positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    if any(p.kind is p.VAR_POSITIONAL for p in parameters):
+        return n_tensors >= len(positional) - 1 and n_tensors > 0
+    return sum(p.default is p.empty for p in positional) - 1 <= n_tensors <= len(positional) - 1
+
+
+def dtype_fault(config: Mapping[str, Any]) -> str:
+    """What is wrong with the dtype of a layer; "" if it computes in float32."""
+    dtype = config.get("dtype")
+    policy = dtype
+    if isinstance(dtype, Mapping):
+        details = dtype.get("config")
+        policy = details.get("name") if isinstance(details, Mapping) else None
+        if dtype.get("class_name") not in ("DTypePolicy", "Policy", "PolicyV1", "FloatDTypePolicy"):
+            return f"the dtype policy {dtype.get('class_name')} is not supported, only float32"
+        if policy in ("infer", "_infer"):
+            return ""
+    return "" if policy in FLOAT32 else f"the dtype policy {policy!r} is not supported, only float32"
+
+
+def decode(value: Any) -> Any:
+    """Plain values out of the wrappings that Keras puts around NumPy numbers and tuples."""
+    if isinstance(value, Mapping):
+        content = value.get("config")
+        if value.get("class_name") in ("__numpy__", "__tensor__") and isinstance(content, Mapping):
+            return content.get("value")
+        if value.get("class_name") == "__tuple__" and isinstance(value.get("items"), list):
+            return value["items"]
+        if value.get("type") == "ndarray":
+            return value.get("value")
+    return value
+
+
+def _required(function: LayerFunction) -> list[str]:
+    parameters = inspect.signature(function).parameters.values()
+    return [p.name for p in parameters if p.kind is p.KEYWORD_ONLY and p.default is p.empty]
+
+
+def _is_irrelevant(key: str, value: Any) -> bool:
+    if key == "dtype":  # looked at by dtype_fault
+        return True
+    if eras.IRRELEVANT.fullmatch(key):
+        return True
+    return any(value is idle or value == idle for idle in eras.IDLE.get(key, ()))
+
+
+def _coerce(value: Any, wanted: Any) -> Any:
+    if get_origin(wanted) in (Union, types.UnionType):
+        if value is None and type(None) in get_args(wanted):
+            return None
+        return _coerce(value, next(a for a in get_args(wanted) if a is not type(None)))
+    convert = _CONVERT.get(wanted)
+    return convert(value) if convert else value
+
+
+def _int(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or value != value or abs(value) >= 1 << 31 or int(value) != value:
+        raise ValueError(f"{_short(value)} is not an integer")
+    return int(value)
+
+
+def _float(value: Any) -> float:
+    if isinstance(value, list) and np.size(value) == 1:  # a NumPy scalar, as old versions wrote it
+        value = np.ravel(value)[0]
+    if isinstance(value, bool) or not isinstance(value, (int, float, np.number)):
+        raise ValueError(f"{_short(value)} is not a number")
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
+    return number
+
+
+def _bool(value: Any) -> bool:
+    if value not in (True, False, 0, 1):
+        raise ValueError(f"{_short(value)} is neither true nor false")
+    return bool(value)
+
+
+def _str(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"{_short(value)} is not a text")
+    return value
+
+
+def _ints(value: Any) -> Ints:
+    if not isinstance(value, (list, tuple)):
+        return (_int(value),)
+    return tuple(_int(item) for item in value)
+
+
+_CONVERT: Mapping[Any, Callable[[Any], Any]] = {int: _int, float: _float, bool: _bool, str: _str, Ints: _ints}
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."
