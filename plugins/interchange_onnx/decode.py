@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from google.protobuf.message import DecodeError
 from onnx import AttributeProto, ModelProto, NodeProto, ValueInfoProto, helper
 
 from interchange import ops
@@ -21,8 +20,8 @@ from interchange_onnx.versions import schema_at
 
 OWN_DOMAINS = ("", "ai.onnx")
 TYPE_ATTRIBUTES = ("to", "dtype", "stash_type", "output_dtype", "output_datatype")
-# Not operators of a graph, but known here: Constant becomes a constant, Dropout nothing, the others lifting replaces.
-KNOWN_HERE = ("Constant", "Dropout", "Scatter", "Upsample")
+# Not operators of a graph, but known here: Constant becomes a constant, the others lifting replaces.
+KNOWN_HERE = ("Constant", "Scatter", "Upsample")
 SUBGRAPHS = (AttributeProto.GRAPH, AttributeProto.GRAPHS)
 MOST_NAMES = 5  # nodes named for each thing that is not supported
 
@@ -56,8 +55,10 @@ def _parse(path: Path) -> ModelProto:
     try:
         model.ParseFromString(path.read_bytes())
     except OSError as error:
-        raise BadInput("IX101", "The path cannot be read.", where=str(path), why=error.strerror or str(error)) from error
-    except (DecodeError, ValueError, RuntimeError) as error:
+        raise BadInput(
+            "IX101", "The path cannot be read.", where=str(path), why=error.strerror or str(error)
+        ) from error
+    except Exception as error:  # of protobuf, whose errors are ValueErrors in some versions and in others not
         raise _damaged(path, str(error)) from error
     if not model.HasField("graph"):
         raise _damaged(path, "there is no graph in it")
@@ -186,7 +187,9 @@ def _constants(model: ModelProto, path: Path) -> dict[str, Array]:
     constants: dict[str, Array] = {}
     for tensor in model.graph.initializer:
         if not tensor.name or tensor.name in constants:
-            raise _damaged(path, f"there are two constants {tensor.name!r}" if tensor.name else "a constant has no name")
+            raise _damaged(
+                path, f"there are two constants {tensor.name!r}" if tensor.name else "a constant has no name"
+            )
         constants[tensor.name] = to_array(tensor, path.parent)
     for proto in model.graph.node:
         if proto.op_type == "Constant" and proto.domain in OWN_DOMAINS and proto.output:
@@ -222,8 +225,6 @@ def _node(proto: NodeProto, is_own: bool) -> Node:
     op = proto.op_type if proto.domain in OWN_DOMAINS else f"{proto.domain}.{proto.op_type}"
     source = proto.doc_string if is_own else f"{proto.name or next(filter(None, proto.output))} ({proto.op_type})"
     inputs, outputs = _without_trailing(proto.input), _without_trailing(proto.output)
-    if op == "Dropout":  # at inference it hands its input on
-        return Node("Identity", inputs[:1], outputs[:1], {}, source)
     attributes: dict[str, Any] = {}
     for attribute in proto.attribute:
         attributes |= _attribute(op, attribute)

@@ -22,6 +22,8 @@ from interchange_onnx.layout import channels_first
 from interchange_onnx.versions import FLOOR, PIN, Use, default_of, lowest_opset, schema_at
 
 LOWEST_OPSET = 7  # what ONNX Runtime still reads
+# What the checker of onnx 1.23.2 cannot do without, though it is the default.
+EXPLICIT: Mapping[str, Mapping[str, Any]] = {"MeanVarianceNormalization": {"axes": (0, 2, 3)}}
 EXTERNAL_FROM = 1024  # smaller constants stay in the model file, where shape inference can see them
 ALIGNMENT = 4096  # of constants in the second file, so that it can be memory-mapped
 
@@ -75,7 +77,9 @@ def encode(graph: Graph, *, opset: int | None, case: Case | None, external: Exte
         Unsupported: (IX303) the graph cannot be written in that opset.
     """
     if opset is not None and not LOWEST_OPSET <= opset <= PIN:
-        raise BadInput("IX103", f"The opset {opset} cannot be written.", why=f"it has to be from {LOWEST_OPSET} to {PIN}")
+        raise BadInput(
+            "IX103", f"The opset {opset} cannot be written.", why=f"it has to be from {LOWEST_OPSET} to {PIN}"
+        )
     specs = _specs(graph)
     needs = [lowest_opset(_use(node, specs), min(opset or FLOOR, FLOOR)) for node in graph.nodes]
     needed = max([FLOOR if opset is None else LOWEST_OPSET, *needs])
@@ -83,6 +87,17 @@ def encode(graph: Graph, *, opset: int | None, case: Case | None, external: Exte
     if opset is None or opset >= needed:
         return model
     return _converted_down(model, opset, graph, needs)
+
+
+def checkable(model: ModelProto) -> ModelProto:
+    """The model as ONNX's checker wants it: it refuses outputs of unknown rank, which runtimes allow."""
+    if all(output.type.tensor_type.HasField("shape") for output in model.graph.output):
+        return model
+    bare = ModelProto()
+    bare.CopyFrom(model)
+    del bare.graph.output[:]
+    bare.graph.output.extend(o for o in model.graph.output if o.type.tensor_type.HasField("shape"))
+    return bare
 
 
 def check(model: ModelProto | str) -> None:
@@ -242,7 +257,8 @@ def _node(node: Node, opset: int) -> NodeProto:
     proto.input.extend(_without_trailing(node.inputs))
     proto.output.extend(_without_trailing(node.outputs))
     pinned, schema = schema_at(node.op, PIN), schema_at(node.op, opset)
-    assert pinned is not None and schema is not None
+    assert pinned is not None
+    assert schema is not None
     for name, value in _attributes(node).items():
         kept = name in schema.attributes or _comparable(value) != default_of(pinned.attributes[name])
         if kept and value is not None:
@@ -252,9 +268,12 @@ def _node(node: Node, opset: int) -> NodeProto:
 
 def _attributes(node: Node) -> dict[str, Any]:
     """The node's attributes with ONNX's own names and types."""
-    given = {name: value for name, value in node.attributes.items() if value is not None and name != "layout"}
-    if not isinstance(node.attributes.get("layout", ""), str):
-        given["layout"] = node.attributes["layout"]
+    given = {
+        **EXPLICIT.get(node.op, {}),
+        **{name: value for name, value in node.attributes.items() if value is not None},
+    }
+    if isinstance(given.get("layout"), str):
+        del given["layout"]
     if node.op == "ConstantOfShape":
         dtype, value = given.pop("dtype", "float32"), given.pop("value", 0.0)
         return {"value": numpy_helper.from_array(np.array([value]).astype(dtype_of(dtype)), "")}
@@ -331,4 +350,5 @@ def _declared(name: str, specs: Mapping[str, TensorSpec], model: ModelProto) -> 
     del bare.graph.output[:]
     bare.graph.output.add(name=name)
     found = shape_inference.infer_shapes(bare).graph
-    return next((v for v in [*found.output, *found.value_info] if v.name == name and v.HasField("type")), ValueInfoProto(name=name))
+    typed = [value for value in (*found.output, *found.value_info) if value.name == name and value.HasField("type")]
+    return typed[0] if typed else ValueInfoProto(name=name)

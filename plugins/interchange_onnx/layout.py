@@ -159,7 +159,9 @@ class _Lowering:
         return name
 
     def _append(self, node: Node, inputs: list[str], outputs: tuple[str, ...], **attributes: Any) -> None:
-        self._nodes.append(replace(node, inputs=inputs, outputs=outputs, attributes={**node.attributes, **attributes}))
+        self._nodes.append(
+            replace(node, inputs=tuple(inputs), outputs=outputs, attributes={**node.attributes, **attributes})
+        )
 
     def _make_first(self, names: tuple[str, ...], rank: int) -> tuple[str, ...]:
         """Names for the channels-first forms of values that are about to be made in that form."""
@@ -259,7 +261,10 @@ class _Lowering:
             return False
         gone = sorted(_moved_axis(axis, rank) for axis in axes.ravel())
         kept = [_moved_axis(axis, rank) for axis in range(rank) if _moved_axis(axis, rank) not in gone]
-        inputs = [self._first[node.inputs[0]], self._derive(node.inputs[1], f"reduced{rank}", np.array(gone, axes.dtype))]
+        inputs = [
+            self._first[node.inputs[0]],
+            self._derive(node.inputs[1], f"reduced{rank}", np.array(gone, axes.dtype)),
+        ]
         if node.attributes.get("keepdims", 1):
             self._append(node, inputs, self._make_first(node.outputs, rank))
             return True
@@ -274,10 +279,12 @@ class _Lowering:
         starts, ends = node.inputs[1:3]
         given = node.inputs[3] if len(node.inputs) > 3 else ""
         axes = self._constants[given] if given else np.arange(self._constants[starts].size)
-        moved = np.array([_moved_axis(axis, rank) for axis in axes.ravel()], np.int64)
+        moved = np.array([_moved_axis(axis, rank) for axis in axes.ravel().tolist()], np.int64)
         turned = self._derive(given or starts, f"axes{rank}", moved)
         self._append(
-            node, [self._first[node.inputs[0]], starts, ends, turned, *node.inputs[4:]], self._make_first(node.outputs, rank)
+            node,
+            [self._first[node.inputs[0]], starts, ends, turned, *node.inputs[4:]],
+            self._make_first(node.outputs, rank),
         )
         return True
 

@@ -11,7 +11,8 @@ from interchange.errors import BadInput, Unsupported
 from interchange_onnx.versions import PIN, Use, changed_since, schema_at
 
 OWN_DOMAINS = ("", "ai.onnx")
-UNCHANGED = ("Constant", "Dropout")  # decode takes every version of these
+UNCHANGED = ("Constant",)  # decode takes every version of it
+DROPOUT_WITH_INPUTS = 12  # before, a file did not say whether it is for training: it never is
 SMALL = 1024  # elements of a constant that the converter may need to know, such as axes
 
 
@@ -65,6 +66,7 @@ def lifted(model: ModelProto, opset: int, path: Path) -> ModelProto:
     Raises:
         Unsupported: (IX301) an operator has changed, and ONNX's converter cannot rewrite it.
     """
+    _drop_old_dropout(model, opset)
     changed = sorted({proto.op_type for proto in model.graph.node if _has_changed(proto, opset)})
     if not changed:
         return model
@@ -78,6 +80,14 @@ def lifted(model: ModelProto, opset: int, path: Path) -> ModelProto:
             why=[f"operators that have changed since: {', '.join(changed)}", *str(error).strip().splitlines()[:3]],
             next_step="Export the model again with a newer opset.",
         ) from error
+
+
+def _drop_old_dropout(model: ModelProto, opset: int) -> None:
+    """At inference it hands its input on."""
+    for proto in model.graph.node:
+        if opset < DROPOUT_WITH_INPUTS and proto.op_type == "Dropout" and len(_given(proto.output)) == 1:
+            proto.op_type = "Identity"
+            del proto.attribute[:], proto.output[1:]
 
 
 def _has_changed(proto: NodeProto, opset: int) -> bool:

@@ -11,15 +11,13 @@ from interchange.errors import InterchangeError
 from interchange.files import Artifact
 from interchange.golden import Case, make_case
 from interchange.graph import Graph
-from interchange_onnx.encode import External, check, encode, lowered, offsets_of
+from interchange_onnx.encode import External, check, checkable, encode, lowered, offsets_of
 
 if TYPE_CHECKING:
     from onnx import ModelProto
 
 
-def save(
-    graph: Graph, path: Path, *, force: bool, opset: int | None, selftest: bool, external_over: int
-) -> list[Path]:
+def save(graph: Graph, path: Path, *, force: bool, opset: int | None, selftest: bool, external_over: int) -> list[Path]:
     """See `OnnxExporter.save`."""
     case = _case(graph) if selftest else None
     graph = lowered(graph)
@@ -29,7 +27,7 @@ def save(
             _save_large(graph, path, artifact, opset, case)
         else:
             model = encode(graph, opset=opset, case=case)
-            check(model)
+            check(checkable(model))
             artifact.write(path, _bytes(model))
     return artifact.paths
 
@@ -52,11 +50,13 @@ def _save_large(graph: Graph, path: Path, artifact: Artifact, opset: int | None,
     offsets = offsets_of(graph.constants)
     model = encode(graph, opset=opset, case=case, external=External(data_path.name, offsets))
     with TemporaryDirectory(prefix=".interchange-", dir=path.parent) as folder:
-        Path(folder, path.name).write_bytes(_bytes(model))
+        model_path = Path(folder, path.name)
+        model_path.write_bytes(_bytes(checkable(model)))
         with Path(folder, data_path.name).open("wb") as file:
             for name, offset in offsets.items():
                 file.write(b"\0" * (offset - file.tell()))
                 file.write(graph.constants[name].tobytes())
-        check(str(Path(folder, path.name)))
+        check(str(model_path))
+        model_path.write_bytes(_bytes(model))
         for target, temporary in targets:
             os.replace(Path(folder, target.name), temporary)

@@ -56,7 +56,6 @@ CHANGES: Mapping[tuple[str, int], Callable[[Use], bool]] = MappingProxyType(
         ("LpPool", 22): _has("ceil_mode", 1),
         ("MaxPool", 22): _has("ceil_mode", 1),
         ("BatchNormalization", 7): _always,  # before, the default was training
-        ("Dropout", 7): _always,
         ("ConvTranspose", 11): _auto_pads,  # SAME_UPPER and SAME_LOWER changed places
         ("GRU", 7): _always,  # outputs were optional by an attribute
         ("LSTM", 7): _always,

@@ -46,6 +46,12 @@ LIBRARIES: Mapping[str, str] = MappingProxyType(
 OPTIMIZATIONS = ("all", "extended", "basic", "disable")
 CPU = "CPUExecutionProvider"
 FATAL_ONLY, WARNINGS = 4, 2  # ONNX Runtime's log levels
+# Parts of messages that say that the model is right, but not for this ONNX Runtime.
+NOT_SUPPORTED = ("opset", "IR version", "not a registered function/op", "Exception during initialization")
+BINDING_DTYPES = (
+    *("float16", "float", "double", "bool", "string"),
+    *("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"),
+)
 DTYPES: Mapping[str, str] = MappingProxyType({"float": "float32", "double": "float64", "string": "object"})
 
 
@@ -67,6 +73,7 @@ def open_session(
     if session.get_providers()[0] != name:  # ONNX Runtime only warns when a provider fails, and takes the CPU
         raise _unavailable(name, list(_library_faults(name)))
     session.disable_fallback()
+    _check_types(session, path)
     return SessionModel(session, name)
 
 
@@ -99,7 +106,7 @@ def _create(path: Path, options: Any, provider: str, provider_options: Mapping[s
 
 def _load_error(path: Path, provider: str, error: Exception) -> InterchangeError:
     kind, message = type(error).__name__, _message(error)
-    if kind == "NotImplemented" or "opset" in message or "not a registered function/op" in message:
+    if kind == "NotImplemented" or any(sign in message for sign in NOT_SUPPORTED):
         return Unsupported(
             "IX301", f"ONNX Runtime {ort.__version__} has not all that this model needs.", where=str(path), why=message
         )
@@ -116,10 +123,24 @@ def _load_error(path: Path, provider: str, error: Exception) -> InterchangeError
     return BadInput("IX203", "ONNX Runtime cannot load this model.", where=str(path), why=message)
 
 
+def _check_types(session: Any, path: Path) -> None:
+    """ONNX Runtime computes with more types than its Python binding can take and give."""
+    values = (*session.get_inputs(), *session.get_outputs())
+    faults = [f"{value.name!r} is a {value.type}" for value in values if value.type not in _binding_types()]
+    if faults:
+        raise Unsupported(
+            "IX301", "ONNX Runtime's Python binding cannot take or give these values.", where=str(path), why=faults
+        )
+
+
+def _binding_types() -> tuple[str, ...]:
+    return tuple(f"tensor({dtype})" for dtype in BINDING_DTYPES)
+
+
 def _message(error: Exception) -> str:
-    """ONNX Runtime's message without its own prefix, the path of its source file and line breaks."""
+    """ONNX Runtime's message without its own prefix, the place in its source and line breaks."""
     text = re.sub(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ", "", " ".join(str(error).split()))
-    return re.sub(r"/\S+?/(onnxruntime/\S+:\d+) ", r"\1 ", text)
+    return re.sub(r"/\S+?:\d+ [\w:~<>]+\([^)]*\)( \[with [^\]]*\])? ", " ", text).replace("  ", " ")
 
 
 # --- what is missing ------------------------------------------------------------------------------------------------
@@ -210,8 +231,6 @@ def _elsewhere(session: Any, provider: str) -> str:
 
 def _spec(argument: Any) -> TensorSpec:
     """The spec of an input; names that ONNX Runtime made up are no names."""
-    name = re.fullmatch(r"tensor\((\w+)\)", argument.type)
-    if name is None:
-        raise Unsupported("IX301", f"The input {argument.name!r} is no tensor but {argument.type}.")
+    name = argument.type.removeprefix("tensor(").removesuffix(")")
     shape = (None if d is None or (isinstance(d, str) and d.startswith("unk__")) else d for d in argument.shape)
-    return TensorSpec(DTYPES.get(name[1], name[1]), tuple(shape))
+    return TensorSpec(DTYPES.get(name, name), tuple(shape))
