@@ -8,35 +8,38 @@ from interchange.ops._shapes import shape_rule
 
 
 def _resize_plan(shape, scales, sizes, axes, policy):
-    """(axis, input size, output size, scale) for each axis to be resized."""
+    """(axis, input size, output size, width) for each axis to be resized.
+
+    The width is the output size before it was rounded, input size * scale; coordinates follow from it.
+    """
     axes = range(len(shape)) if axes is None else [axis % len(shape) for axis in axes]
     before = [shape[axis] for axis in axes]
     if scales is not None and scales.size:
-        ratios = [float(scale) for scale in scales]
-        after = [int(np.floor(n * ratio)) for n, ratio in zip(before, ratios, strict=True)]
+        widths = [n * float(scale) for n, scale in zip(before, scales, strict=True)]
+        after = [int(np.floor(width)) for width in widths]
     else:
-        after = [int(size) for size in sizes]
-        ratios = [m / n for n, m in zip(before, after, strict=True)]
+        widths = after = [int(size) for size in sizes]
         if policy != "stretch":
-            ratios = [min(ratios) if policy == "not_larger" else max(ratios)] * len(before)
-            after = [int(np.floor(n * ratio + 0.5)) for n, ratio in zip(before, ratios, strict=True)]
-    return list(zip(axes, before, after, ratios, strict=True))
+            scales = [m / n for n, m in zip(before, after, strict=True)]
+            widths = [n * (min(scales) if policy == "not_larger" else max(scales)) for n in before]
+            after = [int(np.floor(width + 0.5)) for width in widths]
+    return list(zip(axes, before, after, widths, strict=True))
 
 
 def _resize_shape(x, roi=None, scales=None, sizes=None, *, axes=None, keep_aspect_ratio_policy="stretch", **_):
     shape = list(x.shape)
-    for axis, _before, after, _ratio in _resize_plan(x.shape, scales, sizes, axes, keep_aspect_ratio_policy):
+    for axis, _before, after, _width in _resize_plan(x.shape, scales, sizes, axes, keep_aspect_ratio_policy):
         shape[axis] = after
     return tuple(shape)
 
 
-def _source_coordinates(n, m, scale, mode, start, end):
-    """For each of m output places, where it lies among the n inputs."""
+def _source_coordinates(n, m, width, mode, start, end):
+    """For each of m output places, where it lies among the n inputs. Exact before the one division."""
     places = np.arange(m, dtype=np.float64)
     if mode == "align_corners":
         return places * (n - 1) / max(m - 1, 1)
     if mode == "asymmetric":
-        return places / scale
+        return places * n / width
     if mode == "tf_crop_and_resize":
         if m == 1:
             return places + 0.5 * (start + end) * (n - 1)
@@ -45,8 +48,8 @@ def _source_coordinates(n, m, scale, mode, start, end):
         return places
     if mode not in ("half_pixel", "pytorch_half_pixel", "half_pixel_symmetric"):
         raise ValueError(f"coordinate_transformation_mode is {mode!r}")
-    offset = n / 2 * (1 - m / (n * scale)) if mode == "half_pixel_symmetric" else 0.0
-    return offset + (places + 0.5) / scale - 0.5
+    offset = n / 2 * (1 - m / width) if mode == "half_pixel_symmetric" else 0.0
+    return offset + (places + 0.5) * n / width - 0.5
 
 
 def _nearest(coordinates, mode):
@@ -126,17 +129,17 @@ def Resize(
     integers = x.dtype if x.dtype.kind in "iu" and mode != "nearest" else None
     y = x if integers is None else x.astype(np.float64)
     outside = []
-    for i, (axis, n, m, scale) in enumerate(plan):
+    for i, (axis, n, m, width) in enumerate(plan):
         start, end = (float(roi[i]), float(roi[i + len(plan)])) if crop else (0.0, 1.0)
-        if n == m and scale == 1 and (start, end) == (0.0, 1.0):
+        if n == width and (start, end) == (0.0, 1.0):
             continue
-        at = _source_coordinates(n, m, scale, coordinate_transformation_mode, start, end)
+        at = _source_coordinates(n, m, width, coordinate_transformation_mode, start, end)
         if crop:
             outside.append(((at < 0) | (at > n - 1)).reshape((-1,) + (1,) * (x.ndim - 1 - axis)))
         if mode == "nearest":
             y = np.take(y, np.clip(_nearest(at, nearest_mode), 0, n - 1).astype(int), axis)
         else:
-            y = _interpolate(y, axis, *_taps(at, n, scale, mode, cubic_coeff_a, antialias, exclude_outside))
+            y = _interpolate(y, axis, *_taps(at, n, width / n, mode, cubic_coeff_a, antialias, exclude_outside))
     for mask in outside:
         y = np.where(mask, np.array(extrapolation_value, y.dtype), y)
     if integers is None:

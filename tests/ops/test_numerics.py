@@ -60,6 +60,13 @@ def test_align_corners_keeps_both_ends(mode):
     np.testing.assert_allclose(y[..., [0, -1]], x[..., [0, -1]])
 
 
+def test_nearest_is_exact_where_a_coordinate_is_whole():
+    """(9 + 0.5) * 7 / 19 - 0.5 is 3, however it is computed."""
+    x = np.arange(7.0)
+    y = ops.get("Resize")(x, None, None, np.array([19]), nearest_mode="ceil")
+    assert y[9] == 3
+
+
 def test_integers_wrap():
     assert ops.get("Add")(np.array([120], np.int8), np.array([10], np.int8)).tolist() == [-126]
     assert ops.get("ReduceSum")(np.full(3, 100, np.uint8)).tolist() == [300 % 256]
