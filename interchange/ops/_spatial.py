@@ -70,7 +70,9 @@ def output_sizes(
         count = (-(-room // stride) if ceil_mode else room // stride) + 1
         if ceil_mode and (count - 1) * stride >= size + begin:
             count -= 1  # a window may not start in the padding at the end (ONNX, as PyTorch)
-        result.append(max(count, 0))
+        if count < 1:
+            raise ValueError(f"a window of {width} does not fit into {size} with padding {begin} and {end}")
+        result.append(count)
     return tuple(result)
 
 

@@ -77,5 +77,7 @@ def test_faults_are_value_errors():
     for op in ("Conv", "ConvTranspose"):
         with pytest.raises(ValueError, match="channels do not fit"):
             ops.get(op)(x, w)
+    with pytest.raises(ValueError, match="a window of 6 does not fit into 5"):
+        ops.get("AveragePool")(x, kernel_shape=(6, 2))
     with pytest.raises(ValueError, match="auto_pad"):
         ops.get("MaxPool")(x, kernel_shape=(2, 2), auto_pad="same")
