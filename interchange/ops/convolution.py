@@ -108,6 +108,8 @@ def _transposed_geometry(x, w, group, auto_pad, dilations, output_padding, outpu
         return begins, wanted, strides, dilations
     pads = resolve_pads(sizes, extent, strides, auto_pad, pads)
     wanted = tuple(f - begin - end for f, (begin, end) in zip(full, pads, strict=True))
+    if min(wanted) < 1:
+        raise ValueError(f"the padding {pads} leaves nothing of {full}")
     return tuple(begin for begin, _ in pads), wanted, strides, dilations
 
 
