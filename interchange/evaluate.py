@@ -303,15 +303,24 @@ def _named(name: str, shape: tuple[Dimension, ...]) -> tuple[Dimension, ...]:
 def _first_fit(
     graph: Graph, inputs: Mapping[str, TensorSpec], symbols: Sequence[str]
 ) -> tuple[dict[str, int], _Shapes]:
+    """The first sizes with which the shapes fit, those preferred that leave no tensor empty."""
     batches = {spec.shape[0] for spec in inputs.values() if spec.shape}
-    for size in PROBE_SIZES:
+    sizes = PROBE_SIZES if any(symbol not in batches for symbol in symbols) else PROBE_SIZES[:1]
+    fits: list[tuple[dict[str, int], _Shapes]] = []
+    refusals: list[BadInput] = []
+    for size in sizes:
         base = {symbol: BATCH_SIZE if symbol in batches else size for symbol in symbols}
         try:
-            return base, _shapes_at(graph, inputs, base)
+            shapes = _shapes_at(graph, inputs, base)
         except BadInput as error:
-            if size == PROBE_SIZES[-1] or all(symbol in batches for symbol in symbols):
-                raise error
-    raise AssertionError("unreachable")
+            refusals.append(error)
+            continue
+        if not any(0 in shapes[name][1][1:] for node in graph.nodes for name in node.outputs if name):
+            return base, shapes
+        fits.append((base, shapes))
+    if not fits:
+        raise refusals[-1]
+    return fits[0]
 
 
 def _shapes_at(graph: Graph, inputs: Mapping[str, TensorSpec], base: Mapping[str, int]) -> _Shapes:

@@ -221,7 +221,7 @@ def _check(graph: Graph) -> None:
             why=unknown,
             next_step="`interchange plugins` lists what is installed; an operator can come from a plugin.",
         )
-    faults = [*_input_faults(graph), *_constant_faults(graph), *_node_faults(graph)]
+    faults = [*_input_faults(graph), *_constant_faults(graph), *_text_faults(graph), *_node_faults(graph)]
     if faults:
         raise BadInput("IX210", "The graph is not well formed.", where=graph.name, why=faults)
 
@@ -248,6 +248,19 @@ def _is_dtype_name(name: Any) -> bool:
     except (TypeError, ValueError):
         return False
     return dtype.kind not in "biufcV" or dtype.name == name
+
+
+def _text_faults(graph: Graph) -> Iterable[str]:
+    """Names that no file can hold: half of a UTF-16 pair is no text."""
+    texts = [*graph.inputs, *graph.constants, *graph.outputs, *graph.metadata, *map(str, graph.metadata.values())]
+    texts += [text for node in graph.nodes for text in (node.source, *node.inputs, *node.outputs, *node.attributes)]
+    if "".join(texts).isascii():
+        return
+    for text in dict.fromkeys(texts):
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            yield f"{text!r} is not text that UTF-8 can hold"
 
 
 def _constant_faults(graph: Graph) -> Iterable[str]:
@@ -281,7 +294,9 @@ def _node_faults(graph: Graph) -> Iterable[str]:
         known.update(node.outputs)
     if not graph.outputs:
         yield "the graph has no outputs"
-    yield from (f"output {name!r} is made by nothing" for name in graph.outputs if name not in known or not name)
+    yield from (
+        f"output {name!r} is made by nothing" for name in dict.fromkeys(graph.outputs) if name not in known or not name
+    )
     yield from (f"output {name!r} is listed {n} times" for name, n in Counter(graph.outputs).items() if n > 1)
 
 

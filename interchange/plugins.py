@@ -14,6 +14,7 @@ from __future__ import annotations
 import functools
 import importlib.util
 import inspect
+import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -159,7 +160,7 @@ class Plugin:
                 f"{self.name!r} needs packages that are not installed.",
                 where=f"{self.group[:-1]} {self.name!r} of {self.distribution}",
                 why=[f"missing: {package}" for package in self.missing],
-                next_step=f"pip install {' '.join(repr(p) if '[' in p else p for p in self.missing)}",
+                next_step=f"pip install {' '.join(shlex.quote(p) for p in self.missing)}",
             )
         return self._loaded[0]
 

@@ -10,7 +10,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from interchange.errors import BadInput
+from interchange.errors import BadInput, Unsupported
 from interchange.golden import make_case
 from interchange.graph import Array, Graph
 from interchange_weights import METADATA_KEY
@@ -19,11 +19,18 @@ from interchange_weights import METADATA_KEY
 def to_bytes(graph: Graph, *, selftest: bool = True) -> bytes:
     """The file's bytes, always the same for a graph: the library sorts tensors; its order of metadata is not fixed, so
     all of it is one entry.
+
+    Raises:
+        Unsupported: (IX303) a constant has a type that the format lacks.
     """
     document = {"version": 1, "graph": graph.to_json(), "golden": make_case(graph) if selftest else None}
     text = json.dumps(document, separators=(",", ":"), allow_nan=False)
-    tensors = {name: np.ascontiguousarray(array) for name, array in graph.constants.items()}
-    return bytes(save(tensors, {METADATA_KEY: text}))
+    tensors = {name: np.asarray(array, order="C") for name, array in graph.constants.items()}
+    try:
+        return bytes(save(tensors, {METADATA_KEY: text}))
+    except SafetensorError as error:
+        some = [f"{name!r} is {array.dtype.name}" for name, array in tensors.items() if array.dtype.kind not in "iufb"]
+        raise Unsupported("IX303", "A weights file cannot hold these constants.", why=[*some, str(error)]) from error
 
 
 def read(path: Path) -> Graph:
