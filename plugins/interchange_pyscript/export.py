@@ -1,0 +1,30 @@
+"""Writes the files of a script."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from interchange_weights.format import to_bytes
+
+from interchange.errors import BadInput
+from interchange.files import Artifact, safe_stem
+from interchange.graph import Graph
+from interchange_pyscript.script import script_text
+
+
+def save(graph: Graph, path: Path, *, force: bool, numpy: bool, embed: bool, selftest: bool) -> list[Path]:
+    """See `ScriptExporter.save`."""
+    if path.stem != safe_stem(path.stem):
+        raise BadInput(
+            "IX103",
+            f"{path.name!r} cannot be imported as a module.",
+            where=str(path),
+            next_step=f"Use letters, digits and underscores, such as {safe_stem(path.stem)}.py.",
+        )
+    weights = to_bytes(graph, selftest=selftest)
+    text = script_text(graph, path.stem, weights, numpy=numpy, embed=embed)
+    with Artifact(force=force) as artifact:
+        artifact.write(path, text.encode())
+        if not embed:
+            artifact.write(path.with_suffix(".safetensors"), weights)
+    return artifact.paths

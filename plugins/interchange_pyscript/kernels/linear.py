@@ -1,0 +1,120 @@
+"""Matrix products, and the dot product that dense and convolution layers are made of."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Sequence
+from itertools import repeat
+
+from interchange_pyscript.kernels.tensor import (
+    Tensor,
+    broadcast_shape,
+    expanded,
+    inner,
+    is_whole,
+    pairwise,
+    prepared,
+    transposed,
+)
+
+
+class Linear:
+    """x -> the dot products of x with rows of weights, plus a bias: the heart of dense and convolution layers.
+
+    On CPython math.dist is the fastest dot product of the standard library, because it runs in C and makes no float
+    objects: x . row = (|x|**2 + |row|**2 - dist(x, row)**2) / 2. This loses digits where one is much longer than the
+    other: rows are scaled by powers of two to similar lengths, and an x much shorter or longer, or with infinities or
+    NaN, is multiplied out instead.
+    """
+
+    def __init__(self, rows: Sequence[tuple[float, ...]]) -> None:
+        self.rows = rows
+        self.dot = getattr(math, "sumprod", inner)  # sumprod: from Python 3.12 on
+        self.zero = (0.0,) * len(rows[0])
+        norms = [math.dist(row, self.zero) for row in rows]
+        largest = max(norms)
+        usable = sys.implementation.name == "cpython" and 1e-100 < largest < 1e100 and sum(norms) < math.inf
+        self.shortest, self.longest = (largest * 1e-6, largest * 1e4) if usable else (math.inf, 0.0)
+        self.scales = [1.0] * len(rows)
+        self.scaled, self.halves = list(rows), [norm * norm / 2 for norm in norms]
+        for i, norm in enumerate(norms):
+            if usable and 0 < norm < largest / 64:
+                self.scales[i] = scale = 2.0 ** max(math.frexp(norm / largest)[1], -1000)
+                self.scaled[i] = tuple([weight / scale for weight in rows[i]])
+                self.halves[i] = (norm / scale) ** 2 / 2
+
+    def __call__(self, x: Sequence[float], bias: Sequence[float]) -> list[float]:
+        x = tuple(x)
+        length = math.dist(x, self.zero) if self.longest else math.nan
+        if self.shortest < length < self.longest:
+            half, distances = length * length / 2, map(math.dist, repeat(x), self.scaled)
+            return [(half + h - d * d / 2) * s + b for h, d, s, b in zip(self.halves, distances, self.scales, bias)]
+        if length == 0 and self.longest:
+            return list(bias)
+        return [self.dot(x, row) + b for row, b in zip(self.rows, bias)]
+
+
+def rows_of(kernel: Tensor) -> list[tuple[float, ...]]:
+    """The columns of a matrix (..., outputs): the weights of each output."""
+    outputs = kernel.shape[-1]
+    return [tuple(kernel.values[i::outputs]) for i in range(outputs)]
+
+
+def matrix(a: Tensor, b: Tensor) -> list[float]:
+    """The product of two matrices, row by row."""
+    length, outputs = b.shape
+    starts = range(0, len(a.values), max(length, 1))
+    if length == 0 or outputs == 0:
+        return [0.0] * (a.shape[0] * outputs)
+    if is_whole(a):
+        columns = rows_of(b)
+        return [inner(a.values[i : i + length], column) for i in starts for column in columns]
+    linear, nothing = prepared(b, "linear", lambda: Linear(rows_of(b))), [0.0] * outputs
+    return [value for i in starts for value in linear(a.values[i : i + length], nothing)]
+
+
+def MatMul(a: Tensor, b: Tensor) -> Tensor:
+    """The product of the last two dimensions, the others broadcast; a vector is a row or a column."""
+    left = a if len(a.shape) > 1 else Tensor(a.values, (1, *a.shape))
+    right = b if len(b.shape) > 1 else prepared(b, "column", lambda: Tensor(b.values, (*b.shape, 1)))
+    if left.shape[-1] != right.shape[-2]:
+        raise ValueError(f"matrices of the shapes {a.shape} and {b.shape} do not fit")
+    rows, columns = left.shape[-2], right.shape[-1]
+    if len(right.shape) == 2:
+        outer = left.shape[:-2]
+        values = matrix(Tensor(left.values, (math.prod(left.shape[:-1]), left.shape[-1])), right)
+    else:
+        outer = broadcast_shape(left.shape[:-2], right.shape[:-2])
+        size, other = rows * left.shape[-1], columns * right.shape[-2]
+        lefts = expanded(left, (*outer, *left.shape[-2:])).values
+        rights = expanded(right, (*outer, *right.shape[-2:])).values
+        values = []
+        for i in range(math.prod(outer)):
+            one = Tensor(lefts[i * size : (i + 1) * size], left.shape[-2:])
+            values += matrix(one, Tensor(rights[i * other : (i + 1) * other], right.shape[-2:]))
+    shape = [*outer] + [rows] * (len(a.shape) > 1) + [columns] * (len(b.shape) > 1)
+    return Tensor(values, shape)
+
+
+def Gemm(
+    a: Tensor,
+    b: Tensor,
+    c: Tensor | None = None,
+    *,
+    alpha: float = 1.0,
+    beta: float = 1.0,
+    transA: int = 0,
+    transB: int = 0,
+) -> Tensor:
+    """alpha * A @ B + beta * C, with A and B transposed where asked for."""
+    a = transposed(a, (1, 0)) if transA else a
+    b = prepared(b, "transposed", lambda: transposed(b, (1, 0))) if transB else b
+    y = MatMul(a, b)
+    if alpha != 1.0:
+        y = Tensor([alpha * value for value in y.values], y.shape)
+    if c is None:
+        return y
+    if beta != 1.0:
+        c = Tensor([beta * value for value in c.values], c.shape)
+    return pairwise(lambda p, q: p + q, y, c)

@@ -1,0 +1,147 @@
+"""Pooling: one value for each window, or for each image."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from itertools import product
+
+from interchange_pyscript.kernels.spatial import extents_of, resolve_pads, window_counts
+from interchange_pyscript.kernels.tensor import Tensor, channels_last, from_channels_last, steps_of
+
+Spans = list[list[list[int]]]
+
+
+def largest(values: Sequence[float]) -> float:
+    """The largest value; NaN if any is NaN."""
+    return next(filter(math.isnan, values), max(values)) if math.isnan(sum(values)) else max(values)
+
+
+def spans_of(
+    sizes: Sequence[int],
+    kernel: Sequence[int],
+    auto_pad: str,
+    ceil_mode: int,
+    dilations: Sequence[int] | None,
+    pads: Sequence[int] | None,
+    strides: Sequence[int] | None,
+    keep_border: int = 0,
+) -> Spans:
+    """For each spatial dimension and window the indices that it sees; those in the padding only on request."""
+    dilations, strides = dilations or [1] * len(sizes), strides or [1] * len(sizes)
+    extents = extents_of(kernel, dilations)
+    borders = resolve_pads(sizes, extents, strides, auto_pad, pads)
+    ceil_mode = ceil_mode and auto_pad in ("NOTSET", "")
+    spans = []
+    counts = window_counts(sizes, extents, strides, borders, bool(ceil_mode))
+    for size, extent, dilation, stride, (before, after), count in zip(
+        sizes, extents, dilations, strides, borders, counts
+    ):
+        low, high = (-before, size + after) if keep_border else (0, size)
+        starts = [i * stride - before for i in range(count)]
+        spans.append([[i for i in range(s, s + extent, dilation) if low <= i < high] for s in starts])
+    return spans
+
+
+def pooled(x: Tensor, spans: Spans, function: Callable[[Sequence[float]], float]) -> Tensor:
+    """`function` of each window of each channel; a window is a list of values."""
+    channels, values = x.shape[-1], x.values
+    image, *steps, _ = steps_of(x.shape)
+    result: list[float] = []
+    for corner in range(0, x.shape[0] * image, max(image, 1)):
+        for window in product(*spans):
+            places = [corner]
+            for indices, step in zip(window, steps):
+                places = [place + i * step for place in places for i in indices]
+            result += map(function, zip(*[values[place : place + channels] for place in places]))
+    return Tensor(result, [x.shape[0], *map(len, spans), channels])
+
+
+def MaxPool(
+    x: Tensor,
+    *,
+    kernel_shape: Sequence[int],
+    auto_pad: str = "NOTSET",
+    ceil_mode: int = 0,
+    dilations: Sequence[int] | None = None,
+    pads: Sequence[int] | None = None,
+    storage_order: int = 0,
+    strides: Sequence[int] | None = None,
+    layout: str = "NCHW",
+) -> Tensor:
+    """The largest value of each window."""
+    x = channels_last(x, layout)
+    spans = spans_of(x.shape[1:-1], kernel_shape, auto_pad, ceil_mode, dilations, pads, strides)
+    has_nan = any(map(math.isnan, x.values))
+    return from_channels_last(pooled(x, spans, largest if has_nan else max), layout)
+
+
+def AveragePool(
+    x: Tensor,
+    *,
+    kernel_shape: Sequence[int],
+    auto_pad: str = "NOTSET",
+    ceil_mode: int = 0,
+    count_include_pad: int = 0,
+    dilations: Sequence[int] | None = None,
+    pads: Sequence[int] | None = None,
+    strides: Sequence[int] | None = None,
+    layout: str = "NCHW",
+) -> Tensor:
+    """The mean of each window; zeros of the padding count only if `count_include_pad` is 1."""
+    x = channels_last(x, layout)
+    spans = spans_of(x.shape[1:-1], kernel_shape, auto_pad, ceil_mode, dilations, pads, strides)
+    total = pooled(x, spans, sum)
+    counted = spans_of(
+        x.shape[1:-1], kernel_shape, auto_pad, ceil_mode, dilations, pads, strides, keep_border=count_include_pad
+    )
+    counts = [math.prod(map(len, window)) for window in product(*counted)] * x.shape[0]
+    sizes = (count for count in counts for _ in range(x.shape[-1]))
+    means = [value / size for value, size in zip(total.values, sizes)]
+    return from_channels_last(Tensor(means, total.shape), layout)
+
+
+def LpPool(
+    x: Tensor,
+    *,
+    kernel_shape: Sequence[int],
+    auto_pad: str = "NOTSET",
+    ceil_mode: int = 0,
+    dilations: Sequence[int] | None = None,
+    p: int = 2,
+    pads: Sequence[int] | None = None,
+    strides: Sequence[int] | None = None,
+    layout: str = "NCHW",
+) -> Tensor:
+    """The p-norm of each window: the p-th root of the sum of |x|**p."""
+    x = channels_last(x, layout)
+    spans = spans_of(x.shape[1:-1], kernel_shape, auto_pad, ceil_mode, dilations, pads, strides)
+    return from_channels_last(pooled(x, spans, lambda window: norm(window, p)), layout)
+
+
+def norm(values: Sequence[float], p: int) -> float:
+    """The p-th root of the sum of |v|**p."""
+    total = sum(abs(value) ** p for value in values)
+    return float(total ** (1 / p))
+
+
+def whole_image(x: Tensor, function: Callable[[Sequence[float]], float], layout: str) -> Tensor:
+    """`function` of each channel of each image."""
+    x = channels_last(x, layout)
+    spans = [[list(range(size))] for size in x.shape[1:-1]]
+    return from_channels_last(pooled(x, spans, function), layout)
+
+
+def GlobalAveragePool(x: Tensor, *, layout: str = "NCHW") -> Tensor:
+    """The mean over all spatial dimensions, which become 1."""
+    return whole_image(x, lambda values: sum(values) / len(values), layout)
+
+
+def GlobalMaxPool(x: Tensor, *, layout: str = "NCHW") -> Tensor:
+    """The largest value over all spatial dimensions, which become 1."""
+    return whole_image(x, largest, layout)
+
+
+def GlobalLpPool(x: Tensor, *, p: int = 2, layout: str = "NCHW") -> Tensor:
+    """The p-norm over all spatial dimensions, which become 1."""
+    return whole_image(x, lambda values: norm(values, p), layout)

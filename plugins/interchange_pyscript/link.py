@@ -1,0 +1,201 @@
+"""Copies functions out of Python modules, with all that they call, as source text.
+
+So a script holds the very text that the tests have run. Works on modules that are flat: functions, classes and
+assignments at the top, imports of names or of whole modules.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import importlib
+import inspect
+import sys
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+from types import ModuleType
+
+from interchange.errors import EnvironmentLacks
+
+
+@dataclass(frozen=True)
+class Definition:
+    """A function, class or assignment at the top of a module."""
+
+    module: str
+    name: str
+    text: str
+    uses: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Module:
+    """The parts of a module: definitions by name, in order, and what each imported name stands for."""
+
+    definitions: dict[str, Definition]
+    imports: dict[str, ast.Import | ast.ImportFrom]
+
+
+@dataclass(frozen=True)
+class Linked:
+    """Definitions to be written one after the other, and the import statements that they need."""
+
+    definitions: tuple[Definition, ...]
+    imports: tuple[str, ...]
+
+    @property
+    def text(self) -> str:
+        """The definitions; functions and classes have two empty lines around them."""
+        return "\n\n\n".join(definition.text for definition in self.definitions)
+
+    @property
+    def names(self) -> set[str]:
+        return {definition.name for definition in self.definitions}
+
+
+def link(
+    names: Iterable[str], modules: Iterable[ModuleType], *, own: Collection[str], without: Collection[str] = ()
+) -> Linked:
+    """The definitions of `names` and, again and again, of what they use.
+
+    Args:
+        names: functions to be found in `modules`.
+        modules: where to look; definitions are written in this order, and in a module in its own.
+        own: packages whose imports are followed; everything else is imported by the script.
+        without: decorators to leave out.
+
+    Raises:
+        EnvironmentLacks: (IX403) a name is defined twice in different ways, or a module is not flat.
+    """
+    order = {module.__name__: i for i, module in enumerate(modules)}
+    found: dict[str, Definition] = {}
+    imports: dict[str, set[str]] = {}
+    waiting = [(_home(name, order, frozenset(without)), name) for name in names]
+    seen = set(waiting)
+    while waiting:
+        home, name = waiting.pop()
+        module = parse(home, frozenset(without))
+        definition = module.definitions[name]
+        if found.setdefault(name, definition).text != definition.text:
+            raise EnvironmentLacks(
+                "IX403", f"{name!r} is defined in {found[name].module} and in {home}.", where="modules to copy from"
+            )
+        for used in sorted(definition.uses):
+            statement = module.imports.get(used)
+            if used in module.definitions:
+                target = (home, used)
+            elif isinstance(statement, ast.ImportFrom) and (statement.module or "").partition(".")[0] in own:
+                target = (statement.module or "", _original(statement, used))
+            else:
+                if statement is not None:
+                    _add_import(imports, statement, used)
+                continue
+            if target not in seen:
+                seen.add(target)
+                waiting.append(target)
+    places = {name: i for home in order for i, name in enumerate(parse(home, frozenset(without)).definitions)}
+    last = len(order)
+    ranked = sorted(found.values(), key=lambda d: (order.get(d.module, last), d.module, places.get(d.name, 0)))
+    return Linked(tuple(ranked), tuple(sorted_imports(imports)))
+
+
+def _home(name: str, order: Iterable[str], without: frozenset[str]) -> str:
+    return next(home for home in order if name in parse(home, without).definitions)
+
+
+def _original(statement: ast.ImportFrom, used: str) -> str:
+    return next(alias.name for alias in statement.names if (alias.asname or alias.name) == used)
+
+
+def _add_import(imports: dict[str, set[str]], statement: ast.Import | ast.ImportFrom, used: str) -> None:
+    """Notes the import of one name: {"math": {""}, "numpy": {" as np"}, "operator": {"mul"}}."""
+    for alias in statement.names:
+        if (alias.asname or alias.name) == used:
+            renamed = f" as {alias.asname}" if alias.asname else ""
+            if isinstance(statement, ast.Import):
+                imports.setdefault(alias.name, set()).add(renamed)
+            else:
+                imports.setdefault(f"from {statement.module}", set()).add(alias.name + renamed)
+
+
+def merge_imports(parts: Iterable[Iterable[str]]) -> list[str]:
+    """Import statements of several texts as one block: sorted as isort does, standard library first."""
+    imports: dict[str, set[str]] = {}
+    for line in sorted({line for part in parts for line in part}):
+        statement = ast.parse(line).body[0]
+        assert isinstance(statement, (ast.Import, ast.ImportFrom))
+        for alias in statement.names:
+            _add_import(imports, statement, alias.asname or alias.name)
+    return list(sorted_imports(imports))
+
+
+def sorted_imports(imports: dict[str, set[str]]) -> Iterator[str]:
+    for module in sorted(imports, key=lambda m: (m.startswith("from "), m)):
+        if module.startswith("from "):
+            names = sorted(imports[module], key=lambda name: (not name.isupper(), not name[0].isupper(), name))
+            yield f"{module} import {', '.join(names)}"
+        else:
+            yield from (f"import {module}{renamed}" for renamed in sorted(imports[module]))
+
+
+def is_standard(line: str) -> bool:
+    """Whether an import statement is of the standard library."""
+    return line.split()[1].partition(".")[0] in sys.stdlib_module_names
+
+
+@functools.cache
+def parse(name: str, without: frozenset[str]) -> Module:
+    """The parts of a module, by its name."""
+    source = inspect.getsource(importlib.import_module(name))
+    rows = source.splitlines()
+    definitions: dict[str, Definition] = {}
+    imports: dict[str, ast.Import | ast.ImportFrom] = {}
+    for node in ast.parse(source).body:
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            imports |= {(alias.asname or alias.name): node for alias in node.names}
+            continue
+        for defined in _names_of(node):
+            definitions[defined] = Definition(name, defined, _text(node, rows, without), _uses(node, without))
+    return Module(definitions, imports)
+
+
+def _names_of(node: ast.stmt) -> list[str]:
+    if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+        return [node.name]
+    if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+        return [node.target.id]
+    if isinstance(node, ast.Assign):
+        return [target.id for target in node.targets if isinstance(target, ast.Name)]
+    return []
+
+
+def _kept(node: ast.stmt, without: frozenset[str]) -> list[ast.expr]:
+    """The decorators that stay."""
+    decorators = node.decorator_list if isinstance(node, (ast.FunctionDef, ast.ClassDef)) else []
+    return [d for d in decorators if not any(isinstance(n, ast.Name) and n.id in without for n in ast.walk(d))]
+
+
+def _text(node: ast.stmt, rows: list[str], without: frozenset[str]) -> str:
+    """The source, with the comment directly above it and the decorators that stay."""
+    first = node.decorator_list[0].lineno if getattr(node, "decorator_list", None) else node.lineno  # type: ignore[attr-defined]
+    above = first - 1
+    while above and rows[above - 1].startswith("#"):
+        above -= 1
+    lines = rows[above : first - 1]
+    for decorator in _kept(node, without):
+        lines += rows[decorator.lineno - 1 : decorator.end_lineno]
+    return "\n".join([*lines, *rows[node.lineno - 1 : node.end_lineno]])
+
+
+def _uses(node: ast.stmt, without: frozenset[str]) -> frozenset[str]:
+    """The names that a definition reads, those of annotations included, its own local names left out."""
+    parts: list[ast.AST] = [*ast.iter_child_nodes(node)]
+    dropped = set(getattr(node, "decorator_list", [])) - set(_kept(node, without))
+    names: set[str] = set()
+    for part in parts:
+        if part not in dropped:
+            names |= {n.id for n in ast.walk(part) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
+    local = {n.id for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+    local |= {n.arg for n in ast.walk(node) if isinstance(n, ast.arg)}
+    own = local if isinstance(node, (ast.FunctionDef, ast.ClassDef)) else set()
+    return frozenset(names - own - set(_names_of(node)))

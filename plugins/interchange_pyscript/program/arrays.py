@@ -1,0 +1,37 @@
+"""The same model on NumPy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from interchange_pyscript.kernels.tensor import Tensor
+from interchange_pyscript.program.model import Model, python_version
+from interchange_pyscript.program.weights import WeightsFile
+
+
+class ArrayModel(Model):
+    """A network whose values are NumPy arrays."""
+
+    @property
+    def provider(self) -> str:
+        """What computes."""
+        return f"NumPy {np.__version__} ({python_version()})"
+
+    def prepare(self, file: WeightsFile) -> Mapping[str, Any]:
+        """The weights as the network takes them."""
+        return {
+            name: np.frombuffer(data, np.dtype(dtype).newbyteorder("<")).astype(dtype, copy=False).reshape(shape)
+            for name, (dtype, shape, data) in file.tensors.items()
+        }
+
+    def run(self, tensors: Sequence[Tensor]) -> dict[str, Tensor]:
+        """The outputs by name, for inputs that have been checked."""
+        self.load()
+        specs = self.inputs.values()
+        arrays = [np.array(x.values, dtype).reshape(x.shape) for (dtype, _), x in zip(specs, tensors)]
+        with np.errstate(all="ignore"):  # infinities and NaN are results like others
+            outputs = self.network(*arrays, self.weights)
+        return {name: Tensor(np.asarray(y).ravel().tolist(), np.shape(y)) for name, y in outputs.items()}

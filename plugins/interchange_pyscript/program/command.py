@@ -1,0 +1,228 @@
+"""The command line of a script."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+from interchange_pyscript.kernels.tensor import Tensor
+from interchange_pyscript.program.files import (
+    from_nested,
+    read_csv,
+    read_json,
+    read_npy,
+    read_npz,
+    to_nested,
+    write_npz,
+)
+from interchange_pyscript.program.model import Model, shape_text
+from interchange_pyscript.program.numbers import InputError
+from interchange_pyscript.program.pictures import read_png, read_pnm
+from interchange_pyscript.program.prepare import prepared_image
+
+
+class Parser(argparse.ArgumentParser):
+    """Reports a wrong call in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message} (--help)\n")
+
+
+def command_line(model: Model, arguments: Sequence[str], help_text: str) -> int:
+    """Runs the command line; returns the exit code: 0 done, 1 self-test failed, 2 an input cannot be used."""
+    parser = Parser(prog=f"{model.name}.py", description=help_text, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("inputs", nargs="*", metavar="INPUT", help=".npy, .npz, .png, .ppm, .pgm, .csv or .json")
+    parser.add_argument("--json", action="store_true", help="print the outputs as JSON")
+    parser.add_argument("--output", metavar="FILE.npz", help="write the outputs to a file that NumPy can load")
+    parser.add_argument("--selftest", action="store_true", help="compute the golden case and compare")
+    parser.add_argument("--describe", action="store_true", help="print inputs, outputs and labels as JSON")
+    options = parser.parse_args(arguments)
+    try:
+        if options.describe:
+            print(json.dumps(description(model), indent=1))
+        elif options.selftest:
+            return report_self_test(model)
+        elif not options.inputs:
+            parser.error("an INPUT is missing")
+        else:
+            run_files(model, options)
+    except (InputError, OSError) as error:
+        print(f"{parser.prog}: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def description(model: Model) -> dict[str, Any]:
+    """The signature of the model."""
+    inputs, outputs = (
+        [{"name": name, "dtype": dtype, "shape": list(shape)} for name, (dtype, shape) in signature.items()]
+        for signature in (model.inputs, model.outputs)
+    )
+    return {
+        "name": model.name,
+        "inputs": inputs,
+        "outputs": outputs,
+        "labels": list(model.labels),
+        "preprocessing": model.preprocessing,
+        "provider": model.provider,
+    }
+
+
+def report_self_test(model: Model) -> int:
+    """Runs the golden case and says how it went."""
+    try:
+        faults = model.self_test()
+    except InputError as error:
+        faults = [str(error)]
+    for fault in faults:
+        print(f"self-test failed: {fault}", file=sys.stderr)
+    if not faults:
+        print(f"self-test passed: {model.name} on {model.provider}")
+    return 1 if faults else 0
+
+
+def run_files(model: Model, options: argparse.Namespace) -> None:
+    """Computes the outputs for the files; for a model with one input, file after file."""
+    runs = [[path] for path in options.inputs] if len(model.inputs) == 1 else [options.inputs]
+    collected: dict[str, list[Tensor]] = {name: [] for name in model.outputs}
+    for paths in runs:
+        outputs = model.run(model.checked(read_inputs(model, paths)))
+        for name, tensor in outputs.items():
+            collected[name].append(tensor)
+        if not options.json and not options.output:
+            show(model, outputs, paths[0] if len(runs) > 1 else "")
+    merged = {name: (model.outputs[name][0], joined(tensors)) for name, tensors in collected.items()}
+    if options.json:
+        print(json.dumps({name: plain_json(to_nested(tensor)) for name, (_, tensor) in merged.items()}))
+    if options.output:
+        write_npz(options.output, merged)
+
+
+def joined(tensors: Sequence[Tensor]) -> Tensor:
+    """The outputs for several files as one, batch after batch."""
+    if len(tensors) == 1:
+        return tensors[0]
+    if len({tensor.shape[1:] for tensor in tensors}) > 1 or not tensors[0].shape:
+        raise InputError("the outputs for these files have different shapes: run them one by one")
+    values = [value for tensor in tensors for value in tensor.values]
+    return Tensor(values, (sum(tensor.shape[0] for tensor in tensors), *tensors[0].shape[1:]))
+
+
+def read_inputs(model: Model, paths: Sequence[str]) -> list[Tensor]:
+    """The inputs in the model's order: one file with all of them, or a file for each."""
+    if len(paths) > len(model.inputs):
+        raise InputError(f"{len(paths)} files for {len(model.inputs)} inputs: {', '.join(model.inputs)}")
+    found: dict[str, Tensor] = {}
+    for path, expected in zip(paths, model.inputs):
+        found.update(read_input(model, path, expected, alone=len(paths) == 1))
+    missing = [name for name in model.inputs if name not in found]
+    if missing:
+        raise InputError(f"there are no numbers for the input {', '.join(map(repr, missing))}")
+    return [with_batch(found[name], shape) for name, (_, shape) in model.inputs.items()]
+
+
+def read_input(model: Model, path: str, expected: str, alone: bool) -> dict[str, Tensor]:
+    """What a file holds, by the names of inputs; its content tells the format."""
+    try:
+        with open(path, "rb") as file:
+            data = file.read()
+        return read_content(model, data, os.path.splitext(path)[1].lower(), expected, alone)
+    except (InputError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: {error}") from error
+
+
+def read_content(model: Model, data: bytes, suffix: str, expected: str, alone: bool) -> dict[str, Tensor]:
+    """`read_input` for the bytes of a file."""
+    shape = model.inputs[expected][1]
+    if data[:6] == b"\x93NUMPY":
+        return {expected: read_npy(data)[1]}
+    if data[:4] == b"PK\x03\x04":
+        return by_name(model, read_npz(data), expected, alone)
+    if data[:8] == b"\x89PNG\r\n\x1a\n":
+        return {expected: as_sample(model, read_png(data), shape)}
+    if data[:2] in (b"P2", b"P3", b"P5", b"P6") and data[2:3].isspace():
+        return {expected: as_sample(model, read_pnm(data), shape)}
+    if b"\0" in data[:1000] or suffix in (".jpg", ".jpeg", ".gif", ".webp", ".bmp", ".tif", ".tiff"):
+        raise InputError("this format is not known; an image can be saved as PNG, an array as .npy")
+    if suffix == ".json" or data.lstrip()[:1] in (b"[", b"{"):
+        content = read_json(data.decode("utf-8-sig"))
+        if isinstance(content, dict):
+            return by_name(
+                model, {name: ("", from_nested(nested)) for name, nested in content.items()}, expected, alone
+            )
+        return {expected: from_nested(content)}
+    table = read_csv(data.decode("utf-8-sig"))
+    sample = shape[1:]
+    if len(sample) != 1 and all(isinstance(size, int) for size in sample) and math.prod(sample) == table.shape[1]:
+        return {expected: Tensor(table.values, (table.shape[0], *sample))}
+    return {expected: table}
+
+
+def by_name(model: Model, found: dict[str, tuple[str, Tensor]], expected: str, alone: bool) -> dict[str, Tensor]:
+    """Arrays by the names of the inputs; where the names are others, in the order of the inputs."""
+    if not any(name in model.inputs for name in found):
+        wanted = list(model.inputs) if alone else [expected]
+        if len(wanted) != len(found):
+            raise InputError(f"it holds {', '.join(found)}; the model takes {', '.join(model.inputs)}")
+        return {name: tensor for name, (_, tensor) in zip(wanted, found.values())}
+    return {name: tensor for name, (_, tensor) in found.items() if name in model.inputs}
+
+
+def as_sample(model: Model, image: Tensor, shape: Sequence[Any]) -> Tensor:
+    """An image as the model takes it."""
+    if model.preprocessing is None:
+        print("note: the model does not say how images are scaled; pixels are taken as 0 to 255", file=sys.stderr)
+    return prepared_image(image, shape, model.preprocessing or {})
+
+
+def with_batch(tensor: Tensor, shape: Sequence[Any]) -> Tensor:
+    """A single sample as a batch of one."""
+    if len(tensor.shape) == len(shape) - 1 and (shape[0] in (1, None) or isinstance(shape[0], str)):
+        return Tensor(tensor.values, (1, *tensor.shape))
+    return tensor
+
+
+def show(model: Model, outputs: dict[str, Tensor], title: str) -> None:
+    """Prints outputs for people: the likeliest labels, or the numbers."""
+    if title:
+        print(title)
+    for name, tensor in outputs.items():
+        rows = labelled(model, tensor)
+        if rows is None:
+            numbers = plain_json([short(value) for value in tensor.values[:1000]])
+            more = " ..." if len(tensor.values) > 1000 else ""
+            print(f"{name} {shape_text(tensor.shape)}: {json.dumps(numbers)}{more}")
+            continue
+        for i, row in enumerate(rows):
+            best = sorted(zip(row, model.labels), key=lambda pair: -pair[0])[:5]
+            if len(rows) > 1:
+                print(f"[{i}]")
+            width = max(len(label) for _, label in best)
+            print("\n".join(f"{label:{width}}  {probability:.4f}" for probability, label in best))
+
+
+def labelled(model: Model, tensor: Tensor) -> list[Sequence[float]] | None:
+    """A row of numbers, one for each label, for every sample; None if the output is none of labels."""
+    count = len(model.labels)
+    if count > 1 and len(tensor.shape) == 2 and tensor.shape[1] == count:
+        return [tensor.values[i : i + count] for i in range(0, len(tensor.values), count)]
+    if count == 2 and tensor.shape[1:] in ((), (1,)):  # the probability of the second
+        return [(1 - value, value) for value in tensor.values]
+    return None
+
+
+def short(value: float) -> float:
+    """A number with six digits."""
+    return float(f"{value:.6g}") if isinstance(value, float) else value
+
+
+def plain_json(nested: Any) -> Any:
+    """Nested lists without NaN and infinities, which JSON does not have: these become texts."""
+    if isinstance(nested, list):
+        return [plain_json(item) for item in nested]
+    return repr(nested) if isinstance(nested, float) and not math.isfinite(nested) else nested

@@ -1,0 +1,131 @@
+"""Reads and writes .npy and .npz; reads CSV and JSON."""
+
+from __future__ import annotations
+
+import ast
+import csv
+import io
+import json
+import math
+import sys
+import zipfile
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from interchange_pyscript.kernels.tensor import Tensor, transposed
+from interchange_pyscript.program.numbers import CODES, InputError, bytes_of, item_size, numbers_of
+
+
+def read_npy(data: bytes) -> tuple[str, Tensor]:
+    """The dtype and the numbers of an array that NumPy has saved."""
+    try:
+        wide = data[6] > 1
+        size = int.from_bytes(data[8 : 12 if wide else 10], "little")
+        start = (12 if wide else 10) + size
+        header = ast.literal_eval(data[start - size : start].decode("latin-1"))
+        shape, text = tuple(header["shape"]), header["descr"]
+        names = {"f": "float", "i": "int", "u": "uint", "b": "bool"}
+        dtype = "bool" if text[1] == "b" else f"{names[text[1]]}{8 * int(text[2:])}"
+        if dtype not in CODES and dtype not in ("bool", "float16"):
+            raise ValueError(f"the type {text!r} is not supported")
+        width = int(text[2:])
+        content = data[start : start + math.prod(shape) * width]
+        if len(content) != math.prod(shape) * width:
+            raise ValueError("it is incomplete")
+        if text[0] == ">" or (text[0] == "=" and sys.byteorder == "big"):
+            content = b"".join(content[i : i + width][::-1] for i in range(0, len(content), width))
+        values = numbers_of(content, dtype)
+    except (ValueError, KeyError, TypeError, IndexError, SyntaxError) as error:
+        raise InputError(f"this .npy cannot be read: {error}") from error
+    if header["fortran_order"]:
+        backwards = Tensor(values, shape[::-1])
+        return dtype, transposed(backwards, range(len(shape) - 1, -1, -1))
+    return dtype, Tensor(values, shape)
+
+
+def read_npz(data: bytes) -> dict[str, tuple[str, Tensor]]:
+    """The arrays of an archive that NumPy has saved, by name."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            return {name.removesuffix(".npy"): read_npy(archive.read(name)) for name in archive.namelist()}
+    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as error:
+        raise InputError(f"this .npz cannot be read: {error}") from error
+
+
+def npy_bytes(tensor: Tensor, dtype: str) -> bytes:
+    """The content of a .npy file; a bfloat16, which NumPy does not know, is written as float32."""
+    dtype = "float32" if dtype == "bfloat16" else dtype
+    size = item_size(dtype)
+    descr = f"{'|' if size == 1 else '<'}{dtype[0]}{size}"
+    header = f"{{'descr': {descr!r}, 'fortran_order': False, 'shape': {tensor.shape!r}, }}"
+    header += " " * (-(len(header) + 11) % 64) + "\n"
+    start = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header.encode("latin-1")
+    return start + bytes_of(tensor.values, dtype)
+
+
+def write_npz(path: str, tensors: Mapping[str, tuple[str, Tensor]]) -> None:
+    """Writes an archive that NumPy can load; the same numbers always give the same bytes."""
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, (dtype, tensor) in tensors.items():
+            archive.writestr(zipfile.ZipInfo(f"{name}.npy"), npy_bytes(tensor, dtype))
+
+
+def from_nested(nested: Any) -> Tensor:
+    """Nested lists, or anything that has `tolist`, as a tensor."""
+    level: list[Any] = [nested]
+    shape: list[int] = []
+    while True:
+        level = [item.tolist() if hasattr(item, "tolist") else item for item in level]
+        if not level or not isinstance(level[0], (list, tuple)):
+            break
+        sizes = {len(item) if isinstance(item, (list, tuple)) else -1 for item in level}
+        if len(sizes) > 1:
+            raise InputError(f"the lists at depth {len(shape)} have different lengths")
+        shape.append(sizes.pop())
+        level = [item for part in level for item in part]
+    strange = next((item for item in level if not isinstance(item, (int, float))), None)
+    if strange is not None:
+        raise InputError(f"{strange!r:.60} is not a number")
+    return Tensor(level, shape)
+
+
+def to_nested(tensor: Tensor) -> Any:
+    """The numbers as nested lists; a single one as it is."""
+    nested: Sequence[Any] = list(tensor.values)
+    for i in range(len(tensor.shape) - 1, 0, -1):
+        size, count = tensor.shape[i], math.prod(tensor.shape[:i])
+        nested = [nested[k * size : (k + 1) * size] for k in range(count)]
+    return nested if tensor.shape else nested[0]
+
+
+def read_json(text: str) -> Any:
+    """Nested lists, or such lists by the names of the inputs."""
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise InputError(f"this JSON cannot be read: {error}") from error
+
+
+def read_csv(text: str) -> Tensor:
+    """A table of numbers; a first line of words is skipped."""
+    sample = text.splitlines()[0] if text.strip() else ""
+    delimiter = next((mark for mark in (",", ";", "\t") if mark in sample), ",")
+    rows = [row for row in csv.reader(text.splitlines(), delimiter=delimiter) if any(map(str.strip, row))]
+    table = []
+    for number, row in enumerate(rows):
+        try:
+            table.append([parse_number(entry) for entry in row])
+        except ValueError as error:
+            if number > 0:
+                raise InputError(f"line {number + 1} of this CSV has an entry that is not a number") from error
+    if len({len(row) for row in table}) != 1:
+        raise InputError("the lines of this CSV have different lengths" if table else "this CSV has no numbers")
+    return from_nested(table)
+
+
+def parse_number(text: str) -> float:
+    """An integer where the text is one, else a float."""
+    try:
+        return int(text)
+    except ValueError:
+        return float(text)

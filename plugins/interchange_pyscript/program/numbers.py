@@ -1,0 +1,82 @@
+"""Numbers <-> little-endian bytes, and errors that are the user's."""
+
+from __future__ import annotations
+
+import struct
+import sys
+from array import array
+from collections.abc import Sequence
+
+# Type codes of the module `array` that have the same size on every machine.
+CODES = {
+    "float32": "f",
+    "float64": "d",
+    "int8": "b",
+    "uint8": "B",
+    "int16": "h",
+    "uint16": "H",
+    "int32": "i",
+    "uint32": "I",
+    "int64": "q",
+    "uint64": "Q",
+}
+
+
+class InputError(ValueError):
+    """A file or an argument that cannot be used as it is."""
+
+
+def item_size(dtype: str) -> int:
+    """The bytes that a number takes."""
+    return 1 if dtype == "bool" else int(dtype.lstrip("abfilnotu")) // 8
+
+
+def numbers_of(data: bytes, dtype: str) -> Sequence[float]:
+    """The numbers that bytes stand for."""
+    if dtype == "bool":
+        return [byte != 0 for byte in data]
+    if dtype == "float16":
+        return struct.unpack(f"<{len(data) // 2}e", data)
+    if dtype == "bfloat16":  # the upper half of a float32
+        data = b"".join(b"\0\0" + data[i : i + 2] for i in range(0, len(data), 2))
+        dtype = "float32"
+    values = array(CODES[dtype])
+    values.frombytes(data)
+    if sys.byteorder == "big":
+        values.byteswap()
+    return values
+
+
+def bytes_of(values: Sequence[float], dtype: str) -> bytes:
+    """The numbers as bytes; integers wrap around, floats are rounded."""
+    if dtype == "bool":
+        return bytes([bool(value) for value in values])
+    if dtype == "float16":
+        return b"".join(map(half, values))
+    if dtype.startswith("float"):
+        packed = array(CODES[dtype], values)
+    else:
+        size = array(CODES[dtype]).itemsize
+        mask = (1 << (8 * size)) - 1
+        packed = array(CODES["u" + dtype.lstrip("u")], [int(value) & mask for value in values])
+    if sys.byteorder == "big":
+        packed.byteswap()
+    return packed.tobytes()
+
+
+def half(value: float) -> bytes:
+    """A float16; too large a number becomes an infinity."""
+    try:
+        return struct.pack("<e", value)
+    except OverflowError:
+        return struct.pack("<e", float("inf") if value > 0 else float("-inf"))
+
+
+def rounded(values: Sequence[float], dtype: str) -> list[float]:
+    """The numbers as they are in a type of that width."""
+    if dtype == "bfloat16":  # round half to even in the upper half of a float32; NaN keeps a bit below
+        words = array("I")
+        words.frombytes(array("f", values).tobytes())
+        kept = [(w + 0x7FFF + (w >> 16 & 1)) >> 16 if w & 0x7FFFFFFF <= 0x7F800000 else w >> 16 | 64 for w in words]
+        return list(numbers_of(bytes_of(kept, "uint16"), dtype))
+    return list(numbers_of(bytes_of(values, dtype), dtype))

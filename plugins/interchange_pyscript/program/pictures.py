@@ -1,0 +1,122 @@
+"""Reads PNG, PGM and PPM images."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+
+from interchange_pyscript.kernels.tensor import Tensor
+from interchange_pyscript.program.numbers import InputError
+
+
+def read_png(data: bytes) -> Tensor:
+    """A PNG as (height, width, channels), 0 to 255; palettes are looked up, of 16 bits the upper 8 are kept."""
+    try:
+        return decoded_png(data)
+    except (zlib.error, IndexError, ValueError, KeyError) as error:
+        raise InputError(f"this PNG cannot be read: {error}") from error
+
+
+def decoded_png(data: bytes) -> Tensor:
+    """What `read_png` returns; other errors than InputError may be raised."""
+    chunks: dict[bytes, bytes] = {}
+    place = 8
+    while place + 8 <= len(data) and b"IEND" not in chunks:
+        size, kind = int.from_bytes(data[place : place + 4], "big"), data[place + 4 : place + 8]
+        chunks[kind] = chunks.get(kind, b"") + data[place + 8 : place + 8 + size]
+        place += size + 12
+    header = chunks[b"IHDR"]
+    width, height = int.from_bytes(header[:4], "big"), int.from_bytes(header[4:8], "big")
+    depth, colour, _, _, interlaced = header[8:13]
+    channels = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[colour]
+    if width * height * channels * depth // 8 > 1100 * len(chunks[b"IDAT"]):  # no compression is that good
+        raise ValueError("it is incomplete")
+    stream = zlib.decompress(chunks[b"IDAT"])
+    # An interlaced image is seven small ones, each with every n-th row and column.
+    passes = [(0, 0, 1, 1)]
+    if interlaced:
+        passes = [(0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)]
+    pixels: list[Sequence[int]] = [()] * (width * height)
+    start = 0
+    for x0, y0, dx, dy in passes:
+        columns, rows = len(range(x0, width, dx)), len(range(y0, height, dy))
+        if not columns:
+            continue
+        row_bytes = (columns * channels * depth + 7) // 8
+        previous = bytes(row_bytes)
+        for y in range(y0, y0 + rows * dy, dy):
+            if start + row_bytes >= len(stream):
+                raise ValueError("it is incomplete")
+            previous = unfiltered(stream[start : start + 1 + row_bytes], previous, max(channels * depth // 8, 1))
+            start += 1 + row_bytes
+            samples = samples_of(previous, depth, columns * channels, colour == 3)
+            pixels[y * width + x0 : (y + 1) * width : dx] = list(zip(*[iter(samples)] * channels))
+    if colour == 3:
+        palette = list(zip(*[iter(chunks[b"PLTE"])] * 3))
+        pixels = [palette[index] for (index,) in pixels]
+        channels = 3
+    return Tensor([sample for pixel in pixels for sample in pixel], (height, width, channels))
+
+
+def unfiltered(row: bytes, above: bytes, unit: int) -> bytes:
+    """A row of bytes as it was before one of PNG's five filters; the left neighbour is `unit` bytes away."""
+    kind, line = row[0], bytearray(row[1:])
+    if kind == 2:
+        return bytes([(value + up) & 255 for value, up in zip(line, above)])
+    for i in range(len(line) if kind else 0):
+        left, up, corner = (line[i - unit], above[i], above[i - unit]) if i >= unit else (0, above[i], 0)
+        if kind == 1:
+            guess = left
+        elif kind == 3:
+            guess = (left + up) // 2
+        else:  # Paeth: the neighbour that is nearest to left + up - corner
+            p = left + up - corner
+            guess = min((abs(p - left), 0, left), (abs(p - up), 1, up), (abs(p - corner), 2, corner))[2]
+        line[i] = (line[i] + guess) & 255
+    return bytes(line)
+
+
+def samples_of(row: bytes, depth: int, count: int, is_index: bool) -> Sequence[int]:
+    """The samples of a row, 0 to 255; indices into a palette as they are."""
+    if depth == 8:
+        return row
+    if depth == 16:
+        return row[::2]
+    top, per_byte = (1 << depth) - 1, 8 // depth
+    factor = 1 if is_index else 255 // top
+    return [(row[i // per_byte] >> (8 - depth * (i % per_byte + 1)) & top) * factor for i in range(count)]
+
+
+def read_pnm(data: bytes) -> Tensor:
+    """A PGM or PPM, as text or binary, as (height, width, channels), 0 to 255."""
+    kind, place = data[:2], 2
+    words: list[int] = []
+    channels = 3 if kind in (b"P3", b"P6") else 1
+    text = b"\n".join(line.split(b"#")[0] for line in data.split(b"\n")) if kind in (b"P2", b"P3") else data
+    try:
+        while len(words) < 3:
+            if text[place : place + 1] == b"#":
+                place = text.index(b"\n", place)
+            end = place
+            while text[end : end + 1].isdigit():
+                end += 1
+            if end > place:
+                words.append(int(text[place:end]))
+            elif not text[place : place + 1].isspace():
+                raise ValueError("its header is damaged")
+            place = max(end, place + 1)
+        width, height, top = words
+        count = width * height * channels
+        if kind in (b"P2", b"P3"):
+            samples: Sequence[int] = [int(word) for word in text[place:].split()]
+        elif top > 255:
+            body = text[place + 1 :]
+            samples = [body[i] << 8 | body[i + 1] for i in range(0, min(2 * count, len(body) - 1), 2)]
+        else:
+            samples = text[place + 1 : place + 1 + count]
+        if len(samples) < count or not 0 < top < 65536:
+            raise ValueError("it is incomplete")
+    except ValueError as error:
+        raise InputError(f"this image cannot be read: {error}") from error
+    scaled = samples[:count] if top == 255 else [sample * 255 // top for sample in samples[:count]]
+    return Tensor(list(scaled), (height, width, channels))

@@ -1,0 +1,48 @@
+"""Reads the weights file: 8 bytes of length, a JSON header, and the numbers (https://github.com/huggingface/safetensors)."""
+
+from __future__ import annotations
+
+import json
+import math
+import zlib
+from typing import Any
+
+from interchange_pyscript.program.numbers import InputError, item_size
+
+DTYPES = {
+    "BOOL": "bool",
+    "F16": "float16",
+    "BF16": "bfloat16",
+    "F32": "float32",
+    "F64": "float64",
+    "I8": "int8",
+    "U8": "uint8",
+    "I16": "int16",
+    "U16": "uint16",
+    "I32": "int32",
+    "U32": "uint32",
+    "I64": "int64",
+    "U64": "uint64",
+}
+
+
+class WeightsFile:
+    """The bytes of a weights file: for each tensor its dtype, shape and bytes, and the golden case, if there is one."""
+
+    def __init__(self, data: bytes, checksum: int, name: str) -> None:
+        if zlib.crc32(data) != checksum:
+            raise InputError(f"{name} is damaged, or belongs to another model: its checksum is not the expected one")
+        try:
+            size = int.from_bytes(data[:8], "little")
+            header = json.loads(data[8 : 8 + size])
+            self.tensors: dict[str, tuple[str, list[int], bytes]] = {}
+            self.golden: Any = json.loads(header.pop("__metadata__")["interchange"])["golden"]
+            for tensor, entry in header.items():
+                begin, end = entry["data_offsets"]
+                dtype, shape = DTYPES[entry["dtype"]], entry["shape"]
+                content = data[8 + size + begin : 8 + size + end]
+                if len(content) != math.prod(shape) * item_size(dtype):
+                    raise ValueError(f"{tensor!r} is incomplete")
+                self.tensors[tensor] = dtype, shape, content
+        except (ValueError, KeyError, TypeError) as error:
+            raise InputError(f"{name} cannot be read: {error}") from error

@@ -1,0 +1,242 @@
+"""Puts a script together: the model on top, below it the kernels and the program that it needs, as in their modules."""
+
+from __future__ import annotations
+
+import base64
+import inspect
+import json
+import textwrap
+import typing
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import interchange
+from interchange import ops
+from interchange.errors import Unsupported
+from interchange.evaluate import infer
+from interchange.graph import Graph, Node, TensorSpec
+from interchange_pyscript import FOR_NUMPY, MARKER
+from interchange_pyscript.kernels import KERNELS
+from interchange_pyscript.kernels import MODULES as KERNEL_MODULES
+from interchange_pyscript.layers import Style, network_text
+from interchange_pyscript.link import Linked, is_standard, link, merge_imports
+from interchange_pyscript.program import arrays, command, files, model, numbers, pictures, prepare, weights
+from interchange_pyscript.text import literal, plain, quoted, wrapped
+
+PROGRAM_MODULES = (command, model, arrays, prepare, pictures, files, weights, numbers)
+FLOATS = ("float16", "bfloat16", "float32", "float64")
+WHOLE = ("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
+LINE = 100  # characters of a line of embedded weights
+
+PLAIN = Style(
+    KERNELS,
+    lambda op: typing.get_origin(typing.get_type_hints(KERNELS[op]).get("return")) is tuple,
+    "Tensor",
+    is_numpy=False,
+)
+NUMPY = Style(ops.OPERATORS, lambda op: ops.outputs_of(ops.get(op)) != 1, "np.ndarray", is_numpy=True)
+
+
+def script_text(graph: Graph, stem: str, weights_file: bytes, *, numpy: bool, embed: bool) -> str:
+    """The script for a graph whose weights file has these bytes.
+
+    Raises:
+        Unsupported: (IX303) the graph has something that a script cannot express; all such things in one error.
+    """
+    style = NUMPY if numpy else PLAIN
+    specs = infer(graph)
+    faults = list(_faults(graph, style, specs))
+    if faults:
+        raise Unsupported(
+            "IX303",
+            f"The exporter 'pyscript{'-numpy' if numpy else ''}' cannot express everything in this model.",
+            where=graph.name,
+            why=list(dict.fromkeys(faults)),
+            next_step="Choose another target, or replace the layers.",
+        )
+    linked = _link(graph, style)
+    taken = {*linked.names, "np", "predict", "network", "MODEL"}
+    network = network_text(graph, style, specs, taken)
+    parts = [
+        [f"{MARKER} by interchange {interchange.__version__}{FOR_NUMPY if numpy else ''}"],
+        _docstring(graph, stem, specs, style, embed),
+        [""],
+        _imports(linked, style),
+        ["", ""],
+        network,
+        ["", ""],
+        _predict(graph),
+        ["", ""],
+        linked.text.split("\n"),
+        ["", ""],
+        _model(graph, stem, specs, weights_file, style, embed),
+    ]
+    return "\n".join(line for part in parts for line in part) + "\n"
+
+
+# --- what a script cannot express -----------------------------------------------------------------------------------
+
+
+def _faults(graph: Graph, style: Style, specs: Mapping[str, TensorSpec]) -> Iterator[str]:
+    dtypes = {*FLOATS, *WHOLE} - ({"bfloat16"} if style.is_numpy else set())
+    for name, spec in graph.inputs.items():
+        if spec.dtype not in dtypes:
+            yield f"input {name!r}: the type {spec.dtype}"
+    for name, array in graph.constants.items():
+        if array.dtype.name not in dtypes:
+            yield f"weights {name!r}: the type {array.dtype.name}"
+    for node in graph.nodes:
+        where = node.source or str(node)
+        yield from (f"{where}: {fault}" for fault in _node_faults(node, style))
+        for name in node.outputs:
+            if name in specs and specs[name].dtype not in dtypes:
+                yield f"{where}: the type {specs[name].dtype}"
+
+
+def _node_faults(node: Node, style: Style) -> Iterator[str]:
+    if node.op not in style.functions:
+        yield f"the operator {node.op}"
+        return
+    function = style.functions[node.op]
+    theirs = ops.get(node.op)
+    known, defaults = _parameters(function), _parameters(theirs)
+    for name, value in node.attributes.items():
+        if isinstance(value, Graph):
+            yield f"{node.op} with a graph as {name!r}"
+        elif name not in known and value != defaults[name]:
+            yield f"{node.op} with {name}={value!r}"
+    if len(node.outputs) > 1 and not style.returns_tuple(node.op):
+        yield f"{node.op} with {len(node.outputs)} outputs"
+
+
+def _parameters(function: Any) -> Mapping[str, Any]:
+    return {name: parameter.default for name, parameter in inspect.signature(function).parameters.items()}
+
+
+# --- the parts of the text ------------------------------------------------------------------------------------------
+
+
+def _link(graph: Graph, style: Style) -> Linked:
+    """The functions that the network calls, and the program around it."""
+    used = {node.op for node in graph.nodes}
+    if style.is_numpy:
+        modules = [*ops.MODULES, *PROGRAM_MODULES, *KERNEL_MODULES]
+        names = [*sorted(used), "command_line", "ArrayModel"]
+    else:
+        modules = [*KERNEL_MODULES, *PROGRAM_MODULES]
+        names = [*sorted(used), "Cast", "number", "vector", "command_line", "Model"]
+    without = ("elementwise", "shape_rule")
+    return link(names, modules, own=("interchange", "interchange_pyscript"), without=without)
+
+
+def _imports(linked: Linked, style: Style) -> list[str]:
+    needed = ["import sys", "from collections.abc import Mapping", "from typing import Any"]
+    if style.is_numpy:
+        needed.append("import numpy as np")
+    lines = [line for line in merge_imports([linked.imports, needed]) if "__future__" not in line]
+    standard = [line for line in lines if is_standard(line)]
+    others = [line for line in lines if not is_standard(line)]
+    return ["from __future__ import annotations", "", *standard, *(["", *others] if others else [])]
+
+
+def _docstring(graph: Graph, stem: str, specs: Mapping[str, TensorSpec], style: Style, embed: bool) -> list[str]:
+    """What the model is and how to use it."""
+    needs = "on NumPy (Python 3.11 or newer)" if style.is_numpy else "in plain Python (3.9 or newer, nothing else)"
+    lines = [f'"""{plain(graph.name) or "A model"}: a neural network {needs}.', ""]
+    for title, names in (("Inputs", list(graph.inputs)), ("Outputs", list(graph.outputs))):
+        lines.append(f"{title}:")
+        for name in names:
+            sizes = ", ".join("?" if size is None else plain(str(size)) for size in specs[name].shape)
+            lines.append(f"    {plain(name) or '(no name)'}: {specs[name].dtype} [{sizes}]")
+    arguments = "x" if len(graph.inputs) == 1 else ", ".join(f"x{i + 1}" for i in range(len(graph.inputs)))
+    several = "a dictionary of such lists by name" if len(graph.outputs) > 1 else "nested lists"
+    count = f"{graph.parameters:,} numbers, {'at the end of this file' if embed else f'in {stem}.safetensors'}"
+    source = [graph.metadata.get(key, "") for key in ("format", "producer")]
+    origin = plain(", ".join(part for part in source if part))
+    lines += [
+        "",
+        "Use it from Python:",
+        "",
+        f"    from {stem} import predict",
+        f"    y = predict({arguments})  # nested lists of the shapes above in, {several} out",
+        "",
+        "or from a shell:",
+        "",
+        f"    python {stem}.py image.png",
+        f"    python {stem}.py input.npy --output outputs.npz",
+        f"    python {stem}.py --selftest",
+        "",
+        f"The weights: {count}." + (f" Made from: {origin}." if origin else ""),
+        '"""',
+    ]
+    return [part for line in lines for part in (textwrap.wrap(line, 118, subsequent_indent="    ") or [""])]
+
+
+def _predict(graph: Graph) -> list[str]:
+    several = "a dictionary of nested lists by name" if len(graph.outputs) > 1 else "the output as nested lists"
+    return [
+        "def predict(*inputs: Any) -> Any:",
+        f'    """Computes {several}, from nested lists (or arrays) of the model\'s shapes, batch included.',
+        "",
+        "    Raises ValueError if an input does not fit, or if the weights are missing or damaged.",
+        '    """',
+        "    return MODEL.predict(inputs)",
+    ]
+
+
+def _signature(specs: Mapping[str, TensorSpec], names: Sequence[str]) -> list[str]:
+    return [f"{quoted(name)}: {literal((specs[name].dtype, tuple(specs[name].shape)))}" for name in names]
+
+
+def _model(
+    graph: Graph, stem: str, specs: Mapping[str, TensorSpec], weights_file: bytes, style: Style, embed: bool
+) -> list[str]:
+    """The object with the signature and the weights, and the call of the command line."""
+    source = quoted(f"{stem}.safetensors")
+    lines: list[str] = []
+    if embed:
+        text = base64.b85encode(zlib.compress(weights_file, 9)).decode()
+        rows = [text[i : i + LINE] for i in range(0, len(text), LINE)]
+        lines = ['WEIGHTS = """', *rows, '"""', ""]
+        source = "WEIGHTS"
+    labels, preprocessing = _metadata(graph)
+    lines += [
+        f"MODEL = {'ArrayModel' if style.is_numpy else 'Model'}(",
+        f"    name={quoted(stem)},",
+        "    network=network,",
+        *_keyword(wrapped(_signature(specs, list(graph.inputs)), "inputs={", "}", 4)),
+        *_keyword(wrapped(_signature(specs, list(graph.outputs)), "outputs={", "}", 4)),
+        f"    weights={source},",
+        f"    checksum={zlib.crc32(weights_file)},",
+    ]
+    if labels:
+        lines += _keyword(wrapped([quoted(label) for label in labels], "labels=[", "]", 4))
+    if preprocessing is not None:
+        entries = [f"{quoted(key)}: {literal(value)}" for key, value in preprocessing.items()]
+        lines += _keyword(wrapped(entries, "preprocessing={", "}", 4))
+    return [
+        *lines,
+        ")",
+        "",
+        'if __name__ == "__main__":',
+        "    sys.exit(command_line(MODEL, sys.argv[1:], str(__doc__)))",
+    ]
+
+
+def _keyword(lines: list[str]) -> list[str]:
+    return [*lines[:-1], lines[-1] + ","]
+
+
+def _metadata(graph: Graph) -> tuple[list[str], dict[str, Any] | None]:
+    """Labels and preprocessing; what is not of the agreed form is left out."""
+    try:
+        labels = [str(label) for label in json.loads(graph.metadata.get("labels", "[]"))]
+    except (ValueError, TypeError):
+        labels = []
+    try:
+        preprocessing = json.loads(graph.metadata.get("preprocessing", "null"))
+        literal(preprocessing)
+    except (ValueError, TypeError):
+        preprocessing = None
+    return labels, preprocessing if isinstance(preprocessing, dict) else None
