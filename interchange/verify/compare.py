@@ -28,7 +28,7 @@ class Errors:
 class Difference:
     """One batch of one output against another: absolute differences, and what cannot be put into a number."""
 
-    errors: Array  # float64, of the outputs' shape; 0 where both are NaN or the same infinity
+    errors: Array  # float64, of the outputs' shape; 0 where both are NaN or the same infinity, inf where only one is
     faults: tuple[str, ...] = ()
 
 
@@ -62,7 +62,8 @@ def difference(got: Array, want: Array, start: int) -> Difference:
     same = finite | (np.isnan(a) & np.isnan(b)) | (a == b)
     faults = tuple(_first("against", ~same, got, want, start))
     with np.errstate(all="ignore"):
-        return Difference(np.where(finite, np.abs(a - b), 0.0).astype(np.float64), faults)
+        errors = np.where(finite, np.abs(a - b), np.where(same, 0.0, np.inf))
+    return Difference(errors.astype(np.float64), faults)
 
 
 def _wide(array: Array) -> Array:

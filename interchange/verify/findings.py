@@ -41,6 +41,6 @@ def _about_reference(report: Report) -> Iterator[str]:
     judged = [output for backend in report.backends for output in backend.outputs]
     if judged and all(o.oracle_error is not None and o.oracle_error.max <= far[0].error.max / 4 for o in judged):
         yield (
-            f"All backends agree with the float64 oracle, and {report.reference.name} is {far[0].ratio:.3g} rounding "
+            f"All backends agree with the float64 oracle, and {report.reference.title} is {far[0].ratio:.3g} rounding "
             "floors away from it: look at the import (or at the recording), not at the backends."
         )

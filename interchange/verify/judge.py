@@ -4,8 +4,8 @@ The rounding floor of an output is the largest difference between the float64 ru
 the model's own dtype, over the whole test set: the error that this dtype costs in this network. Other correct runtimes
 round in other places, so theirs is not the same, but near:
 
-* up to 16 times the floor is *rounding*. Other orders of summation, fused multiply-adds and blocked convolutions change the
-  error by a few times; 16 (four bits) leaves room.
+* up to 16 times the floor is *rounding*. Other orders of summation, fused multiply-adds and blocked convolutions change
+  the error by a few times; 16 (four bits) leaves room.
 * beyond 256 times the floor it is *wrong*. The floor is some units of float32's 2^-24; one value rounded to float16,
   or multiplied in TF32, is off by 2^-11, which is thousands of these units, and every mistake in the computation is
   more.

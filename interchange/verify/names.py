@@ -11,6 +11,8 @@ from typing import Any
 from interchange import plugins
 from interchange.errors import BadInput, EnvironmentLacks, InterchangeError
 
+Options = Mapping[str, Mapping[str, Any]]  # by label or by plugin name
+
 _CLASS = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 
 
@@ -29,7 +31,7 @@ class BackendName:
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
-def parse(text: str, options: Mapping[str, Mapping[str, Any]]) -> BackendName:
+def parse(text: str, options: Options) -> BackendName:
     """A backend's name with its options; `options` (by label or plugin name) adds to those in the text.
 
     Raises:
@@ -52,7 +54,7 @@ def parse(text: str, options: Mapping[str, Mapping[str, Any]]) -> BackendName:
     return BackendName(text, head, {**options.get(head, {}), **options.get(text, {}), **written})
 
 
-def parse_all(texts: Iterable[str], options: Mapping[str, Mapping[str, Any]]) -> tuple[BackendName, ...]:
+def parse_all(texts: Iterable[str], options: Options) -> tuple[BackendName, ...]:
     """Several backends. Raises BadInput (IX103) if one is listed twice or none at all."""
     names = tuple(parse(text, options) for text in texts)
     twice = sorted({n.label for n in names if [m.label for m in names].count(n.label) > 1})

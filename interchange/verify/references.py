@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from interchange import plugins
 from interchange.errors import BadInput, InterchangeError
 from interchange.graph import Array
 from interchange.verify.assess import Ground, Reference
-from interchange.verify.names import BackendName, parse
+from interchange.verify.names import BackendName, Options, parse
 from interchange.verify.names import backend as find_backend
 from interchange.verify.process import Output, Run
 from interchange.verify.session import Session
@@ -27,7 +25,7 @@ class Choice:
     run: Run | None = None
 
 
-def choose(session: Session, ground: Ground, wish: str | None, options: Mapping[str, Mapping[str, Any]]) -> Choice:
+def choose(session: Session, ground: Ground, wish: str | None, options: Options) -> Choice:
     """The reference asked for, or the first one that can be had.
 
     Raises:
@@ -63,7 +61,7 @@ def _frameworks(session: Session) -> list[plugins.Plugin]:
     return [p for p in candidates if p.fault or getattr(p._loaded[0], "artifact", "") == "source"]
 
 
-def _forced(session: Session, ground: Ground, wish: str, options: Mapping[str, Mapping[str, Any]]) -> Choice:
+def _forced(session: Session, ground: Ground, wish: str, options: Options) -> Choice:
     why = "it was asked for"
     if wish in (FLOAT64, ORACLE):
         return Choice(oracle(ground, why, ()))

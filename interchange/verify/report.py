@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -136,6 +136,11 @@ class ReferenceInfo:
     outputs: tuple[OutputResult, ...] = ()
     decisions: tuple[DecisionResult, ...] = ()
 
+    @property
+    def title(self) -> str:
+        """Its name in a sentence."""
+        return {"golden": "the recorded outputs", "float64": "the float64 oracle"}.get(self.name, self.name)
+
 
 @dataclass(frozen=True, slots=True)
 class LayerRow:
@@ -202,11 +207,11 @@ class Report:
     @property
     def proven(self) -> str:
         """What was proven, in one plain sentence."""
-        names = ", ".join(backend.name for backend in self.backends)
+        names = _listed([backend.name for backend in self.backends])
         count = f"{self.testset.used:,} sample{'s' if self.testset.used != 1 else ''}"
         if not self.agreed:
-            bad = ", ".join(backend.name for backend in self.backends if not backend.agreed)
-            return f"{bad} did not give the answers of {self.reference.name} on {count} of the test set."
+            bad = _listed([backend.name for backend in self.backends if not backend.agreed])
+            return f"On {count}, {bad} did not give the answers of {self.reference.title}."
         how = (
             f"rounding can explain every difference (at most {max(b.ratio for b in self.backends):.3g} times its floor)"
             if "rounding" in self.tolerances
@@ -215,7 +220,7 @@ class Report:
         same = ", and every decision was the same" if any(backend.decisions for backend in self.backends) else ""
         ties = sum(decision.ties for backend in self.backends for decision in backend.decisions)
         same += f" but for {ties} tie{'s' if ties != 1 else ''}" if same and ties else ""
-        return f"On {count}, {names} gave the answers of {self.reference.name}: {how}{same}."
+        return f"On {count}, {names} gave the answers of {self.reference.title}: {how}{same}."
 
     def to_json(self) -> dict[str, Any]:
         """The report as formats/report.md lays down; strict JSON, without the pictures."""
@@ -241,6 +246,10 @@ class Report:
         from interchange.verify.table import text_of
 
         return text_of(self)
+
+
+def _listed(names: Sequence[str]) -> str:
+    return f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else "".join(names)
 
 
 def _plain(value: Any) -> Any:

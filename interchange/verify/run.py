@@ -8,11 +8,10 @@ import math
 import platform
 import shlex
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 from interchange import api, plugins, testset
 from interchange import options as plugin_options
@@ -23,19 +22,16 @@ from interchange.verify import judge, process
 from interchange.verify.assess import Assessment, Ground, Reference, assess, error_maxima, floors_of
 from interchange.verify.decisions import decisions_of, labels_of
 from interchange.verify.findings import findings_of
-from interchange.verify.names import BackendName, backend, parse_all
+from interchange.verify.names import BackendName, Options, backend, parse_all
 from interchange.verify.process import Run
 from interchange.verify.references import Choice, choose, reason_of
 from interchange.verify.report import BackendResult, ModelInfo, OutputInfo, ReferenceInfo, Report, TestSetInfo
 from interchange.verify.samples import MOST_SAMPLES, samples_of
 from interchange.verify.session import Session
 
-Options = Mapping[str, Mapping[str, Any]]
 NotRun = tuple[tuple[str, str], ...]
 
 _PACKAGES = ("interchange", "numpy", "onnx", "onnxruntime", "onnxruntime-gpu", "keras", "tensorflow", "pillow")
-# What an error before the first batch means: the backend cannot be had here, rather than being wrong.
-_UNUSABLE = ("IX103", "IX401", "IX402", "IX403")
 
 
 def verify(
@@ -231,7 +227,7 @@ def _contend(
             if named is not None:
                 raise
             run = Run(session.folder, error=error)
-        if run.error is not None and not run.opened and run.error.code in _UNUSABLE:
+        if run.error is not None and not run.opened and _cannot_be_had(run.error):
             if named is not None:
                 raise run.error
             not_run.append((name.label, reason_of(run.error)))
@@ -246,6 +242,11 @@ def _contend(
             next_step="`interchange plugins` says what is missing for each.",
         )
     return tuple(results), runs, tuple(not_run)
+
+
+def _cannot_be_had(error: InterchangeError) -> bool:
+    """Whether an error before the first batch says that a backend cannot be had here, rather than that it is wrong."""
+    return isinstance(error, (Unsupported, EnvironmentLacks)) or error.code == "IX103"
 
 
 def _usable(

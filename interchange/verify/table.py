@@ -56,8 +56,8 @@ def table_of(report: Report) -> Group:
 
 def _backends(report: Report) -> Table:
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for title in ("backend", "provider"):
-        table.add_column(title, overflow="fold")
+    table.add_column("backend", no_wrap=True)
+    table.add_column("provider", overflow="fold")
     for title in ("max error", "× floor"):
         table.add_column(title, justify="right")
     table.add_column("verdict")
@@ -83,7 +83,9 @@ def _backends(report: Report) -> Table:
 
 
 def number(value: float) -> str:
-    return "–" if math.isnan(value) else f"{value:.3g}"
+    if math.isnan(value):
+        return "–"
+    return f"{value:,.0f}" if 1000 <= value < 1e6 else f"{value:.3g}"
 
 
 def decisions(decision: DecisionResult) -> str:
