@@ -219,7 +219,8 @@ class _Reader:
         documents: list[Mapping[str, Any]] = config["layers"]
         plain = self._checked([self.entry(document, depth) for document in documents])
         inbound = [
-            [_call(node) for node in document.get("inbound_nodes") or ()] or ([Call(())] if e.class_name == "InputLayer" else [])
+            [_call(node) for node in document.get("inbound_nodes") or ()]
+            or ([Call(())] if e.class_name == "InputLayer" else [])
             for document, e in zip(documents, plain, strict=True)
         ]
         outputs, keys = _refs_and_keys(config["output_layers"])
@@ -238,7 +239,12 @@ class _Reader:
             raise self.fault("the model has no outputs")
         self._check_refs(entries, inputs, outputs)
         return Model(
-            str(config.get("name") or ""), class_name, tuple(entries), tuple(ref.layer for ref in inputs), tuple(outputs), keys
+            str(config.get("name") or ""),
+            class_name,
+            tuple(entries),
+            tuple(ref.layer for ref in inputs),
+            tuple(outputs),
+            keys,
         )
 
     def _offsets(
@@ -265,7 +271,9 @@ class _Reader:
         for entry in entries:
             for ref in (ref for call in entry.calls for ref in call.inputs):
                 if not 0 <= ref.call < calls.get(ref.layer, 0) or ref.tensor < 0:
-                    raise self.fault(f"the layer {entry.name!r} reads output {ref.call} of {ref.layer!r}, which does not exist")
+                    raise self.fault(
+                        f"the layer {entry.name!r} reads output {ref.call} of {ref.layer!r}, which does not exist"
+                    )
         for ref in outputs:
             if not 0 <= ref.call < calls.get(ref.layer, 0) or ref.tensor < 0:
                 raise self.fault(f"the model's output {ref.layer!r} does not exist")
@@ -320,7 +328,11 @@ def _refs_and_keys(value: Any) -> tuple[list[Ref], tuple[str, ...]]:
     if isinstance(value, Mapping):
         keys = sorted(value)  # Keras flattens a dict in the order of its keys
         parts = [_refs_and_keys(value[key])[0] for key in keys]
-        named = [key if len(part) == 1 else f"{key}_{i}" for key, part in zip(keys, parts, strict=True) for i in range(len(part))]
+        named = [
+            key if len(part) == 1 else f"{key}_{i}"
+            for key, part in zip(keys, parts, strict=True)
+            for i in range(len(part))
+        ]
         return [ref for part in parts for ref in part], tuple(named)
     if len(value) == 3 and isinstance(value[0], str) and isinstance(value[1], int):
         return [Ref(value[0], value[1], int(value[2]))], ()

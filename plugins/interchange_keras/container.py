@@ -76,7 +76,9 @@ def read(path: Path, *, weights: bool = True) -> Source:
         size = path.stat().st_size
         is_zip = zipfile.is_zipfile(path)
     except OSError as error:
-        raise BadInput("IX101", "The file cannot be read.", where=str(path), why=error.strerror or str(error)) from error
+        raise BadInput(
+            "IX101", "The file cannot be read.", where=str(path), why=error.strerror or str(error)
+        ) from error
     return _read_zip(path, size, weights) if is_zip else _read_h5(path, size, weights)
 
 
@@ -104,7 +106,9 @@ def _read_h5(path: Path, size: int, weights: bool) -> Source:
 
 def _groups(file: Hdf5, root: str) -> Iterator[Group]:
     listed = file.names(root, "layer_names") or []
-    for layer in dict.fromkeys([*listed, *(("top_level_model_weights",) if file.has(f"{root}/top_level_model_weights") else ())]):
+    for layer in dict.fromkeys(
+        [*listed, *(("top_level_model_weights",) if file.has(f"{root}/top_level_model_weights") else ())]
+    ):
         # a hostile or merely unlucky name with a slash is a path of groups, exactly as Keras wrote it
         names = file.names(f"{root}/{layer}", "weight_names") or []
         yield Group(layer, tuple((name, file.array(f"{root}/{layer}/{name}")) for name in dict.fromkeys(names)))
@@ -136,7 +140,9 @@ def _read_zip(path: Path, size: int, weights: bool) -> Source:
     with _damaged_zip_is_bad_input(where), zipfile.ZipFile(path) as archive:
         members = {info.filename: info for info in archive.infolist()}
         if ARCHITECTURE not in members:
-            raise BadInput("IX204", f"The .keras file has no {ARCHITECTURE}.", where=where, why="the architecture is missing")
+            raise BadInput(
+                "IX204", f"The .keras file has no {ARCHITECTURE}.", where=where, why="the architecture is missing"
+            )
         architecture = _json_object(_member(archive, members[ARCHITECTURE], size, where), where, ARCHITECTURE)
         metadata: Mapping[str, Any] = {}
         if "metadata.json" in members:
@@ -194,7 +200,16 @@ def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, size: int, where: s
 def _damaged_zip_is_bad_input(where: str) -> Iterator[None]:
     try:
         yield
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, RuntimeError, NotImplementedError, KeyError) as error:
+    except (
+        zipfile.BadZipFile,
+        zlib.error,
+        EOFError,
+        OSError,
+        ValueError,
+        RuntimeError,
+        NotImplementedError,
+        KeyError,
+    ) as error:
         raise BadInput(
             "IX203",
             "The .keras file is damaged.",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,11 +31,16 @@ REASONS: Mapping[str, tuple[str, str]] = {
         "it is Python code inside the file, which is never run",
         "give its meaning: layers={'<name>': function}, or --replace",
     ),
-    "TFOpLambda": ("it is a TensorFlow operation outside of a layer", "export the model as a SavedModel and convert that"),
+    "TFOpLambda": (
+        "it is a TensorFlow operation outside of a layer",
+        "export the model as a SavedModel and convert that",
+    ),
     "SlicingOpLambda": ("it is a slice outside of a layer", "export the model as a SavedModel and convert that"),
     "TensorFlowOpLayer": ("it is a TensorFlow operation", "export the model as a SavedModel and convert that"),
 }
-OTHERWISE = "export the model as a SavedModel or ONNX and convert that; or write a layer plugin (docs/writing-a-plugin.md)"
+OTHERWISE = (
+    "export the model as a SavedModel or ONNX and convert that; or write a layer plugin (docs/writing-a-plugin.md)"
+)
 
 
 def load(path: Path, *, layers: Mapping[str, Any] | None = None, backend: str = "") -> Graph:
@@ -61,7 +67,10 @@ def _function(name: str, value: Any) -> LayerFunction:
             value = getattr(importlib.import_module(module), attribute)
         except Exception as error:  # a stranger's module may raise anything
             raise BadInput(
-                "IX103", f"The function for {name!r} cannot be imported.", where=value, why=f"{type(error).__name__}: {error}"
+                "IX103",
+                f"The function for {name!r} cannot be imported.",
+                where=value,
+                why=f"{type(error).__name__}: {error}",
             ) from error
     if not callable(value):
         raise BadInput("IX103", f"What is given for the layer {name!r} is not a function.", where=repr(value))
@@ -106,13 +115,17 @@ def _expand(model: Model, scope: str, inputs: Sequence[Value], steps: list[Step]
         if len(made) == 1 and made[0][0] >= 0 and ref.tensor:  # a step has as many tensors as its function returns
             return made[0][0], ref.tensor
         if ref.tensor >= len(made):
-            raise BadInput("IX203", "A layer reads an output that does not exist.", where=where, why=f"{ref.layer!r}: {ref.tensor}")
+            raise BadInput(
+                "IX203", "A layer reads an output that does not exist.", where=where, why=f"{ref.layer!r}: {ref.tensor}"
+            )
         return made[ref.tensor]
 
     for entry, number in _order(model, where):
         if entry.class_name == "InputLayer":
             if entry.name not in names:
-                raise BadInput("IX203", "An InputLayer is not among the model's inputs.", where=f"{where}: {scope}{entry.name}")
+                raise BadInput(
+                    "IX203", "An InputLayer is not among the model's inputs.", where=f"{where}: {scope}{entry.name}"
+                )
             values[entry.name, number] = [inputs[names.index(entry.name)]]
             continue
         call = entry.calls[number]
@@ -160,7 +173,9 @@ def _order(model: Model, where: str) -> Iterator[tuple[LayerEntry, int]]:
                 heapq.heappush(ready, (entries[reader[0]][0], reader[1]))
     if done < len(needed):
         stuck = sorted({name for (name, _), count in waiting.items() if count})
-        raise BadInput("IX203", "Layers read each other's outputs in a circle.", where=where, why=", ".join(map(repr, stuck[:10])))
+        raise BadInput(
+            "IX203", "Layers read each other's outputs in a circle.", where=where, why=", ".join(map(repr, stuck[:10]))
+        )
 
 
 # --- the walk -------------------------------------------------------------------------------------------------------
@@ -210,8 +225,14 @@ class _Conversion:
             layers = self._walk(steps, values, dict(zip(outputs, output_names, strict=False)), arrays)
         if self.faults:
             raise self._error()
-        unused = [place for (name, weight), place in ledger.places.items() if name not in layers or weight not in layers[name].used]
-        return self._finished(outputs, output_names, values, [*unused, *ledger.unclaimed], sum(e.model is None for _, e in entries))
+        unused = [
+            place
+            for (name, weight), place in ledger.places.items()
+            if name not in layers or weight not in layers[name].used
+        ]
+        return self._finished(
+            outputs, output_names, values, [*unused, *ledger.unclaimed], sum(e.model is None for _, e in entries)
+        )
 
     # --- before the walk ---
 
@@ -223,7 +244,11 @@ class _Conversion:
         function = replacement or _find(entry)
         if function is None:
             why, next_step = REASONS.get(entry.class_name, ("there is no function for this class", OTHERWISE))
-            self._note(name, entry, Fault("IX302" if entry.class_name == "Lambda" else "IX301", why, next_step.replace("<name>", name)))
+            self._note(
+                name,
+                entry,
+                Fault("IX302" if entry.class_name == "Lambda" else "IX301", why, next_step.replace("<name>", name)),
+            )
             return
         self.functions[name] = function
         arguments, faults = bind(function, entry.class_name, entry.config, self.source.version)
@@ -274,6 +299,7 @@ class _Conversion:
         """Runs the function of every step whose inputs are known; what fails is noted, and what reads it is left out."""
         reserved = frozenset(outputs.values())
         layers: dict[str, Layer] = {}
+        calls: Counter[str] = Counter()
         existing = set(values.values())
         bad = {name for name, _ in self.faults}
         for number, step in enumerate(steps):
@@ -298,7 +324,8 @@ class _Conversion:
                 self._note(name, step.entry, fault)
                 bad.add(name)
                 continue
-            wish = name if step.call == 0 else f"{name}/call_{step.call}"
+            calls[name] += 1
+            wish = name if calls[name] == 1 else f"{name}/call_{calls[name] - 1}"
             for tensor, value in enumerate(made):
                 key = (number, tensor)
                 if value in existing:  # the layer does nothing: its output is its input
@@ -321,7 +348,11 @@ class _Conversion:
         if activation is None:
             return x
         if isinstance(activation, Mapping):
-            name, config, registered = activation.get("class_name"), activation.get("config"), activation.get("registered_name")
+            name, config, registered = (
+                activation.get("class_name"),
+                activation.get("config"),
+                activation.get("registered_name"),
+            )
             if isinstance(config, str):  # {"class_name": "function", "config": "relu"}
                 name, config = config, {}
         if not isinstance(name, str) or not isinstance(config or {}, Mapping):
@@ -341,7 +372,12 @@ class _Conversion:
     # --- the end ---
 
     def _finished(
-        self, outputs: Sequence[Value], names: Sequence[str], values: Mapping[Value, str], unused: Sequence[str], count: int
+        self,
+        outputs: Sequence[Value],
+        names: Sequence[str],
+        values: Mapping[Value, str],
+        unused: Sequence[str],
+        count: int,
     ) -> Graph:
         for key, name in zip(outputs, names, strict=True):
             if key not in values:
@@ -371,7 +407,9 @@ class _Conversion:
             general = any(fault.next_step == OTHERWISE for fault in self.faults.values())
             return Unsupported(
                 "IX302" if only_code else "IX301",
-                "The model contains code, which is never run." if only_code else "The model uses what cannot be converted.",
+                "The model contains code, which is never run."
+                if only_code
+                else "The model uses what cannot be converted.",
                 where=self.source.where,
                 why=why,
                 next_step=f"{OTHERWISE[0].upper()}{OTHERWISE[1:]}." if general else "",

@@ -18,7 +18,17 @@ MOST_EXPANSION = 100
 ALWAYS_ALLOWED = 1 << 26
 
 # What h5py raises about damaged files, in its own words.
-H5PY_ERRORS = (OSError, KeyError, ValueError, RuntimeError, TypeError, IndexError, AttributeError, MemoryError, OverflowError)
+H5PY_ERRORS = (
+    OSError,
+    KeyError,
+    ValueError,
+    RuntimeError,
+    TypeError,
+    IndexError,
+    AttributeError,
+    MemoryError,
+    OverflowError,
+)
 
 
 class Hdf5:
@@ -83,7 +93,9 @@ class Hdf5:
                     why=f"{path!r} is {dataset.dtype}{list(dataset.shape)}",
                 )
             if dataset.chunks is None and int(dataset.id.get_storage_size()) < size:
-                raise ValueError(f"{path!r} is {dataset.dtype}{list(dataset.shape)}, but its values are not in the file")
+                raise ValueError(
+                    f"{path!r} is {dataset.dtype}{list(dataset.shape)}, but its values are not in the file"
+                )
             if dataset.dtype.hasobject:
                 raise ValueError(f"{path!r} holds no numbers but {dataset.dtype}")
             array = np.asarray(dataset[()])

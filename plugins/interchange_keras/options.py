@@ -16,7 +16,9 @@ from interchange_keras.layer import Ints, LayerFunction
 FLOAT32 = ("float32", None)
 
 
-def bind(function: LayerFunction, name: str, config: Mapping[str, Any], version: eras.Version) -> tuple[dict[str, Any], list[str]]:
+def bind(
+    function: LayerFunction, name: str, config: Mapping[str, Any], version: eras.Version
+) -> tuple[dict[str, Any], list[str]]:
     """The keyword arguments for a layer function and what is wrong with the config, in words.
 
     Args:
@@ -111,7 +113,13 @@ def _coerce(value: Any, wanted: Any) -> Any:
 
 
 def _int(value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or value != value or abs(value) >= 1 << 31 or int(value) != value:
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, (int, float))
+        or value != value
+        or abs(value) >= 1 << 31
+        or int(value) != value
+    ):
         raise ValueError(f"{_short(value)} is not an integer")
     return int(value)
 

@@ -86,7 +86,9 @@ def _from_groups(source: Source, model: Model, slots: Slots) -> _Found:
             has = ", ".join(stored_name for stored_name, _ in stored) or "none"
             faults.append(f"layer {name!r} needs {len(weights)} weights ({needs}), the file has {len(stored)} ({has})")
             continue
-        for weight, position in zip(weights, _positions(weights, [stored_name for stored_name, _ in stored]), strict=True):
+        for weight, position in zip(
+            weights, _positions(weights, [stored_name for stored_name, _ in stored]), strict=True
+        ):
             stored_name, array = stored[position]
             claims.append((weight, f"{matches[name]}/{stored_name}", array))
     return claims, faults, everything

@@ -17,7 +17,12 @@ def linear(layer: Layer, x: str) -> str:
 
 
 def relu(
-    layer: Layer, x: str, *, negative_slope: float | None = 0.0, max_value: float | None = None, threshold: float | None = 0.0
+    layer: Layer,
+    x: str,
+    *,
+    negative_slope: float | None = 0.0,
+    max_value: float | None = None,
+    threshold: float | None = 0.0,
 ) -> str:
     """0 … max_value; below the threshold a line of that slope through (threshold, 0)."""
     slope, threshold = negative_slope or 0.0, threshold or 0.0
@@ -155,17 +160,22 @@ def glu(layer: Layer, x: str, *, axis: int = -1) -> str:
 
 
 def sparsemax(layer: Layer, x: str, *, axis: int = -1) -> str:
-    """The nearest point of the simplex (Martins and Astudillo, 2016): max(x - τ, 0), where τ makes the sum 1."""
+    """max(x - τ, 0) as Keras 3 computes it: its τ adds up the cumulative sums over the support.
+
+    (That is not the sparsemax of Martins and Astudillo, whose τ takes the last of these sums, and the result does not
+    add up to 1. But the model was trained with it.)
+    """
     size = layer.shape(x)[axis]
     if size is None:
         layer.refuse("sparsemax along a dimension of unknown size")
-    largest_first, _ = layer.add_many("TopK", x, [size], outputs=2, axis=axis)
-    ranks = np.arange(1, size + 1, dtype=np.float32).reshape([-1] + [1] * (-1 - axis if axis < 0 else layer.rank(x) - 1 - axis))
-    sums = layer.add("CumSum", largest_first, layer.constant("axis", np.int64(axis)))
-    in_support = layer.add("Greater", layer.add("Add", layer.add("Mul", largest_first, ranks), 1.0), sums)
-    mask = layer.add("Cast", in_support, to="float32")
-    count = layer.add("ReduceSum", mask, [axis])
-    total = layer.add("ReduceSum", layer.add("Mul", largest_first, mask), [axis])
+    axis %= layer.rank(x)
+    ranks = np.arange(1, size + 1, dtype=np.float32).reshape([-1] + [1] * (layer.rank(x) - 1 - axis))
+    sorted_x, _ = layer.add_many("TopK", x, [size], outputs=2, axis=axis)
+    sums = layer.add("CumSum", sorted_x, np.int64(axis))
+    means = layer.add("Div", layer.add("Sub", sums, 1.0), ranks)
+    support = layer.add("Greater", sorted_x, means)
+    count = layer.add("ReduceSum", layer.add("Cast", support, to="float32"), [axis])
+    total = layer.add("ReduceSum", layer.add("Where", support, sums, 0.0), [axis])
     tau = layer.add("Div", layer.add("Sub", total, 1.0), count)
     return layer.add("Relu", layer.add("Sub", x, tau))
 

@@ -34,7 +34,9 @@ def batch_normalization(
     if virtual_batch_size is not None:
         layer.refuse(f"virtual_batch_size is {virtual_batch_size}")
     if mode:
-        layer.refuse(f"mode is {mode}: it normalises with the statistics of the data at hand, not with the trained ones")
+        layer.refuse(
+            f"mode is {mode}: it normalises with the statistics of the data at hand, not with the trained ones"
+        )
     rank = layer.rank(x)
     if len(axis) != 1 or not -rank <= axis[0] < rank:
         layer.refuse(f"axis is {list(axis)}")

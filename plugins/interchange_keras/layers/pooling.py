@@ -60,10 +60,6 @@ def cropping(layer: Layer, x: str, *, cropping: Any = (1,), data_format: str | N
     n = dimensions(layer, x)
     axes = spatial_axes(n, layout(layer, data_format))
     pairs = _pairs(layer, cropping, n, "cropping")
-    for (begin, end), axis in zip(pairs, axes, strict=True):
-        size = layer.shape(x)[axis]
-        if size is not None and begin + end >= size:
-            layer.reject(f"cropping {begin} + {end} leaves nothing of {size}")
     ends = [-end if end else np.iinfo(np.int64).max for _, end in pairs]
     return layer.add("Slice", x, [begin for begin, _ in pairs], ends, axes)
 
@@ -99,7 +95,9 @@ def _pairs(layer: Layer, value: Any, n: int, what: str) -> list[tuple[int, int]]
     if n == 1 and len(value) == 2 and all(isinstance(v, int) for v in value):
         value = [value]
     pairs = [(v, v) if isinstance(v, int) else tuple(v) for v in value]
-    if len(pairs) != n or not all(len(p) == 2 and all(isinstance(v, int) and 0 <= v < 1 << 31 for v in p) for p in pairs):
+    if len(pairs) != n or not all(
+        len(p) == 2 and all(isinstance(v, int) and 0 <= v < 1 << 31 for v in p) for p in pairs
+    ):
         layer.reject(f"{what} is {value!r}")
     return [(int(begin), int(end)) for begin, end in pairs]
 
