@@ -30,7 +30,7 @@ def read(path: Path) -> Graph:
     """See `OnnxImporter.load`."""
     model = _parse(path)
     opset = opset_of(model, path)
-    model = inlined(model, path)
+    model = inlined(model, opset, path)
     _check_nodes(model, opset, path)
     _raise_unsupported(_unsupported(model, opset), path)
     written_for = opset

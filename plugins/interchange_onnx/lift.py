@@ -7,11 +7,13 @@ from pathlib import Path
 
 from onnx import ModelProto, NodeProto, TensorProto, helper, inliner, shape_inference, version_converter
 
+from interchange import ops
 from interchange.errors import BadInput, Unsupported
 from interchange_onnx.versions import PIN, Use, changed_since, schema_at
 
 OWN_DOMAINS = ("", "ai.onnx")
 UNCHANGED = ("Constant",)  # decode takes every version of it
+PRELU_BROADCASTS = 7  # before, a slope of shape (C,) was one for each channel
 DROPOUT_WITH_INPUTS = 12  # before, a file did not say whether it is for training: it never is
 SMALL = 1024  # elements of a constant that the converter may need to know, such as axes
 
@@ -36,14 +38,44 @@ def opset_of(model: ModelProto, path: Path) -> int:
     return max(int(versions[0]), 1)
 
 
-def inlined(model: ModelProto, path: Path) -> ModelProto:
-    """The model with the bodies of its functions where they are called.
+def inlined(model: ModelProto, opset: int, path: Path) -> ModelProto:
+    """The model with the bodies of functions where they are called: its own, and those that ONNX defines for operators.
 
     Raises:
         BadInput: (IX203) a function calls itself, or cannot be put in place.
     """
-    if not model.functions:
+    if model.functions:
+        model = _with_bodies(model, path)
+    used = {proto.op_type for proto in model.graph.node if proto.domain in OWN_DOMAINS}
+    defined = [("", op) for op in sorted(used) if not ops.exists(op) and _has_body(op, opset)]
+    if not defined:
         return model
+    for proto in model.graph.node:
+        if ("", proto.op_type) in defined and proto.domain in OWN_DOMAINS:
+            _add_defaults(proto, opset)
+    try:
+        return inliner.inline_selected_functions(model, defined, inline_schema_functions=True)
+    except Exception:  # the inliner's errors have no common base; what is left is listed as unsupported
+        return model
+
+
+def _has_body(op: str, opset: int) -> bool:
+    schema = schema_at(op, opset)
+    return schema is not None and bool(schema.has_function or schema.has_context_dependent_function)
+
+
+def _add_defaults(proto: NodeProto, opset: int) -> None:
+    """The inliner takes an attribute that is not given for one that the body must do without."""
+    schema = schema_at(proto.op_type, opset)
+    given = {attribute.name for attribute in proto.attribute}
+    defaults = {} if schema is None else schema.attributes
+    proto.attribute.extend(
+        attribute.default_value for name, attribute in defaults.items() if name not in given and attribute.default_value.type
+    )
+
+
+def _with_bodies(model: ModelProto, path: Path) -> ModelProto:
+    """The model without functions of its own."""
     bodies = {(f.domain, f.name): {(n.domain, n.op_type) for n in f.node} for f in model.functions}
     while bodies:  # without cycles, one after the other calls no function any more
         leaves = [name for name, called in bodies.items() if not called & bodies.keys()]
@@ -67,6 +99,7 @@ def lifted(model: ModelProto, opset: int, path: Path) -> ModelProto:
         Unsupported: (IX301) an operator has changed, and ONNX's converter cannot rewrite it.
     """
     _drop_old_dropout(model, opset)
+    _widen_old_slopes(model, opset)
     changed = sorted({proto.op_type for proto in model.graph.node if _has_changed(proto, opset)})
     if not changed:
         return model
@@ -88,6 +121,22 @@ def _drop_old_dropout(model: ModelProto, opset: int) -> None:
         if opset < DROPOUT_WITH_INPUTS and proto.op_type == "Dropout" and len(_given(proto.output)) == 1:
             proto.op_type = "Identity"
             del proto.attribute[:], proto.output[1:]
+
+
+def _widen_old_slopes(model: ModelProto, opset: int) -> None:
+    """The slopes of PRelu as (C, 1, …): the converter leaves this to us, and says nothing."""
+    if opset >= PRELU_BROADCASTS or not any(proto.op_type == "PRelu" for proto in model.graph.node):
+        return
+    known = shape_inference.infer_shapes(model).graph
+    ranks = {v.name: len(v.type.tensor_type.shape.dim) for v in (*known.input, *known.value_info, *known.output)}
+    slopes = {tensor.name: tensor for tensor in model.graph.initializer}
+    for proto in model.graph.node:
+        slope = slopes.get(proto.input[1]) if proto.op_type == "PRelu" else None
+        if slope is not None and len(slope.dims) == 1 and slope.dims[0] > 1:
+            slope.dims.extend([1] * (ranks.get(proto.input[0], 2) - 2))
+    declared = [value for value in model.graph.input if value.name not in slopes]
+    del model.graph.input[:]
+    model.graph.input.extend(declared)
 
 
 def _has_changed(proto: NodeProto, opset: int) -> bool:
