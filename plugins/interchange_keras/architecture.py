@@ -253,7 +253,7 @@ class _Reader:
         """How many calls of nested models are counted but not listed.
 
         A model made from an Input has one call of its own, which Keras counts (usually: it depends on the version) but
-        does not write. The references tell: 0 is used only where it is not counted, the number of calls only where it is.
+        does not write. The references tell: 0 is used only where it is not counted.
         """
         offsets = {}
         seen: dict[str, set[int]] = {}

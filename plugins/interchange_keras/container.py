@@ -1,4 +1,4 @@
-"""The containers: an .h5 file or a .keras zip becomes a `Source`: who wrote it, the architecture's JSON, the weights."""
+"""The containers: an .h5 file or a .keras zip becomes a `Source`: who wrote it, the architecture, the weights."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ def _no_architecture(file: Hdf5, where: str) -> BadInput:
         "The file holds weights only: it does not say which layers they belong to.",
         where=where,
         why="the attribute model_config is missing, so it was written by save_weights()",
-        next_step="In the program that builds the model: model.load_weights(this file), then model.save('model.keras').",
+        next_step="Where the model is built: model.load_weights(this file), then model.save('model.keras').",
     )
 
 

@@ -1,8 +1,7 @@
-"""The walk over the model: every call of every layer becomes nodes of the graph; all faults are found before one error."""
+"""The walk over the model: calls of layers become nodes of a graph; all faults are found before the one error."""
 
 from __future__ import annotations
 
-import heapq
 import json
 import re
 from collections import Counter
@@ -16,14 +15,13 @@ from interchange.builder import Builder
 from interchange.errors import BadInput, EnvironmentLacks, InterchangeError, Unsupported
 from interchange.graph import Dimension, Graph
 from interchange_keras import eras
-from interchange_keras.architecture import LayerEntry, Model, Ref, read_model
+from interchange_keras.architecture import LayerEntry, Model, read_model
 from interchange_keras.container import Source, read
 from interchange_keras.layer import MOST_ELEMENTS, Fault, Layer, LayerFunction, Slot, slots_of
 from interchange_keras.layers import ACTIVATIONS, LAYERS
 from interchange_keras.options import accepts, bind, dtype_fault
+from interchange_keras.plan import Step, Value, expand
 from interchange_keras.weights import assign
-
-MOST_STEPS = 100_000
 
 # Why a well-known class is not converted, where there is more to say than that it is not.
 REASONS: Mapping[str, tuple[str, str]] = {
@@ -78,106 +76,6 @@ def _function(name: str, value: Any) -> LayerFunction:
     return function
 
 
-# --- the plan: nested models made flat --------------------------------------------------------------------------------
-
-Value = tuple[int, int]  # (step, tensor); step -1 - i is input i of the model
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One call of one layer. `scope` is "outer/" in a nested model."""
-
-    entry: LayerEntry
-    scope: str
-    call: int
-    inputs: tuple[Value, ...]
-    faults: tuple[str, ...]
-
-    @property
-    def layer(self) -> str:
-        return self.scope + self.entry.name
-
-
-def _expand(model: Model, scope: str, inputs: Sequence[Value], steps: list[Step], where: str) -> list[Value]:
-    """Appends the steps of a model to `steps`; the values of its outputs."""
-    values: dict[tuple[str, int], Sequence[Value]] = {}
-    names = list(model.inputs)
-    if len(names) != len(inputs):
-        raise BadInput(
-            "IX203",
-            "The architecture in the file contradicts itself.",
-            where=f"{where}: {scope}",
-            why=f"a model with {len(names)} inputs is called with {len(inputs)}",
-        )
-
-    def value_of(ref: Ref) -> Value:
-        made = values[ref.layer, ref.call]
-        if len(made) == 1 and made[0][0] >= 0 and ref.tensor:  # a step has as many tensors as its function returns
-            return made[0][0], ref.tensor
-        if ref.tensor >= len(made):
-            raise BadInput(
-                "IX203", "A layer reads an output that does not exist.", where=where, why=f"{ref.layer!r}: {ref.tensor}"
-            )
-        return made[ref.tensor]
-
-    for entry, number in _order(model, where):
-        if entry.class_name == "InputLayer":
-            if entry.name not in names:
-                raise BadInput(
-                    "IX203", "An InputLayer is not among the model's inputs.", where=f"{where}: {scope}{entry.name}"
-                )
-            values[entry.name, number] = [inputs[names.index(entry.name)]]
-            continue
-        call = entry.calls[number]
-        arguments = [value_of(ref) for ref in call.inputs]
-        if entry.model is not None:
-            if call.faults:
-                steps.append(Step(entry, scope, number, tuple(arguments), call.faults))
-            values[entry.name, number] = _expand(entry.model, f"{scope}{entry.name}/", arguments, steps, where)
-            continue
-        values[entry.name, number] = [(len(steps), 0)]
-        steps.append(Step(entry, scope, number, tuple(arguments), call.faults))
-        if len(steps) > MOST_STEPS:
-            raise BadInput("IX206", f"The model has more than {MOST_STEPS:,} calls of layers.", where=where)
-    return [value_of(ref) for ref in model.outputs]
-
-
-def _order(model: Model, where: str) -> Iterator[tuple[LayerEntry, int]]:
-    """The calls that the outputs need, each after those that it reads, else in the order of the file."""
-    entries = {entry.name: (i, entry) for i, entry in enumerate(model.layers)}
-    needed: set[tuple[str, int]] = set()
-    readers: dict[tuple[str, int], list[tuple[str, int]]] = {}
-    waiting: dict[tuple[str, int], int] = {}
-    pending = [(ref.layer, ref.call) for ref in model.outputs]
-    while pending:
-        key = pending.pop()
-        if key in needed:
-            continue
-        needed.add(key)
-        reads = {(ref.layer, ref.call) for ref in entries[key[0]][1].calls[key[1]].inputs}
-        waiting[key] = len(reads)
-        for other in reads:
-            readers.setdefault(other, []).append(key)
-            pending.append(other)
-    ready = [(entries[name][0], number) for (name, number), count in waiting.items() if not count]
-    heapq.heapify(ready)
-    done = 0
-    while ready:
-        position, number = heapq.heappop(ready)
-        entry = model.layers[position]
-        yield entry, number
-        done += 1
-        for reader in readers.get((entry.name, number), ()):
-            waiting[reader] -= 1
-            if not waiting[reader]:
-                heapq.heappush(ready, (entries[reader[0]][0], reader[1]))
-    if done < len(needed):
-        stuck = sorted({name for (name, _), count in waiting.items() if count})
-        raise BadInput(
-            "IX203", "Layers read each other's outputs in a circle.", where=where, why=", ".join(map(repr, stuck[:10]))
-        )
-
-
 # --- the walk -------------------------------------------------------------------------------------------------------
 
 
@@ -200,7 +98,7 @@ class _Conversion:
             self._look_at(name, entry)
         steps: list[Step] = []
         inputs, output_names = self.model.signature()
-        outputs = _expand(self.model, "", [(-1 - i, 0) for i in range(len(inputs))], steps, self.source.where)
+        outputs = expand(self.model, "", [(-1 - i, 0) for i in range(len(inputs))], steps, self.source.where)
         for step in steps:
             for why in step.faults:
                 self._note(step.layer, step.entry, Fault("IX301", why))
@@ -281,7 +179,7 @@ class _Conversion:
             if fault:
                 self._note(name, entries[layer], Fault("IX301", fault))
                 shape, dtype = [None], "float32"
-            dimensions: list[Dimension] = list(shape)
+            dimensions: list[Dimension] = list(shape or ())
             if dimensions and dimensions[0] is None:
                 dimensions[0] = "batch"
             values[-1 - i, 0] = self.builder.input(name, str(dtype), dimensions)
@@ -296,7 +194,7 @@ class _Conversion:
         outputs: Mapping[Value, str],
         arrays: Mapping[str, Mapping[str, Any]],
     ) -> dict[str, Layer]:
-        """Runs the function of every step whose inputs are known; what fails is noted, and what reads it is left out."""
+        """Runs the function of each step whose inputs are known; what fails is noted, what reads it left out."""
         reserved = frozenset(outputs.values())
         layers: dict[str, Layer] = {}
         calls: Counter[str] = Counter()
@@ -343,8 +241,10 @@ class _Conversion:
         return _outputs(layer, lambda: function(layer, *inputs, **self.arguments[step.layer]), own=_is_own(function))
 
     def _activate(self, layer: Layer, x: str, activation: Any) -> str:
-        """Applies what a config names as activation: a function's name, or a layer's or function's {"class_name", "config"}."""
-        name, config, registered = activation, {}, ""
+        """Applies what a config names as activation: a name, or a function's or layer's {"class_name", "config"}."""
+        name: Any = activation
+        config: Any = {}
+        registered: Any = ""
         if activation is None:
             return x
         if isinstance(activation, Mapping):

@@ -98,7 +98,8 @@ DEFAULTS: Sequence[Default] = (
 IRRELEVANT = re.compile(
     r"""name | trainable | seed | .*_initializer | .*_regularizer | .*_constraint
     | batch_input_shape | batch_size                          # read by the Sequential that the layer begins
-    | init | .*_init | [Wb]_regularizer | [Wb]_constraint | input_dim | input_length | input_shape | input_dtype  # Keras 1
+    | init | .*_init | [Wb]_regularizer | [Wb]_constraint                                                     # Keras 1
+    | input_dim | input_length | input_shape | input_dtype
     """,
     re.VERBOSE,
 )

@@ -109,6 +109,8 @@ class Hdf5:
 
     def _child(self, group: Any, name: str) -> Any:
         link = group.get(name, getlink=True)
+        if link is None:
+            raise KeyError(f"there is no {group.name.rstrip('/')}/{name}")
         if not isinstance(link, h5py.HardLink):
             raise _outside(self._where, f"{group.name}/{name}", f"it is a link: {type(link).__name__}")
         return group[name]

@@ -8,7 +8,7 @@
   file that are not among them, and not known to be irrelevant, are an error. Annotations are checked: int, float, bool,
   str, `Ints` (one or several integers), each with `| None`; Any takes the JSON value as it is.
 * `weights` declares the weights in Keras's order: "bias:use_bias" is there only if that option is true,
-  "mean:!mean" only if it is None or false, "~moving_mean" is not trainable, "cell/kernel" belongs to the attribute `cell`.
+  "mean:!mean" only if it is None or false, "~moving_mean" is not trainable, "cell/kernel" is of the attribute `cell`.
 * The result is the name of the output, or a tuple of names. The importer gives it the layer's name.
 """
 
@@ -129,6 +129,13 @@ class Layer:
 
     def dtype(self, x: str) -> str:
         return self._builder.dtype(x)
+
+    def axes(self, x: str, axes: Sequence[int]) -> list[int]:
+        """Dimensions of a value, counted from the front; the file contradicts itself where it has not so many."""
+        rank = self.rank(x)
+        if not axes or not all(-rank <= axis < rank for axis in axes):
+            self.reject(f"axis {list(axes)} of a value with {rank} dimensions")
+        return [axis % rank for axis in axes]
 
     # --- weights and constants ---
 

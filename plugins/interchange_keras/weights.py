@@ -1,4 +1,4 @@
-"""The ledger of weights: which array of the file belongs to which weight of which layer. Each is used once, or listed."""
+"""The ledger of weights: which array of the file is which weight of which layer. Each is used once, or listed."""
 
 from __future__ import annotations
 
@@ -161,7 +161,7 @@ def _from_store(source: Source, model: Model, slots: Slots) -> _Found:
 
 
 def _containers(model: Model, path: str, names: Mapping[str, str]) -> Iterator[tuple[LayerEntry, str]]:
-    """The layers of a model with their folders: the class in snake_case, numbered; Keras 3 notes the layer's name there."""
+    """The layers of a model and their folders: the class in snake_case, numbered; Keras 3 notes the name there, too."""
     noted = {name: place for place, name in names.items() if place.rpartition("/")[0] == path}
     counters: Counter[str] = Counter()
     for entry in model.layers:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import importlib.util
+import json
+import shutil
 import sys
 import tarfile
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 
@@ -16,7 +20,8 @@ GOLDEN = Path(__file__).parent.parent / "golden" / "keras"
 
 def _rows() -> ModuleType:
     spec = importlib.util.spec_from_file_location("keras_rows", GOLDEN / "rows.py")
-    assert spec and spec.loader
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules["keras_rows"] = module
     spec.loader.exec_module(module)
@@ -40,3 +45,24 @@ def truth() -> dict[str, np.ndarray]:
     """What Keras computed: "<name>:0", or "<name>.k2:0" where Keras 2 and 3 differ."""
     with np.load(GOLDEN / "outputs.npz") as stored:
         return dict(stored)
+
+
+@pytest.fixture
+def edited(golden, tmp_path):
+    """Copies a golden .h5 file and changes it: `edited("sequential.k2.h5", config=f, file=g)` -> path.
+
+    `config` gets the architecture's JSON, `file` the open h5py.File.
+    """
+
+    def edit(name: str, *, config: Any = None, file: Any = None) -> Path:
+        path: Path = tmp_path / f"edited_{name}"
+        shutil.copy(golden / name, path)
+        with h5py.File(path, "r+") as opened:
+            if config is not None:
+                document = json.loads(opened.attrs["model_config"])
+                opened.attrs["model_config"] = json.dumps(config(document) or document)
+            if file is not None:
+                file(opened)
+        return path
+
+    return edit

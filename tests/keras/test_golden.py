@@ -6,10 +6,10 @@ import sys
 
 import numpy as np
 import pytest
-
-from interchange.evaluate import evaluate
 from interchange_keras import KerasImporter
 from interchange_keras.layers import ACTIVATIONS, LAYERS
+
+from interchange.evaluate import evaluate
 
 rows = sys.modules["keras_rows"]
 

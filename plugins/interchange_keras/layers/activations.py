@@ -142,14 +142,16 @@ def sparse_sigmoid(layer: Layer, x: str) -> str:
 
 
 def softmax(layer: Layer, x: str, *, axis: Ints = (-1,)) -> str:
+    axes = layer.axes(x, axis)
     if len(axis) == 1:
         return layer.add("Softmax", x, axis=axis[0])
-    shifted = layer.add("Sub", x, layer.add("ReduceMax", x, list(axis)))
+    shifted = layer.add("Sub", x, layer.add("ReduceMax", x, axes))
     powers = layer.add("Exp", shifted)
-    return layer.add("Div", powers, layer.add("ReduceSum", powers, list(axis)))
+    return layer.add("Div", powers, layer.add("ReduceSum", powers, axes))
 
 
 def log_softmax(layer: Layer, x: str, *, axis: int = -1) -> str:
+    layer.axes(x, [axis])
     return layer.add("LogSoftmax", x, axis=axis)
 
 
@@ -165,10 +167,10 @@ def sparsemax(layer: Layer, x: str, *, axis: int = -1) -> str:
     (That is not the sparsemax of Martins and Astudillo, whose τ takes the last of these sums, and the result does not
     add up to 1. But the model was trained with it.)
     """
+    (axis,) = layer.axes(x, [axis])
     size = layer.shape(x)[axis]
     if size is None:
         layer.refuse("sparsemax along a dimension of unknown size")
-    axis %= layer.rank(x)
     ranks = np.arange(1, size + 1, dtype=np.float32).reshape([-1] + [1] * (layer.rank(x) - 1 - axis))
     sorted_x, _ = layer.add_many("TopK", x, [size], outputs=2, axis=axis)
     sums = layer.add("CumSum", sorted_x, np.int64(axis))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -36,9 +37,9 @@ def reshape(layer: Layer, x: str, *, target_shape: Ints) -> str:
     sizes = [size for size in target_shape if size != -1]
     if len(target_shape) - len(sizes) > 1 or any(size < 0 for size in sizes):
         layer.reject(f"target_shape is {list(target_shape)}")
-    known = layer.shape(x)[1:]
-    if None not in known:
-        elements, asked = int(np.prod(known, dtype=object)), int(np.prod(sizes, dtype=object))
+    known = [size for size in layer.shape(x)[1:] if size is not None]
+    if len(known) == layer.rank(x) - 1:
+        elements, asked = math.prod(known), math.prod(sizes)
         if elements != asked and (len(sizes) == len(target_shape) or asked == 0 or elements % asked):
             layer.reject(f"{list(known)} cannot be reshaped to {list(target_shape)}")
     if 0 in sizes:

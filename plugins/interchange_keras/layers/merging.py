@@ -52,7 +52,7 @@ def dot(layer: Layer, x: str, y: str, *, axes: Ints, normalize: bool = False) ->
     ranks = layer.rank(x), layer.rank(y)
     if len(axes) != 2 or min(ranks) < 2 or max(ranks) > 4:
         layer.refuse(f"axes {list(axes)} of inputs with {ranks[0]} and {ranks[1]} dimensions")
-    a, b = (axis % rank for axis, rank in zip(axes, ranks, strict=True))
+    a, b = layer.axes(x, axes[:1])[0], layer.axes(y, axes[1:])[0]
     if 0 in (a, b):
         layer.refuse("axis 0, the batch")
     if normalize:

@@ -37,10 +37,10 @@ def batch_normalization(
         layer.refuse(
             f"mode is {mode}: it normalises with the statistics of the data at hand, not with the trained ones"
         )
-    rank = layer.rank(x)
-    if len(axis) != 1 or not -rank <= axis[0] < rank:
+    rank, axes = layer.rank(x), layer.axes(x, axis)
+    if len(axes) != 1:
         layer.refuse(f"axis is {list(axis)}")
-    at = axis[0] % rank
+    at = axes[0]
     size = layer.shape(x)[at]
     mean, variance = layer.weight("moving_mean", (size,)), layer.weight("moving_variance", (size,))
     depth = layer.array("moving_mean").shape
@@ -67,7 +67,7 @@ def normalization(
 ) -> str:
     """(x - mean) / √variance, with what `adapt` has found or the constructor was given."""
     rank = layer.rank(x)
-    axes = {a % rank for a in axis or () if -rank <= a < rank}
+    axes = layer.axes(x, axis) if axis else []
     shape = [size if i in axes else 1 for i, size in enumerate(layer.shape(x))]
     if None in shape:
         layer.refuse("the size of an axis that it normalises is not known")
@@ -88,7 +88,7 @@ def normalization(
 
 def unit_normalization(layer: Layer, x: str, *, axis: Ints = (-1,)) -> str:
     """x / √(max(sum of x², 1e-12))"""
-    squares = layer.add("Max", layer.add("ReduceSumSquare", x, list(axis)), 1e-12)
+    squares = layer.add("Max", layer.add("ReduceSumSquare", x, layer.axes(x, axis)), 1e-12)
     return layer.add("Div", x, layer.add("Sqrt", squares))
 
 

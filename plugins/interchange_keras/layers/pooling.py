@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -52,7 +53,7 @@ def zero_padding(layer: Layer, x: str, *, padding: Any = (1,), data_format: str 
     pads = np.zeros((2, n + 2), np.int64)
     pads[:, axes] = np.array(pairs).T
     sizes = [float(s or 64) + b + e for s, b, e in zip(layer.shape(x)[1:], *pads[:, 1:].tolist(), strict=True)]
-    layer.check_size(float(np.prod(sizes)))
+    layer.check_size(math.prod(sizes))
     return layer.add("Pad", x, pads.ravel())
 
 
@@ -81,7 +82,7 @@ def up_sampling(
         layer.refuse(f"interpolation is {interpolation!r}", f"{', '.join(INTERPOLATION)} are supported")
     scales = np.ones(n + 2, np.float32)
     scales[axes] = factors
-    layer.check_size(float(np.prod([float(s or 64) for s in layer.shape(x)[1:]]) * np.prod(np.float64(factors))))
+    layer.check_size(math.prod([float(s or 64) for s in layer.shape(x)[1:]]) * math.prod(factors))
     return layer.add("Resize", x, None, scales, **INTERPOLATION[interpolation])
 
 

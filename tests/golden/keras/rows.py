@@ -181,13 +181,15 @@ def _rows() -> list[Row]:
     row("thresholded_re_lu", (5,), lambda L: L.ThresholdedReLU(theta=0.6), eras="2")
     row("activation_layer_object", (5,), lambda L: L.Dense(4, activation=L.LeakyReLU()))
 
-    common = "elu exponential gelu linear mish relu selu sigmoid softmax softplus softsign swish tanh".split()
-    for name in common:
+    both = "elu exponential gelu linear mish relu selu sigmoid softmax softplus softsign swish tanh"
+    for name in both.split():
         row(f"activation_{name}", (6, 4), lambda L, n=name: L.Activation(n))
     row("activation_hard_sigmoid", (6, 4), lambda L: L.Activation("hard_sigmoid"), differs=True)
     row("activation_leaky_relu", (6, 4), lambda L: L.Activation("leaky_relu"), differs=True)
-    young = """celu glu hard_shrink hard_silu hard_swish hard_tanh log_sigmoid log_softmax relu6 silu soft_shrink sparsemax
-        sparse_plus sparse_sigmoid squareplus tanh_shrink"""
+    young = """
+        celu glu hard_shrink hard_silu hard_swish hard_tanh log_sigmoid log_softmax relu6 silu soft_shrink sparsemax
+        sparse_plus sparse_sigmoid squareplus tanh_shrink
+    """
     for name in young.split():
         row(f"activation_{name}", (6, 4), lambda L, n=name: L.Activation(n), eras="3")
 

@@ -1,0 +1,109 @@
+"""The order of work: every call of every layer that the outputs need, nested models made flat."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from interchange.errors import BadInput
+from interchange_keras.architecture import LayerEntry, Model, Ref
+
+MOST_STEPS = 100_000
+
+Value = tuple[int, int]  # (step, tensor); step -1 - i is input i of the model
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One call of one layer. `scope` is "outer/" in a nested model."""
+
+    entry: LayerEntry
+    scope: str
+    call: int
+    inputs: tuple[Value, ...]
+    faults: tuple[str, ...]
+
+    @property
+    def layer(self) -> str:
+        return self.scope + self.entry.name
+
+
+def expand(model: Model, scope: str, inputs: Sequence[Value], steps: list[Step], where: str) -> list[Value]:
+    """Appends the steps of a model to `steps`; the values of its outputs."""
+    values: dict[tuple[str, int], Sequence[Value]] = {}
+    names = list(model.inputs)
+    if len(names) != len(inputs):
+        raise BadInput(
+            "IX203",
+            "The architecture in the file contradicts itself.",
+            where=f"{where}: {scope}",
+            why=f"a model with {len(names)} inputs is called with {len(inputs)}",
+        )
+
+    def value_of(ref: Ref) -> Value:
+        made = values[ref.layer, ref.call]
+        if len(made) == 1 and made[0][0] >= 0 and ref.tensor:  # a step has as many tensors as its function returns
+            return made[0][0], ref.tensor
+        if ref.tensor >= len(made):
+            raise BadInput(
+                "IX203", "A layer reads an output that does not exist.", where=where, why=f"{ref.layer!r}: {ref.tensor}"
+            )
+        return made[ref.tensor]
+
+    for entry, number in _order(model, where):
+        if entry.class_name == "InputLayer":
+            if entry.name not in names:
+                raise BadInput(
+                    "IX203", "An InputLayer is not among the model's inputs.", where=f"{where}: {scope}{entry.name}"
+                )
+            values[entry.name, number] = [inputs[names.index(entry.name)]]
+            continue
+        call = entry.calls[number]
+        arguments = [value_of(ref) for ref in call.inputs]
+        if entry.model is not None:
+            if call.faults:
+                steps.append(Step(entry, scope, number, tuple(arguments), call.faults))
+            values[entry.name, number] = expand(entry.model, f"{scope}{entry.name}/", arguments, steps, where)
+            continue
+        values[entry.name, number] = [(len(steps), 0)]
+        steps.append(Step(entry, scope, number, tuple(arguments), call.faults))
+        if len(steps) > MOST_STEPS:
+            raise BadInput("IX206", f"The model has more than {MOST_STEPS:,} calls of layers.", where=where)
+    return [value_of(ref) for ref in model.outputs]
+
+
+def _order(model: Model, where: str) -> Iterator[tuple[LayerEntry, int]]:
+    """The calls that the outputs need, each after those that it reads, else in the order of the file."""
+    entries = {entry.name: (i, entry) for i, entry in enumerate(model.layers)}
+    needed: set[tuple[str, int]] = set()
+    readers: dict[tuple[str, int], list[tuple[str, int]]] = {}
+    waiting: dict[tuple[str, int], int] = {}
+    pending = [(ref.layer, ref.call) for ref in model.outputs]
+    while pending:
+        key = pending.pop()
+        if key in needed:
+            continue
+        needed.add(key)
+        reads = {(ref.layer, ref.call) for ref in entries[key[0]][1].calls[key[1]].inputs}
+        waiting[key] = len(reads)
+        for other in reads:
+            readers.setdefault(other, []).append(key)
+            pending.append(other)
+    ready = [(entries[name][0], number) for (name, number), count in waiting.items() if not count]
+    heapq.heapify(ready)
+    done = 0
+    while ready:
+        position, number = heapq.heappop(ready)
+        entry = model.layers[position]
+        yield entry, number
+        done += 1
+        for reader in readers.get((entry.name, number), ()):
+            waiting[reader] -= 1
+            if not waiting[reader]:
+                heapq.heappush(ready, (entries[reader[0]][0], reader[1]))
+    if done < len(needed):
+        stuck = sorted({name for (name, _), count in waiting.items() if count})
+        raise BadInput(
+            "IX203", "Layers read each other's outputs in a circle.", where=where, why=", ".join(map(repr, stuck[:10]))
+        )
