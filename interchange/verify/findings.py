@@ -25,11 +25,11 @@ def _findings(report: Report) -> Iterator[str]:
                     f"{backend.name}, {output.name}: {output.ratio:.3g} times the rounding floor is more than other "
                     "orders of summation give; a coarse approximation of a function, or a small mistake."
                 )
-    if (
-        not report.agreed
-        and report.layers is None
-        and any(b.status in ("wrong", "suspicious") for b in report.backends)
-    ):
+    for name, layers in report.layers.guilty.items() if report.layers is not None else ():
+        if layers:
+            yield f"{name}: the error begins in {' and in '.join(layers[:3])}."
+    wrong = any(backend.status in ("wrong", "suspicious") for backend in report.backends)
+    if wrong and report.layers is None:
         yield "--layers finds the layer where the error begins."
 
 

@@ -77,8 +77,9 @@ def figures_of(report: Report) -> Iterator[tuple[str, str, str]]:
     found = [backend.decisions[0] for backend in report.backends if backend.decisions]
     if found:
         same, total = sum(d.same for d in found), sum(d.total for d in found)
-        answered = "" if len(found) == len(report.backends) else ", where there was an answer"
-        yield f"{same:,} / {total:,}", "same decisions", f"as {report.reference.title}{answered}"
+        everyone = len(found) == len(report.backends)
+        remark = f"as {report.reference.title}" if everyone else "of the backends that answered"
+        yield f"{same:,} / {total:,}", "same decisions", remark
     if report.reference.decisions and report.reference.decisions[0].accuracy is not None:
         yield f"{100 * report.reference.decisions[0].accuracy:.2f} %", "right answers", f"of {report.reference.title}"
 
@@ -136,8 +137,7 @@ def plot_of(report: Report) -> Plot | None:
     edges = [10**low, judge.ROUNDING, judge.WRONG, 10**high]
     names = (("good", "rounding"), ("doubt", "suspicious"), ("bad", "wrong"))
     zones = tuple(
-        (x(a), round(x(b) - x(a), 1), css, name)
-        for (a, b), (css, name) in zip(pairwise(edges), names, strict=True)
+        (x(a), round(x(b) - x(a), 1), css, name) for (a, b), (css, name) in zip(pairwise(edges), names, strict=True)
     )
     return Plot(_RIGHT + 90, bottom + 44, bottom, rows, ticks, zones if "rounding" in report.tolerances else ())
 

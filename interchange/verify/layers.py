@@ -2,8 +2,8 @@
 
 Every value that one layer hands to another becomes an output of the graph. The graph in float64 and in its own dtypes
 and each backend run this once; then each value of a backend is compared with the oracle's. A layer is guilty if its
-value is beyond rounding although everything that it reads is within: all after it inherit. For the model's own precision
-the two kinds of error are taken apart as well, by running each layer alone on the oracle's values.
+value is beyond rounding although everything that it reads is within: all after it inherit. For the model's own
+precision the two kinds of error are taken apart as well, by running each layer alone on the oracle's values.
 """
 
 from __future__ import annotations

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
+from interchange_weights.format import read
 
 from interchange.evaluate import evaluate, widen
 from interchange.graph import Array, Graph, TensorSpec
-from interchange_weights.format import read
 
 Outputs = dict[str, Array]
 
