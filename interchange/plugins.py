@@ -138,7 +138,7 @@ class Plugin:
     def missing(self) -> tuple[str, ...]:
         """What has to be pip-installed before the plugin can be used."""
         requires: Mapping[str, str] = getattr(self._loaded[0], "requires", {})
-        return tuple(package for module, package in requires.items() if not _is_importable(module))
+        return tuple(dict.fromkeys(package for module, package in requires.items() if not _is_importable(module)))
 
     def get(self) -> Any:
         """The plugin itself.

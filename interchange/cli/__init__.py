@@ -47,6 +47,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message(), err=True)
         return error.exit_code
+    except SystemExit:  # click's answer to a reader of the help who has left (`| head`)
+        return 0
     except click.Abort:
         return console.interrupted(INTERRUPTED)
     except Exception as error:

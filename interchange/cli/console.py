@@ -122,11 +122,18 @@ class Console:
             with _bars() as step:
                 yield step
         else:
-            yield self._line
+            yield self._lines()
 
-    def _line(self, what: str, done: int, total: int) -> None:
-        if done == total:
-            self.write(f"{what}: {done}/{total}", err=True)
+    def _lines(self) -> Step:
+        """A line when a part is done; what takes no time to speak of may be reported twice."""
+        said: set[str] = set()
+
+        def step(what: str, done: int, total: int) -> None:
+            if done == total and what not in said:
+                said.add(what)
+                self.write(f"{what}: {done}/{total}", err=True)
+
+        return step
 
 
 def common_options(function: Function) -> Function:
@@ -168,7 +175,7 @@ def _to_nowhere(stream: TextIO) -> None:
 
 
 def _painted(error: InterchangeError) -> str:
-    first, *rest = str(error).split("\n")
+    first, *rest = map(printable, str(error).split("\n"))
     code, _, what = first.partition(": ")
     lines = [f"{click.style(code, fg='red', bold=True)}: {click.style(what, bold=True)}"]
     for line in rest:
@@ -240,6 +247,11 @@ def rendered(drawing: rich.console.RenderableType) -> list[str]:
     with console.capture() as capture:
         console.print(drawing)
     return [line.rstrip() for line in capture.get().rstrip("\n").split("\n")]
+
+
+def printable(text: str) -> str:
+    """A text from a file, which must not steer the terminal: control characters are shown, not sent."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def size_text(n_bytes: int) -> str:

@@ -12,7 +12,7 @@ import click
 from interchange import api, plugins
 from interchange.cli import inputs as input_files
 from interchange.cli import options as plugin_options
-from interchange.cli.console import Console, common_options, table
+from interchange.cli.console import Console, common_options, printable, table
 from interchange.cli.convert import read_preprocessing
 from interchange.cli.verify import refuse_existing
 from interchange.errors import BadInput
@@ -66,7 +66,7 @@ def run_command(
         provider = running.provider
     if output:
         _write(Path(output), outputs, force=force)
-    labels = [str(label) for label in json.loads(metadata.get("labels", "[]"))]
+    labels = [printable(str(label)) for label in json.loads(metadata.get("labels", "[]"))]
     document = {
         "backend": name,
         "provider": provider,
@@ -75,7 +75,7 @@ def run_command(
     }
     if console.verbose:
         console.note(f"{name}: {provider}")
-    console.answer(document, lambda: _lines(outputs, labels, output))
+    console.answer(document, lambda: _lines(outputs, labels, [Path(file).name for file in files], output))
 
 
 def default_backend(path: Path) -> str:
@@ -84,7 +84,7 @@ def default_backend(path: Path) -> str:
         return "numpy"
     kinds = [plugin.name for plugin in plugins.recognise(path, "exporters")]
     for plugin in plugins.installed("backends"):
-        if not plugin.fault and plugin.get().artifact in kinds:
+        if not plugin.fault and not plugin.missing and plugin.get().artifact in kinds:
             return plugin.name
     plugins.importer_for(path)  # says what is wrong with the file
     raise AssertionError("unreachable")
@@ -126,26 +126,37 @@ def _as_json(name: str, array: Array) -> dict[str, Any]:
 # --- for people -----------------------------------------------------------------------------------------------------
 
 
-def _lines(outputs: Mapping[str, Array], labels: Sequence[str], written: str | None) -> Iterator[str]:
+def _lines(
+    outputs: Mapping[str, Array], labels: Sequence[str], files: Sequence[str], written: str | None
+) -> Iterator[str]:
     for name, array in outputs.items():
         shape = " × ".join(map(str, array.shape)) or "scalar"
-        yield f"{click.style(name, bold=True)}  {array.dtype.name} {shape}"
-        yield from _classes(array, labels) if _is_classes(array, labels) else _values(array)
+        yield f"{click.style(printable(name), bold=True)}  {array.dtype.name} {shape}"
+        scores = class_scores(array, labels)
+        yield from _values(array) if scores is None else _classes(scores, labels, files)
     if written:
         yield f"written to {written}"
 
 
-def _is_classes(array: Array, labels: Sequence[str]) -> bool:
-    return bool(labels) and array.ndim == 2 and array.shape[-1] == len(labels)
+def class_scores(array: Array, labels: Sequence[str]) -> Array | None:
+    """A score for each label and sample, if that is what an output holds; one number for two labels is the second's."""
+    import numpy as np
+
+    if array.ndim != 2 or not labels or array.dtype.kind != "f":
+        return None
+    if array.shape[1] == 1 and len(labels) == 2:
+        return np.concatenate([1 - array, array], axis=1)
+    return array if array.shape[1] == len(labels) else None
 
 
-def _classes(array: Array, labels: Sequence[str]) -> list[str]:
+def _classes(scores: Array, labels: Sequence[str], files: Sequence[str]) -> list[str]:
+    names = files if len(files) == len(scores) else [str(i) for i in range(len(scores))]
     rows = []
-    for i, scores in enumerate(array[:MOST_SAMPLES]):
-        best = (-scores).argsort(kind="stable")[:TOP]
-        rows.append((str(i), *(f"{labels[j]} {scores[j]:.4f}" for j in best)))
-    lines = table(("", *(f"{n}." for n in range(1, len(rows[0])))), rows) if rows else []
-    return [*lines, *_more(len(array) - MOST_SAMPLES, "samples")]
+    for name, row in zip(names[:MOST_SAMPLES], scores, strict=False):
+        best = (-row).argsort(kind="stable")[:TOP]
+        rows.append((name, *(f"{labels[j]} {row[j]:.4f}" for j in best)))
+    lines = table(("sample", "best", *[""] * (len(rows[0]) - 2)), rows) if rows else []
+    return [*lines, *_more(len(scores) - MOST_SAMPLES, "samples")]
 
 
 def _values(array: Array) -> list[str]:

@@ -9,14 +9,14 @@ import click
 
 from interchange import api
 from interchange.cli import options as plugin_options
-from interchange.cli.console import Console, common_options, size_text, table
+from interchange.cli.console import Console, common_options, printable, size_text, table
 from interchange.errors import BadInput
 
 if TYPE_CHECKING:
     from interchange.graph import Graph, TensorSpec
 
 # Metadata that the summary shows under its own name, or that is too long for a line.
-_ELSEWHERE = ("name", "labels", "preprocessing")
+_ELSEWHERE = ("name", "labels", "layers", "preprocessing", "unused_weights")
 _MOST_LABELS = 8
 
 
@@ -115,11 +115,11 @@ def _weight_entry(name: str, array: Any) -> dict[str, Any]:
 
 
 def _lines(graph: Graph, document: Mapping[str, Any]) -> Iterator[str]:
-    yield click.style(graph.name, bold=True)
+    yield click.style(printable(graph.name), bold=True)
     yield from _facts(document)
     yield ""
     if "graph" in document:
-        yield str(graph)
+        yield from map(printable, str(graph).split("\n"))
     else:
         yield from _layer_table(document["layers"])
     if "weights" in document:
@@ -142,7 +142,7 @@ def _facts(document: Mapping[str, Any]) -> Iterator[str]:
         facts.append(("preprocessing", metadata["preprocessing"]))
     width = max(len(name) for name, _ in facts) if facts else 0
     for name, text in facts:
-        yield f"{click.style(name.ljust(width), dim=True)}  {text}"
+        yield f"{click.style(printable(name).ljust(width), dim=True)}  {printable(text)}"
 
 
 def _value_text(entry: Mapping[str, Any]) -> str:
@@ -172,7 +172,7 @@ def _labels_text(text: str) -> str:
 def _layer_table(entries: Sequence[Mapping[str, Any]]) -> list[str]:
     rows = [
         (
-            entry["source"],
+            printable(entry["source"]),
             "unknown" if entry["output"]["shape"] is None else _shape_text(entry["output"]["shape"]),
             f"{entry['parameters']:,}" if entry["parameters"] else "",
         )
@@ -184,7 +184,7 @@ def _layer_table(entries: Sequence[Mapping[str, Any]]) -> list[str]:
 def _weight_table(entries: Sequence[Mapping[str, Any]]) -> list[str]:
     rows = [
         (
-            entry["name"],
+            printable(entry["name"]),
             f"{entry['dtype']} {_shape_text(entry['shape'])}",
             f"{entry['min']:.4g}" if "min" in entry else "",
             f"{entry['max']:.4g}" if "max" in entry else "",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +12,7 @@ import click
 
 from interchange import api
 from interchange.cli import options as plugin_options
-from interchange.cli.console import Console, common_options
+from interchange.cli.console import Console, common_options, is_terminal, rendered
 from interchange.errors import BadInput
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ DIFFER = 1
 )
 @click.option("--rtol", type=float, metavar="X", help="Relative tolerance, instead of the rounding floor.")
 @click.option("--atol", type=float, metavar="X", help="Absolute tolerance, instead of the rounding floor.")
-@click.option("--reference", metavar="NAME", help="What to compare with: keras, golden or oracle.")
+@click.option("--reference", metavar="NAME", help="What to compare with: golden, float64 or a backend.")
 @click.option("--layers", is_flag=True, help="Look for the guilty layer: replay each one.")
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Use the first N samples only.")
 @click.option("--html", "html_file", metavar="FILE", help="Write the report as one HTML page.")
@@ -76,7 +77,7 @@ def verify_command(
 
 
 def _lines(report: Report) -> list[str]:
-    return str(report).split("\n")
+    return rendered(report.to_table()) if is_terminal(sys.stdout) else str(report).split("\n")
 
 
 def refuse_existing(file: str | None, *, force: bool) -> None:
