@@ -31,6 +31,8 @@ def read(path: Path) -> Graph:
     model = _parse(path)
     opset = opset_of(model, path)
     model = inlined(model, opset, path)
+    if any(isinstance(text, bytes) for text in _texts(model)):  # so protobuf gives what is not UTF-8
+        raise _damaged(path, "a name in it is not text")
     _check_nodes(model, opset, path)
     _raise_unsupported(_unsupported(model, opset), path)
     written_for = opset
@@ -63,6 +65,23 @@ def _parse(path: Path) -> ModelProto:
     if not model.HasField("graph"):
         raise _damaged(path, "there is no graph in it")
     return model
+
+
+def _texts(model: ModelProto) -> Iterator[str | bytes]:
+    """Everything in a model, its functions in place, that is read as text."""
+    yield from (model.producer_name, model.producer_version, model.graph.name)
+    for entry in model.metadata_props:
+        yield from (entry.key, entry.value)
+    for tensor in model.graph.initializer:
+        yield tensor.name
+        for entry in tensor.external_data:
+            yield from (entry.key, entry.value)
+    for value in (*model.graph.input, *model.graph.output):
+        yield value.name
+        yield from (dimension.dim_param for dimension in value.type.tensor_type.shape.dim)
+    for proto in model.graph.node:
+        yield from (proto.name, proto.op_type, proto.domain, proto.doc_string, *proto.input, *proto.output)
+        yield from (attribute.name for attribute in proto.attribute)
 
 
 def _damaged(path: Path, why: str | Iterable[str]) -> BadInput:

@@ -42,7 +42,7 @@ def lowered(graph: Graph) -> Graph:
     Raises:
         Unsupported: (IX303) all that ONNX cannot express, in one error.
     """
-    problems = [*_node_problems(graph), *_name_problems(graph), *_dtype_problems(graph)]
+    problems = [*_node_problems(graph), *_dtype_problems(graph)]
     if problems:
         raise Unsupported(
             "IX303",
@@ -137,16 +137,6 @@ def _node_problems(graph: Graph) -> Iterator[str]:
 def _is_departure(op: str, attribute: str) -> bool:
     """Whether an attribute is one that this graph has and ONNX has not."""
     return attribute == "layout" or (op == "ConstantOfShape" and attribute == "dtype")
-
-
-def _name_problems(graph: Graph) -> Iterator[str]:
-    names = [*graph.inputs, *graph.constants, *(name for node in graph.nodes for name in node.outputs)]
-    dimensions = [d for spec in graph.inputs.values() for d in spec.shape if isinstance(d, str)]
-    for name in [*names, *dimensions]:
-        try:
-            name.encode()
-        except UnicodeEncodeError:
-            yield f"the name {name!r} is not text that UTF-8 can hold"
 
 
 def _dtype_problems(graph: Graph) -> Iterator[str]:

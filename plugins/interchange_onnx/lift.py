@@ -70,7 +70,9 @@ def _add_defaults(proto: NodeProto, opset: int) -> None:
     given = {attribute.name for attribute in proto.attribute}
     defaults = {} if schema is None else schema.attributes
     proto.attribute.extend(
-        attribute.default_value for name, attribute in defaults.items() if name not in given and attribute.default_value.type
+        attribute.default_value
+        for name, attribute in defaults.items()
+        if name not in given and attribute.default_value.type
     )
 
 

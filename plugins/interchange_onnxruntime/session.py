@@ -47,7 +47,12 @@ OPTIMIZATIONS = ("all", "extended", "basic", "disable")
 CPU = "CPUExecutionProvider"
 FATAL_ONLY, WARNINGS = 4, 2  # ONNX Runtime's log levels
 # Parts of messages that say that the model is right, but not for this ONNX Runtime.
-NOT_SUPPORTED = ("opset", "IR version", "not a registered function/op", "Exception during initialization")
+NOT_SUPPORTED = (
+    "released onnx opset",
+    "max supported IR",
+    "not a registered function/op",
+    "Exception during initialization",
+)
 BINDING_DTYPES = (
     *("float16", "float", "double", "bool", "string"),
     *("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"),
@@ -140,7 +145,8 @@ def _binding_types() -> tuple[str, ...]:
 def _message(error: Exception) -> str:
     """ONNX Runtime's message without its own prefix, the place in its source and line breaks."""
     text = re.sub(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ", "", " ".join(str(error).split()))
-    return re.sub(r"/\S+?:\d+ [\w:~<>]+\([^)]*\)( \[with [^\]]*\])? ", " ", text).replace("  ", " ")
+    text = re.sub(r"^Load model from .*? failed: ?", "", text)
+    return re.sub(r" ?/\S+?:\d+ [\w:~<> ]+\([^)]*\)( \[with [^\]]*\])? ", " ", text).strip()
 
 
 # --- what is missing ------------------------------------------------------------------------------------------------
