@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from typing import Any
 
@@ -33,7 +34,7 @@ def describe(plugin: plugins.Plugin) -> dict[str, Any]:
     if raising:
         why = f"broken: {raising}"
     elif plugin.missing:
-        why = f"needs: pip install {' '.join(plugin.missing)}"
+        why = f"needs: pip install {shlex.join(plugin.missing)}"
     return {
         "name": plugin.name,
         "distribution": plugin.distribution,

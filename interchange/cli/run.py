@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 MOST_VALUES = 8
 MOST_SAMPLES = 20
-TOP = 5
+TOP = 3
 
 
 @click.command("run")
