@@ -288,10 +288,11 @@ def _as_picture(samples: Samples, how: Mapping[str, Preprocessing], i: int) -> A
 
 def digest_of(path: Path) -> str:
     """SHA-256 over the relative names, sizes and contents of a file or of all files in a folder."""
-    files = [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.is_file())
+    files = {path.name: path}
+    if path.is_dir():
+        files = {file.relative_to(path).as_posix(): file for file in path.rglob("*") if file.is_file()}
     digest = hashlib.sha256()
-    for file in files:
-        name = file.name if file == path else file.relative_to(path).as_posix()
+    for name, file in sorted(files.items()):
         digest.update(f"{name}\0{file.stat().st_size}\0".encode("utf-8", "surrogateescape"))
         with file.open("rb") as stream:
             while piece := stream.read(1 << 20):

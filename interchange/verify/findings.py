@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from interchange.verify import judge
 from interchange.verify.report import Report
 
 
@@ -35,12 +36,15 @@ def _findings(report: Report) -> Iterator[str]:
 
 def _about_reference(report: Report) -> Iterator[str]:
     """If the reference is far from the oracle, the graph is not what the reference computes: the import is at fault."""
-    far = [output for output in report.reference.outputs if output.verdict in ("suspicious", "wrong", "outside")]
-    if not far or "rounding" not in report.tolerances:
+    if "rounding" not in report.tolerances:
         return
     judged = [output for backend in report.backends for output in backend.outputs]
-    if judged and all(o.oracle_error is not None and o.oracle_error.max <= far[0].error.max / 4 for o in judged):
+    good = judged and all(o.oracle_error is not None for o in judged)
+    floors = {output.name: output.floor for output in report.outputs}
+    near = all(judge.ratio_of(o.oracle_error.max, floors[o.name]) <= judge.ROUNDING for o in judged if o.oracle_error)
+    far = [output.ratio for output in report.reference.outputs if output.ratio > judge.ROUNDING]
+    if good and near and far:
         yield (
-            f"All backends agree with the float64 oracle, and {report.reference.title} is {far[0].ratio:.3g} rounding "
+            f"All backends agree with the float64 oracle, and {report.reference.title} is {max(far):,.0f} rounding "
             "floors away from it: look at the import (or at the recording), not at the backends."
         )

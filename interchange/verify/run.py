@@ -218,11 +218,6 @@ def _contend(
     for name in candidates:
         try:
             run = _start(session, choice, name)
-        except (Unsupported, EnvironmentLacks) as error:
-            if named is not None:
-                raise
-            not_run.append((name.label, reason_of(error)))
-            continue
         except InterchangeError as error:
             if named is not None:
                 raise
@@ -246,7 +241,7 @@ def _contend(
 
 def _cannot_be_had(error: InterchangeError) -> bool:
     """Whether an error before the first batch says that a backend cannot be had here, rather than that it is wrong."""
-    return isinstance(error, (Unsupported, EnvironmentLacks)) or error.code == "IX103"
+    return isinstance(error, (Unsupported, EnvironmentLacks)) or error.code in ("IX103", "IX104")
 
 
 def _usable(

@@ -137,6 +137,18 @@ class Bias(Healthy):
         return {name: y * np.float32(1.001) for name, y in outputs.items()}
 
 
+class OneUnit(Healthy):
+    """Healthy: off by one unit in the last place of numbers near 1."""
+
+    def spoil(self, outputs: Outputs) -> Outputs:
+        return {name: y + np.float32(2.0**-23) for name, y in outputs.items()}
+
+
+class Shift(Healthy):
+    def spoil(self, outputs: Outputs) -> Outputs:
+        return {name: y + np.float32(0.01) for name, y in outputs.items()}
+
+
 class PreviousBatch(Healthy):
     """Returns what it computed one call before, as a missing synchronisation does."""
 
