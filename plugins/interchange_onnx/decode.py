@@ -31,8 +31,6 @@ def read(path: Path) -> Graph:
     model = _parse(path)
     opset = opset_of(model, path)
     model = inlined(model, opset, path)
-    if any(isinstance(text, bytes) for text in _texts(model)):  # so protobuf gives what is not UTF-8
-        raise _damaged(path, "a name in it is not text")
     _check_nodes(model, opset, path)
     _raise_unsupported(_unsupported(model, opset), path)
     written_for = opset
@@ -64,11 +62,13 @@ def _parse(path: Path) -> ModelProto:
         raise _damaged(path, str(error)) from error
     if not model.HasField("graph"):
         raise _damaged(path, "there is no graph in it")
+    if any(isinstance(text, bytes) for text in _texts(model)):  # so protobuf gives what is not UTF-8
+        raise _damaged(path, "a name in it is not text")
     return model
 
 
 def _texts(model: ModelProto) -> Iterator[str | bytes]:
-    """Everything in a model, its functions in place, that is read as text."""
+    """Everything in a model that is read as text."""
     yield from (model.producer_name, model.producer_version, model.graph.name)
     for entry in model.metadata_props:
         yield from (entry.key, entry.value)
@@ -79,7 +79,11 @@ def _texts(model: ModelProto) -> Iterator[str | bytes]:
     for value in (*model.graph.input, *model.graph.output):
         yield value.name
         yield from (dimension.dim_param for dimension in value.type.tensor_type.shape.dim)
-    for proto in model.graph.node:
+    for function in model.functions:
+        yield from (function.name, function.domain, *function.input, *function.output, *function.attribute)
+        yield from (entry.domain for entry in function.opset_import)
+    yield from (entry.domain for entry in model.opset_import)
+    for proto in (*model.graph.node, *(proto for function in model.functions for proto in function.node)):
         yield from (proto.name, proto.op_type, proto.domain, proto.doc_string, *proto.input, *proto.output)
         yield from (attribute.name for attribute in proto.attribute)
 

@@ -101,11 +101,11 @@ def lifted(model: ModelProto, opset: int, path: Path) -> ModelProto:
         Unsupported: (IX301) an operator has changed, and ONNX's converter cannot rewrite it.
     """
     _drop_old_dropout(model, opset)
-    _widen_old_slopes(model, opset)
     changed = sorted({proto.op_type for proto in model.graph.node if _has_changed(proto, opset)})
     if not changed:
         return model
     try:
+        _widen_old_slopes(model, opset)
         return _converted(model)
     except Exception as error:  # the converter's errors have no common base
         raise Unsupported(
