@@ -253,10 +253,10 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """Plain JSON: pairs become lists, a number that JSON lacks becomes text, bytes are left out."""
+    """Plain JSON: pairs become lists, a number that JSON lacks becomes text, pictures are left out."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        fields = dataclasses.fields(value)
-        return {f.name: _plain(getattr(value, f.name)) for f in fields if not isinstance(getattr(value, f.name), bytes)}
+        names = [f.name for f in dataclasses.fields(value) if f.name != "picture"]
+        return {name: _plain(getattr(value, name)) for name in names}
     if isinstance(value, Mapping):
         return {str(key): _plain(entry) for key, entry in value.items()}
     if isinstance(value, (tuple, list)):
