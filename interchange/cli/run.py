@@ -166,7 +166,7 @@ def _values(array: Array) -> list[str]:
     lines = []
     for row in rows[:MOST_SAMPLES]:
         text = np.array2string(row[:MOST_VALUES], precision=6, separator=" ", max_line_width=200)[1:-1]
-        lines.append(f"  {text}{' …' if row.size > MOST_VALUES else ''}")
+        lines.append(f"  {text}{' …' if row.size > MOST_VALUES else ''}".rstrip())
     return [*lines, *_more(len(rows) - MOST_SAMPLES, "samples")]
 
 

@@ -38,6 +38,7 @@ DIFFER = 1
 @click.option("--layers", is_flag=True, help="Look for the guilty layer: replay each one.")
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Use the first N samples only.")
 @click.option("--html", "html_file", metavar="FILE", help="Write the report as one HTML page.")
+@click.option("--open", "open_page", is_flag=True, help="Show that page in the browser.")
 @click.option("--report", "json_file", metavar="FILE", help="Write the report as JSON.")
 @click.option("--force", is_flag=True, help="Replace report files that exist.")
 @common_options
@@ -53,6 +54,7 @@ def verify_command(
     layers: bool,
     limit: int | None,
     html_file: str | None,
+    open_page: bool,
     json_file: str | None,
     force: bool,
 ) -> int:
@@ -61,6 +63,8 @@ def verify_command(
     Runs every backend on TESTSET and compares each with one reference.
     MODEL is a model file, or an artifact. The exit code is 0 if all agree, 1 if one differs.
     """
+    if open_page and not html_file:
+        raise BadInput("IX103", "--open shows the page that --html writes.", next_step="Add --html FILE.")
     for file in (html_file, json_file):
         refuse_existing(file, force=force)
     given = {"rtol": rtol, "atol": atol, "reference": reference, "limit": limit, "layers": layers or None}
@@ -73,11 +77,20 @@ def verify_command(
     if json_file:
         write_file(json_file, json.dumps(document, indent=1, allow_nan=False) + "\n", force=force)
     console.answer(document, lambda: _lines(report))
+    if html_file and open_page and not show_page(Path(html_file)):
+        console.note(f"No browser could be started; the page is {html_file}")
     return 0 if report.agreed else DIFFER
 
 
 def _lines(report: Report) -> list[str]:
     return rendered(report.to_table()) if is_terminal(sys.stdout) else str(report).split("\n")
+
+
+def show_page(path: Path) -> bool:
+    """Opens a page in the user's browser; whether there is one."""
+    import webbrowser
+
+    return webbrowser.open(path.resolve().as_uri())
 
 
 def refuse_existing(file: str | None, *, force: bool) -> None:

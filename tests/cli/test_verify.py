@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import webbrowser
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,17 @@ def test_reports_are_written(run: Run, model: Path, testset: Path) -> None:
     done = run("verify", model, testset / "inputs.npz", *options)
     assert (done.code, done.err.split(":")[0]) == (2, "IX102")
     assert run("verify", model, testset / "inputs.npz", *options, "--force").code == 0
+
+
+def test_the_page_is_shown(run: Run, model: Path, testset: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[str] = []
+    monkeypatch.setattr(webbrowser, "open", lambda url: bool(shown.append(url)))
+    options = ["--backend", "numpy", "--html", "report.html", "--open"]
+    done = run("verify", model, testset / "inputs.npz", *options)
+    assert done.code == 0
+    assert shown == [Path("report.html").resolve().as_uri()]
+    assert "No browser could be started; the page is report.html" in done.err
+    assert run("verify", model, testset / "inputs.npz", "--open").err.startswith("IX103")
 
 
 def test_quiet(run: Run, model: Path, testset: Path) -> None:

@@ -1,4 +1,4 @@
-"""Installing plugins for a test: a distribution on the path, as pip would leave it."""
+"""Installing plugins: for one test on the path, and an environment with the sample plugin for all."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from interchange import ops, plugins
+from tests.plugins.environment import ROOT, SAMPLE, Environment, add_broken, create
 
 Install = Callable[[str, str, str], None]
 
@@ -40,3 +41,12 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install
         sys.modules.pop(name, None)
     monkeypatch.undo()
     forget()
+
+
+@pytest.fixture(scope="session")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> Environment:
+    """interchange, the sample plugin and broken ones, installed."""
+    pytest.importorskip("hatchling")
+    made = create(tmp_path_factory.mktemp("environment") / "venv", [ROOT, SAMPLE])
+    add_broken(made)
+    return made

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.plugins.environment import ROOT, SAMPLE, Environment, add_broken, create
+from tests.plugins.environment import Environment
 
 NET = """toy 1
 input x 4
@@ -24,14 +24,6 @@ KERNEL = np.array([0.5, -1, 2, 0.25, 0.5, -0.75, 1, 1, -1, -0.5, 0.125, 0.5], np
 BIAS = np.array([0.1, 0, -0.25], np.float32)
 SAMPLES = "toy samples\n1 2 3 4 | 0\n0.5 -1 0 2 | 2\n-1 0.25 1 1 | 1\n"
 ROWS = np.array([[1, 2, 3, 4], [0.5, -1, 0, 2], [-1, 0.25, 1, 1]], np.float32)
-
-
-@pytest.fixture(scope="session")
-def environment(tmp_path_factory: pytest.TempPathFactory) -> Environment:
-    pytest.importorskip("hatchling")
-    made = create(tmp_path_factory.mktemp("environment") / "venv", [ROOT, SAMPLE])
-    add_broken(made)
-    return made
 
 
 class Place:
