@@ -118,9 +118,12 @@ def lifted(model: ModelProto, opset: int, path: Path) -> ModelProto:
 
 
 def _drop_old_dropout(model: ModelProto, opset: int) -> None:
-    """At inference it hands its input on."""
+    """At inference it hands its input on; a mask that nobody reads is not made."""
+    if opset >= DROPOUT_WITH_INPUTS:
+        return
+    read = {name for proto in model.graph.node for name in proto.input} | {value.name for value in model.graph.output}
     for proto in model.graph.node:
-        if opset < DROPOUT_WITH_INPUTS and proto.op_type == "Dropout" and len(_given(proto.output)) == 1:
+        if proto.op_type == "Dropout" and proto.output and not read.intersection(proto.output[1:]):
             proto.op_type = "Identity"
             del proto.attribute[:], proto.output[1:]
 

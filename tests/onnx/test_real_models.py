@@ -1,0 +1,64 @@
+"""Networks from public repositories; skipped where they are not at hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from interchange_onnx import OnnxExporter, OnnxImporter
+from interchange_onnxruntime import OnnxRuntimeBackend
+
+from interchange.errors import Unsupported
+from interchange.evaluate import evaluate
+from interchange.golden import case_input
+
+MODELS = Path(__file__).resolve().parents[3] / "shared" / "models"
+NMP = MODELS / "basic-pitch/icassp_2022/nmp.onnx"
+ULTRA_LIGHT = MODELS / "Ultra-Light-Fast-Generic-Face-Detector-1MB/models/onnx/version-RFB-320.onnx"
+SILERO = MODELS / "silero-vad/silero_vad_16k_op15.onnx"
+
+
+def present(path):
+    if not path.exists():
+        pytest.skip(f"{path.name} is not at hand")
+    return path
+
+
+def recognises(path):
+    with path.open("rb") as file:
+        return OnnxImporter().recognises(path, file.read(4096))
+
+
+@pytest.mark.parametrize(
+    ("path", "tolerance"), [(NMP, 1e-4), (ULTRA_LIGHT, 1e-5)], ids=lambda v: getattr(v, "name", "")
+)
+def test_computes_what_the_file_computes(path, tolerance, tmp_path):
+    assert recognises(present(path))
+    graph = OnnxImporter().load(path)
+    shapes = {n: tuple(d if isinstance(d, int) else 2 for d in s.shape) for n, s in graph.inputs.items()}
+    feeds = {name: case_input(k, "float32", shape) for k, (name, shape) in enumerate(shapes.items())}
+    with OnnxRuntimeBackend().open(path) as original:
+        expected = original(feeds)
+    OnnxExporter().save(graph, tmp_path / "again.onnx", selftest=False)
+    with OnnxRuntimeBackend().open(tmp_path / "again.onnx") as model:
+        exported = model(feeds)
+    computed = evaluate(graph, feeds)
+    assert list(computed) == list(expected) == list(exported)
+    for name, want in expected.items():
+        np.testing.assert_allclose(computed[name], want, rtol=0, atol=tolerance)
+        np.testing.assert_allclose(exported[name], want, rtol=0, atol=1e-6)
+
+
+def test_control_flow_is_one_clear_error():
+    assert recognises(present(SILERO))
+    with pytest.raises(Unsupported) as error:
+        OnnxImporter().load(SILERO)
+    assert "If (holds graphs of its own): 3 time(s)" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "name", ["nmp/saved_model.pb", "nmp.tflite", "nmp.mlpackage/Data/com.apple.CoreML/model.mlmodel"]
+)
+def test_other_formats_of_the_same_model_are_not_taken_for_onnx(name):
+    assert not recognises(present(NMP.parent / name))
