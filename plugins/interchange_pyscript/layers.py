@@ -12,7 +12,7 @@ import numpy as np
 
 from interchange import ops
 from interchange.graph import Array, Graph, Node, TensorSpec
-from interchange_pyscript.text import WIDTH, Call, assignment, identifier, literal, plain, quoted
+from interchange_pyscript.text import WIDTH, Call, assignment, identifier, literal, plain, quoted, wrapped
 
 MOST_INLINE = 8
 
@@ -66,22 +66,16 @@ def network_text(graph: Graph, style: Style, specs: Mapping[str, TensorSpec], ta
     names: dict[str, str] = {}
     for name in graph.inputs:
         names[name] = "x" if len(graph.inputs) == 1 else identifier(name, {*reserved, *names.values()})
-    parameters = ", ".join(f"{names[name]}: {style.value_type}" for name in graph.inputs)
-    lines = [f"def network({parameters}, w: Mapping[str, {style.value_type}]) -> dict[str, {style.value_type}]:"]
-    if len(lines[0]) > WIDTH:
-        every = [f"    {names[name]}: {style.value_type}," for name in graph.inputs]
-        lines = ["def network(", *every, f"    w: Mapping[str, {style.value_type}],"]
-        lines.append(f") -> dict[str, {style.value_type}]:")
+    parameters = [f"{names[name]}: {style.value_type}" for name in graph.inputs]
+    parameters.append(f"w: Mapping[str, {style.value_type}]")
+    lines = wrapped(parameters, "def network(", f") -> dict[str, {style.value_type}]:", 0)
     lines.append(
         '    """The model, layer by layer; comments have the name of the layer and the shape of its result."""'
     )
     for targets, statement in _named(graph, style, names, reserved, specs):
         lines += _with_comment(targets, statement, specs)
     results = [f"{quoted(name)}: {_value(name, names, graph, style)}" for name in graph.outputs]
-    whole = f"    return {{{', '.join(results)}}}"
-    if len(whole) > WIDTH:
-        return [*lines, "    return {", *(f"        {result}," for result in results), "    }"]
-    return [*lines, whole]
+    return [*lines, *wrapped(results, "return {", "}", 4)]
 
 
 def _value(name: str, names: Mapping[str, str], graph: Graph, style: Style) -> str | Call:
@@ -177,10 +171,12 @@ def _chain(
     for position, node in enumerate(nodes):
         arguments = [("", inner[name] if name in inner else _value(name, known, graph, style)) for name in node.inputs]
         arguments += [(f"{name}=", literal(value)) for name, value in _told(node, style)]
+        spec = specs.get(node.outputs[0])
         call = Call(node.op, tuple(arguments))
+        if not style.is_numpy and node.op == "CastLike" and spec:
+            call = Call("Cast", (arguments[0], ("to=", quoted(spec.dtype))))
         if style.returns_tuple(node.op) and len(node.outputs) == 1:
             call = Call(node.op, tuple(arguments), "[0]")
-        spec = specs.get(node.outputs[0])
         if not style.is_numpy and node.op in CAN_OVERFLOW and spec and _is_narrow(spec.dtype):
             call = Call("Cast", (("", call), ("to=", quoted(spec.dtype))))
         if position < len(nodes) - 1:

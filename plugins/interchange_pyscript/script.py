@@ -81,8 +81,8 @@ def script_text(graph: Graph, stem: str, weights_file: bytes, *, numpy: bool, em
 def _faults(graph: Graph, style: Style, specs: Mapping[str, TensorSpec]) -> Iterator[str]:
     dtypes = {*FLOATS, *WHOLE} - ({"bfloat16"} if style.is_numpy else set())
     for name, spec in graph.inputs.items():
-        if spec.dtype not in dtypes:
-            yield f"input {name!r}: the type {spec.dtype}"
+        if spec.dtype not in dtypes or spec.kind != "tensor":
+            yield f"input {name!r}: the type {spec}"
     for name, array in graph.constants.items():
         if array.dtype.name not in dtypes:
             yield f"weights {name!r}: the type {array.dtype.name}"

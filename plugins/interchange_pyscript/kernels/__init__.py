@@ -20,6 +20,7 @@ from interchange_pyscript.kernels import (
     logic,
     normalization,
     pooling,
+    recurrent,
     reduction,
     resize,
     shaping,
@@ -27,15 +28,17 @@ from interchange_pyscript.kernels import (
     tensor,
 )
 
-# In this order a script has them, basic things last, except that `tensor` must come first: others use it at import.
+# In this order a script has them: what layers do first, what they share last.
 MODULES = (
     linear,
     convolution,
     pooling,
+    recurrent,
     normalization,
     activation,
     elementwise,
     logic,
+    recurrent,
     reduction,
     resize,
     shaping,

@@ -67,7 +67,7 @@ def sigmoid(value: float) -> float:
 
 def softplus(value: float) -> float:
     """log(1 + exp(value)), without overflow."""
-    return (value if value > 0 else 0.0 * value) + math.log1p(math.exp(-abs(value)))
+    return maximum(value, 0.0) + math.log1p(math.exp(-abs(value)))
 
 
 def maximum(a: float, b: float) -> float:

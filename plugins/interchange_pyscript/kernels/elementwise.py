@@ -230,9 +230,24 @@ def Cast(x: Tensor, *, to: str, saturate: int = 1, round_mode: str = "up") -> Te
     return Tensor([cast(value, to) for value in x.values], x.shape)
 
 
+def CastLike(x: Tensor, like: Tensor, *, saturate: int = 1, round_mode: str = "up") -> Tensor:
+    """x in the type of `like`; a script says the type itself and calls Cast."""
+    kind = "float64" if not is_whole(like) else "bool" if isinstance(like.values[0], bool) else "int64"
+    return Cast(x, to=kind)
+
+
 def Identity(x: Tensor) -> Tensor:
     """x."""
     return x
+
+
+def Dropout(
+    x: Tensor, ratio: Tensor | None = None, training_mode: Tensor | None = None, *, seed: int | None = None
+) -> tuple[Tensor, Tensor]:
+    """x and all true, as in inference."""
+    if training_mode is not None and training_mode.values[0] and (ratio is None or ratio.values[0] > 0):
+        raise ValueError("Dropout is in training mode, which has random results")
+    return x, Tensor([True] * len(x.values), x.shape)
 
 
 def BitwiseAnd(a: Tensor, b: Tensor) -> Tensor:

@@ -13,8 +13,10 @@ from interchange_pyscript.kernels.tensor import (
     expanded,
     inner,
     is_whole,
+    offsets,
     pairwise,
     prepared,
+    steps_of,
     transposed,
 )
 
@@ -118,3 +120,36 @@ def Gemm(
     if beta != 1.0:
         c = Tensor([beta * value for value in c.values], c.shape)
     return pairwise(lambda p, q: p + q, y, c)
+
+
+def Einsum(*xs: Tensor, equation: str) -> Tensor:
+    """The sum of products that the equation of the Einstein notation says."""
+    left, arrow, right = equation.replace(" ", "").partition("->")
+    terms = left.split(",")
+    # Dimensions under "..." have numbers as labels; they are aligned at the end.
+    hidden_ranks = [len(x.shape) - len(term.replace("...", "")) for x, term in zip(xs, terms)]
+    extra = [f"<{i}>" for i in range(max(hidden_ranks))]
+    labels: list[list[str]] = []
+    sizes: dict[str, int] = {}
+    for x, term, hidden in zip(xs, terms, hidden_ranks):
+        before, dots, after = term.partition("...")
+        labels.append([*before, *(extra[len(extra) - hidden :] if dots else []), *after])
+        for label, size in zip(labels[-1], x.shape):
+            sizes[label] = max(size, sizes.get(label, 1))
+    before, dots, after = right.partition("...")
+    named = sorted(label for label in sizes if len(label) == 1 and left.count(label) == 1)
+    out = [*before, *(extra if dots else []), *after] if arrow else [*extra, *named]
+    gone = [label for label in sizes if label not in out]
+    outer: list[list[int]] = []
+    inner_places: list[list[int]] = []
+    for x, names in zip(xs, labels):
+        steps: dict[str, int] = {}
+        for label, size, step in zip(names, x.shape, steps_of(x.shape)):
+            steps[label] = steps.get(label, 0) + (step if size > 1 else 0)
+        outer.append(offsets([sizes[label] for label in out], [steps.get(label, 0) for label in out]))
+        inner_places.append(offsets([sizes[label] for label in gone], [steps.get(label, 0) for label in gone]))
+    values = []
+    for corners in zip(*outer):
+        columns = [[x.values[c + p] for p in places] for x, c, places in zip(xs, corners, inner_places)]
+        values.append(sum(map(math.prod, zip(*columns))))
+    return Tensor(values, [sizes[label] for label in out])

@@ -29,7 +29,6 @@ def BatchNormalization(
     *,
     epsilon: float = 1e-5,
     momentum: float = 0.9,
-    training_mode: int = 0,
     layout: str = "NCHW",
 ) -> Tensor:
     """(x - mean) / sqrt(variance + epsilon) * scale + b, channel by channel."""

@@ -8,8 +8,12 @@ from collections.abc import Sequence
 from interchange_pyscript.kernels.tensor import Tensor, axis_of, from_lines, integers, is_whole, lines
 
 
-def source_coordinates(n: int, m: int, scale: float, mode: str) -> list[float]:
+def source_coordinates(n: int, m: int, scale: float, mode: str, start: float, end: float) -> list[float]:
     """For each of m output places, where it lies among the n inputs."""
+    if mode == "tf_crop_and_resize":
+        if m == 1:
+            return [0.5 * (start + end) * (n - 1)]
+        return [start * (n - 1) + i * (end - start) * (n - 1) / (m - 1) for i in range(m)]
     if mode == "align_corners":
         return [i * (n - 1) / max(m - 1, 1) for i in range(m)]
     if mode == "asymmetric":
@@ -85,10 +89,17 @@ def Resize(
             ratios = [pick(ratios)] * len(ratios)
             after = [math.floor(n * ratio + 0.5) for n, ratio in zip(before, ratios)]
     whole = is_whole(x) and mode != "nearest"
-    for axis, n, m, ratio in zip(chosen, before, after, ratios):
-        if n == m and ratio == 1:
+    crop = coordinate_transformation_mode == "tf_crop_and_resize"
+    starts_and_ends = [0.0] * len(chosen) + [1.0] * len(chosen)
+    if crop and roi is not None:
+        starts_and_ends = list(roi.values)
+    outside: list[tuple[int, list[bool]]] = []
+    for i, (axis, n, m, ratio) in enumerate(zip(chosen, before, after, ratios)):
+        start, end = starts_and_ends[i], starts_and_ends[i + len(chosen)]
+        if n == m and ratio == 1 and (start, end) == (0.0, 1.0):
             continue
-        places = source_coordinates(n, m, ratio, coordinate_transformation_mode)
+        places = source_coordinates(n, m, ratio, coordinate_transformation_mode, start, end)
+        outside.append((axis, [crop and not 0 <= place <= n - 1 for place in places]))
         if mode == "nearest":
             indices = [min(max(nearest(place, nearest_mode), 0), n - 1) for place in places]
             rows = [[line[i] for i in indices] for line in lines(x, [axis])]
@@ -96,5 +107,9 @@ def Resize(
             settings = (n, ratio, mode, cubic_coeff_a, antialias, exclude_outside)
             blends = [blend(place, *settings) for place in places]
             rows = [[sum([line[i] * w for i, w in parts]) for parts in blends] for line in lines(x, [axis])]
-        x = from_lines(rows, [m if i == axis else size for i, size in enumerate(x.shape)], axis)
+        x = from_lines(rows, [m if k == axis else size for k, size in enumerate(x.shape)], axis)
+    for axis, beyond in outside:
+        if any(beyond):
+            rows = [[extrapolation_value if out else v for v, out in zip(row, beyond)] for row in lines(x, [axis])]
+            x = from_lines(rows, x.shape, axis)
     return Tensor([int(value) for value in x.values], x.shape) if whole else x

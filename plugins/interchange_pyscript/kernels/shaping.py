@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from interchange_pyscript.kernels.elementwise import cast
 from interchange_pyscript.kernels.tensor import (
     Tensor,
     axis_of,
@@ -207,8 +208,7 @@ def Size(x: Tensor) -> Tensor:
 def ConstantOfShape(shape: Tensor, *, value: float = 0.0, dtype: str = "float32") -> Tensor:
     """A tensor of that shape, filled with `value`."""
     sizes = integers(shape)
-    entry = bool(value) if dtype == "bool" else int(value) if "int" in dtype else float(value)
-    return Tensor([entry] * math.prod(sizes), sizes)
+    return Tensor([cast(value, dtype)] * math.prod(sizes), sizes)
 
 
 def Range(start: Tensor, limit: Tensor, delta: Tensor, *, stash_type: str = "float32") -> Tensor:
@@ -263,6 +263,13 @@ def Trilu(x: Tensor, k: Tensor | None = None, *, upper: int = 1) -> Tensor:
         diagonal = i % columns - i // columns % rows
         values.append(value if (diagonal >= shift if upper else diagonal <= shift) else zero)
     return Tensor(values, x.shape)
+
+
+def EyeLike(x: Tensor, *, dtype: str | None = None, k: int = 0) -> Tensor:
+    """1 on the k-th diagonal and 0 elsewhere, in the shape of x."""
+    rows, columns = x.shape
+    diagonal = [column - row == k for row in range(rows) for column in range(columns)]
+    return Tensor([cast(value, dtype or ("int64" if is_whole(x) else "float64")) for value in diagonal], x.shape)
 
 
 def ReverseSequence(x: Tensor, sequence_lens: Tensor, *, batch_axis: int = 1, time_axis: int = 0) -> Tensor:

@@ -47,7 +47,7 @@ def command_line(model: Model, arguments: Sequence[str], help_text: str) -> int:
             print(json.dumps(description(model), indent=1))
         elif options.selftest:
             return report_self_test(model)
-        elif not options.inputs:
+        elif not options.inputs and model.inputs:
             parser.error("an INPUT is missing")
         else:
             run_files(model, options)

@@ -66,8 +66,9 @@ def npy_bytes(tensor: Tensor, dtype: str) -> bytes:
 def write_npz(path: str, tensors: Mapping[str, tuple[str, Tensor]]) -> None:
     """Writes an archive that NumPy can load; the same numbers always give the same bytes."""
     with zipfile.ZipFile(path, "w") as archive:
-        for name, (dtype, tensor) in tensors.items():
-            archive.writestr(zipfile.ZipInfo(f"{name}.npy"), npy_bytes(tensor, dtype))
+        for i, (name, (dtype, tensor)) in enumerate(tensors.items()):
+            entry = name if name.isprintable() else f"output_{i}"  # an archive cannot hold every name
+            archive.writestr(zipfile.ZipInfo(f"{entry}.npy"), npy_bytes(tensor, dtype))
 
 
 def from_nested(nested: Any) -> Tensor:
@@ -83,9 +84,9 @@ def from_nested(nested: Any) -> Tensor:
             raise InputError(f"the lists at depth {len(shape)} have different lengths")
         shape.append(sizes.pop())
         level = [item for part in level for item in part]
-    strange = next((item for item in level if not isinstance(item, (int, float))), None)
-    if strange is not None:
-        raise InputError(f"{strange!r:.60} is not a number")
+    strange = [item for item in level if not isinstance(item, (int, float))]
+    if strange:
+        raise InputError(f"{strange[0]!r:.60} is not a number")
     return Tensor(level, shape)
 
 

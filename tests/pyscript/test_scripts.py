@@ -1,0 +1,314 @@
+"""Whole scripts: under every interpreter, embedded, on NumPy, damaged; their text."""
+
+from __future__ import annotations
+
+import ast
+import shutil
+import subprocess
+import sys
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import interchange
+from interchange.errors import BadInput, EnvironmentLacks, Unsupported
+from interchange.evaluate import evaluate, widen
+from interchange.graph import Graph, Node, TensorSpec
+from interchange_pyscript import NumpyScriptBackend, NumpyScriptExporter, ScriptBackend, ScriptExporter
+from interchange_weights.format import to_bytes
+from tests.pyscript.common import VERSIONS, imported, interpreters, network, random, run, single
+
+PYTHONS = interpreters()
+BATCH = random(3, 3, 11, 9, 3)
+
+
+@pytest.fixture(scope="module")
+def graph() -> Graph:
+    return network()
+
+
+@pytest.fixture(scope="module")
+def script(graph, tmp_path_factory) -> Path:
+    return ScriptExporter().save(graph, tmp_path_factory.mktemp("script") / "small.py")[0]
+
+
+@pytest.fixture(scope="module")
+def embedded(graph, tmp_path_factory) -> Path:
+    return ScriptExporter().save(graph, tmp_path_factory.mktemp("embedded") / "small.py", embed=True)[0]
+
+
+@pytest.fixture(scope="module")
+def on_numpy(graph, tmp_path_factory) -> Path:
+    return NumpyScriptExporter().save(graph, tmp_path_factory.mktemp("numpy") / "small.py")[0]
+
+
+@pytest.mark.parametrize("name", ["this", *VERSIONS, "pypy3"])
+def test_every_interpreter_computes_the_same(name, graph, script):
+    if name not in PYTHONS:
+        pytest.skip(f"there is no {name} here")
+    want = evaluate(widen(graph), {"image": BATCH})["classes"]
+    with ScriptBackend().open(script, python=PYTHONS[name]) as model:
+        got = model({"image": BATCH})
+    assert list(got) == ["classes"]
+    assert got["classes"].dtype == np.float32
+    np.testing.assert_allclose(got["classes"], want, rtol=1e-6)
+    assert model.provider.startswith("PyPy" if name == "pypy3" else "CPython")
+    assert dict(model.inputs) == dict(graph.inputs)
+    done = run(script, "--selftest", python=PYTHONS[name])
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_oldest_python_compiles_it(script):
+    if "3.9" not in PYTHONS:
+        pytest.skip("there is no Python 3.9 here")
+    code = "import ast, sys; ast.parse(open(sys.argv[1], encoding='utf-8').read())"
+    assert subprocess.run([PYTHONS["3.9"], "-c", code, str(script)]).returncode == 0
+
+
+def test_embedded_weights(graph, embedded, tmp_path):
+    lonely = shutil.copy(embedded, tmp_path / "small.py")
+    assert [path.name for path in embedded.parent.iterdir()] == ["small.py"]
+    assert run(lonely, "--selftest").returncode == 0
+    with ScriptBackend().open(lonely) as model:
+        np.testing.assert_allclose(model({"image": BATCH})["classes"], evaluate(widen(graph), {"image": BATCH})["classes"], rtol=1e-6)
+
+
+def test_numpy_style_is_the_same_to_the_bit(graph, on_numpy):
+    want = evaluate(graph, {"image": BATCH})["classes"]
+    with NumpyScriptBackend().open(on_numpy) as model:
+        np.testing.assert_array_equal(model({"image": BATCH})["classes"], want)
+        assert model.provider.startswith("NumPy ")
+
+
+def test_numpy_by_option_is_the_same_script(graph, on_numpy, tmp_path):
+    path = ScriptExporter().save(graph, tmp_path / "small.py", numpy=True)[0]
+    assert path.read_bytes() == on_numpy.read_bytes()
+
+
+@pytest.mark.parametrize("backend", ["pyscript", "pyscript-numpy"])
+def test_by_the_api(backend, graph):
+    with interchange.open(graph, backend=backend) as model:
+        np.testing.assert_allclose(model(BATCH)["classes"], evaluate(graph, {"image": BATCH})["classes"], rtol=1e-5)
+
+
+def test_styles_are_told_apart(script, embedded, on_numpy):
+    for path, plain in ((script, True), (embedded, True), (on_numpy, False)):
+        head = path.read_bytes()[:4096]
+        assert ScriptExporter().recognises(path, head) == plain
+        assert NumpyScriptExporter().recognises(path, head) != plain
+
+
+def test_predict_takes_and_returns_lists(graph, script):
+    module = imported(script)
+    want = evaluate(widen(graph), {"image": BATCH})["classes"]
+    for inputs in (BATCH, BATCH.tolist(), [list(image) for image in BATCH]):
+        got = module.predict(inputs)
+        assert isinstance(got, list)
+        np.testing.assert_allclose(got, want, rtol=1e-9)
+
+
+def test_predict_of_several_inputs_and_outputs(tmp_path):
+    graph = Graph(
+        inputs={"a": TensorSpec("float32", ("n", 2)), "x": TensorSpec("int64", ("n", 2))},
+        outputs=("sum", "more", "x"),
+        nodes=(
+            Node("Cast", ("x",), ("f",), {"to": "float32"}, "cast"),
+            Node("Add", ("a", "f"), ("sum",), {}, "add"),
+            Node("Greater", ("f", "a"), ("more",), {}, "greater"),
+        ),
+    )
+    module = imported(ScriptExporter().save(graph, tmp_path / "two.py")[0])
+    assert module.predict([[0.5, 1.5]], [[1, 1]]) == {"sum": [[1.5, 2.5]], "more": [[True, False]], "x": [[1, 1]]}
+    with ScriptBackend().open(tmp_path / "two.py") as model:
+        got = model({"a": np.ones((1, 2), np.float32), "x": np.array([[3, 0]])})
+    assert [(y.dtype.name, y.tolist()) for y in got.values()] == [
+        ("float32", [[4, 1]]), ("bool", [[True, False]]), ("int64", [[3, 0]])
+    ]  # fmt: skip
+    with pytest.raises(ValueError, match=r"2 instead of 3|\[n, 2\]|\[1, 2\]"):
+        module.predict([[0.5, 1.5]], [[1, 1], [2, 2]])
+
+
+@pytest.mark.parametrize(
+    ("inputs", "message"),
+    [
+        ([BATCH[:, :, :, :2]], r"input 'image' has the shape \[3, 11, 9, 2\] instead of \[batch, 11, 9, 3\]"),
+        ([BATCH[0]], r"has the shape \[11, 9, 3\]"),
+        ([[[1, 2], [3]]], "different lengths"),
+        ([[["a"]]], "'a' is not a number"),
+        ([BATCH, BATCH], "takes 1 input"),
+        ([], "takes 1 input"),
+        ([None], "None is not a number"),
+    ],
+)
+def test_predict_refuses_what_does_not_fit(inputs, message, script):
+    with pytest.raises(ValueError, match=message):
+        imported(script).predict(*inputs)
+
+
+def test_floats_are_not_cut_to_integers(tmp_path):
+    module = imported(ScriptExporter().save(single("Neg", [np.zeros((1, 2), np.int8)]), tmp_path / "m.py")[0])
+    assert module.predict([[1, -128]]) == [[-1, -128]]  # as in int8
+    for wrong in (1.5, 300):
+        with pytest.raises(ValueError, match="int8"):
+            module.predict([[1, wrong]])
+
+
+# --- the files ------------------------------------------------------------------------------------------------------
+
+
+def test_weights_file_is_that_of_the_weights_exporter(graph, script):
+    assert script.with_suffix(".safetensors").read_bytes() == to_bytes(graph)
+
+
+@pytest.mark.parametrize("options", [{}, {"numpy": True}, {"embed": True}])
+def test_the_same_graph_gives_the_same_bytes(options, graph, tmp_path):
+    one, two = ([p.read_bytes() for p in ScriptExporter().save(graph, tmp_path / n / "m.py", **options)] for n in "ab")
+    assert one == two
+
+
+def test_text_depends_on_no_hash_seed(tmp_path):
+    code = (
+        "import sys; from pathlib import Path; from tests.pyscript.common import network;"
+        "from interchange_pyscript import ScriptExporter as S;"
+        "S().save(network(), Path(sys.argv[1]) / 'm.py'); S().save(network(), Path(sys.argv[1]) / 'n.py', numpy=True)"
+    )
+    for seed in "12":
+        environment = {"PYTHONHASHSEED": seed, "PYTHONPATH": ":".join(path for path in sys.path if path)}
+        subprocess.run([sys.executable, "-c", code, str(tmp_path / seed)], check=True, env=environment)
+    for name in ("m.py", "n.py"):
+        assert (tmp_path / "1" / name).read_bytes() == (tmp_path / "2" / name).read_bytes()
+
+
+def test_nothing_is_overwritten_and_nothing_is_left_behind(graph, tmp_path):
+    (tmp_path / "m.safetensors").write_text("mine")
+    with pytest.raises(BadInput, match="IX102"):
+        ScriptExporter().save(graph, tmp_path / "m.py")
+    assert [path.name for path in tmp_path.iterdir()] == ["m.safetensors"]
+    assert len(ScriptExporter().save(graph, tmp_path / "m.py", force=True)) == 2
+
+
+@pytest.mark.parametrize("name", ["my model.py", "1.py", "a-b.py"])
+def test_name_must_be_a_module_name(name, graph, tmp_path):
+    with pytest.raises(BadInput, match="IX103"):
+        ScriptExporter().save(graph, tmp_path / name)
+
+
+def test_all_unsupported_things_in_one_error(tmp_path):
+    graph = Graph(
+        inputs={"x": TensorSpec("float32", (1, 2, 4, 4))},
+        outputs=("a", "i", "b"),
+        nodes=(
+            Node("MaxPool", ("x",), ("a", "i"), {"kernel_shape": (2, 2)}, "pool_1 (MaxPool)"),
+            Node("BatchNormalization", ("x", "s", "s", "s", "s"), ("b",), {"training_mode": 1}, "bn_7 (Bn)"),
+        ),
+        constants={"s": np.ones(2, np.float32)},
+    )
+    with pytest.raises(Unsupported, match="IX303") as caught:
+        ScriptExporter().save(graph, tmp_path / "m.py")
+    assert "pool_1" in str(caught.value)
+    assert "bn_7" in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+# --- damage ---------------------------------------------------------------------------------------------------------
+
+
+def copied(script: Path, folder: Path) -> Path:
+    for path in script.parent.glob("small.*"):
+        shutil.copy(path, folder / path.name)
+    return folder / "small.py"
+
+
+def test_flipped_bit_is_noticed(script, tmp_path):
+    copy = copied(script, tmp_path)
+    weights = copy.with_suffix(".safetensors")
+    data = bytearray(weights.read_bytes())
+    data[-1] ^= 0x40  # the exponent of the last float
+    weights.write_bytes(data)
+    for arguments, code in ((["--selftest"], 1), (["x.npy"], 2)):
+        np.save(tmp_path / "x.npy", BATCH)
+        done = run(copy, *arguments)
+        assert done.returncode == code
+        assert "damaged" in done.stderr
+        assert "Traceback" not in done.stderr
+    # The golden case notices it as well, without the checksum.
+    text = copy.read_text()
+    old = zlib.crc32(script.with_suffix(".safetensors").read_bytes())
+    copy.write_text(text.replace(f"checksum={old}", f"checksum={zlib.crc32(data)}"))
+    done = run(copy, "--selftest")
+    assert done.returncode == 1
+    assert "is off by" in done.stderr
+
+
+@pytest.mark.parametrize("damage", [lambda data: data[:-7], lambda data: b"", lambda data: data + b"\0"])
+def test_damaged_weights_are_one_line(damage, script, tmp_path):
+    copy = copied(script, tmp_path)
+    weights = copy.with_suffix(".safetensors")
+    weights.write_bytes(damage(weights.read_bytes()))
+    np.save(tmp_path / "x.npy", BATCH)
+    done = run(copy, "x.npy")
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1
+    with pytest.raises(ValueError, match="damaged"):
+        imported(copy).predict(BATCH)
+
+
+def test_missing_weights_are_one_line(script, tmp_path):
+    copy = Path(shutil.copy(script, tmp_path))
+    done = run(copy, "--selftest")
+    assert done.returncode == 1
+    assert "there is no" in done.stderr
+
+
+def test_script_without_a_golden_case_says_so(graph, tmp_path):
+    script = ScriptExporter().save(graph, tmp_path / "m.py", selftest=False)[0]
+    done = run(script, "--selftest")
+    assert done.returncode == 1
+    assert "no golden case" in done.stderr
+
+
+def test_backend_names_what_is_missing(script, tmp_path):
+    with pytest.raises(EnvironmentLacks, match="IX402"), ScriptBackend().open(script, python="no-such-python"):
+        pass
+    (tmp_path / "broken.py").write_text("raise SystemExit(7)")
+    with pytest.raises(EnvironmentLacks, match="IX404"), ScriptBackend().open(tmp_path / "broken.py"):
+        pass
+    with ScriptBackend().open(script) as model, pytest.raises(BadInput, match="IX211"):
+        model({"image": BATCH[0, 0]})
+
+
+# --- the text -------------------------------------------------------------------------------------------------------
+
+
+def test_one_line_for_each_layer(script):
+    body = script.read_text().partition("def network")[2].partition("\n\n\n")[0].splitlines()
+    assert body[2:] == [
+        '    x = Relu(Conv(x, w["conv/kernel"], w["conv/bias"], auto_pad="SAME_UPPER", strides=(2, 1), layout="NHWC"))',
+    ] or len([line for line in body if line.startswith("    x = ") or line.startswith("    y = ")]) >= 5
+
+
+def test_formatted_and_clean(script, on_numpy, embedded):
+    ruff = shutil.which("ruff") or shutil.which("ruff", path=str(Path(sys.executable).parent))
+    if ruff is None:
+        pytest.skip("ruff is not installed")
+    for path in (script, embedded):
+        for command in (["check", "--target-version", "py39"], ["format", "--check", "--line-length", "120"]):
+            done = subprocess.run([ruff, *command, "--isolated", "--no-cache", str(path)], capture_output=True, text=True)
+            assert done.returncode == 0, done.stdout
+    done = subprocess.run([ruff, "check", "--isolated", "--no-cache", str(on_numpy)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+
+
+def test_plain_script_is_ascii_and_narrow(script, embedded):
+    for path in (script, embedded):
+        text = path.read_text(encoding="ascii")
+        assert max(map(len, text.splitlines())) <= 120
+
+
+def test_only_what_is_used(script, on_numpy):
+    for path in (script, on_numpy):
+        names = {node.name for node in ast.parse(path.read_text()).body if isinstance(node, ast.FunctionDef)}
+        assert {"Conv", "MaxPool", "MatMul", "Softmax", "network", "predict"} <= names
+        assert not {"LSTM", "Gather", "Resize"} & names
