@@ -87,7 +87,7 @@ def as_block(error: Exception) -> InterchangeError:
             return BadInput("IX101", "A file cannot be read or written.", where=str(error.filename), why=why)
         case MemoryError():
             why = str(error) or "no more memory could be had"
-            return EnvironmentLacks("IX206", "There is not enough memory.", why=why)
+            return BadInput("IX206", "There is not enough memory.", why=why)
     frames = traceback.extract_tb(error.__traceback__)
     where = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}, in {frames[-1].name}" if frames else ""
     return EnvironmentLacks(

@@ -18,7 +18,7 @@ from interchange import api, plugins
 from interchange.cli import options as plugin_options
 from interchange.cli.console import Console, common_options, size_text
 from interchange.errors import BadInput
-from interchange.options import share_out
+from interchange.options import Options, share_out
 
 if TYPE_CHECKING:
     from interchange.graph import Graph
@@ -35,13 +35,7 @@ if TYPE_CHECKING:
     shell_complete=plugin_options.completion("exporters"),
     help="weights, pyscript, onnx or a plugin's; may be given several times.",
 )
-@click.option(
-    "--from",
-    "importer",
-    metavar="IMPORTER",
-    shell_complete=plugin_options.completion("importers"),
-    help="The importer to use, whatever the file looks like.",
-)
+@plugin_options.importing
 @click.option("-o", "--output", metavar="DST", default=".", help="A file, or a folder (default: this one).")
 @click.option("--force", is_flag=True, help="Replace files that exist.")
 @click.option("--numpy", "use_numpy", is_flag=True, help="pyscript: a script that uses NumPy.")
@@ -49,7 +43,6 @@ if TYPE_CHECKING:
 @click.option("--opset", type=int, metavar="N", help="onnx: the opset to write.")
 @click.option("--no-selftest", is_flag=True, help="Leave out the small test that every artifact carries.")
 @click.option("--option", "texts", metavar="KEY=VALUE", multiple=True, help="Any option of an exporter; value as JSON.")
-@click.option("--import-option", "import_texts", metavar="KEY=VALUE", multiple=True, help="Any option of the importer.")
 @click.option(
     "--preprocessing", metavar="TOML", help="A testset.toml, whose labels and preprocessing go into the artifact."
 )
@@ -67,7 +60,7 @@ def convert_command(
     opset: int | None,
     no_selftest: bool,
     texts: Sequence[str],
-    import_texts: Sequence[str],
+    import_options: Options,
     preprocessing: str | None,
 ) -> None:
     """Convert the model SRC to other formats.
@@ -88,7 +81,7 @@ def convert_command(
     paths = destinations(output, Path(source).resolve().stem, exporters, force=force)
     metadata = read_preprocessing(Path(preprocessing)) if preprocessing else {}
 
-    graph = api.load(source, format=importer, **plugin_options.parse(import_texts)).with_metadata(**metadata)
+    graph = api.load(source, format=importer, **import_options).with_metadata(**metadata)
     written = save_all(graph, paths, exporters, shares, force=force)
 
     artifacts = [

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, TypeVar
 
 import click
 
 from interchange import plugins
 from interchange.errors import BadInput
 from interchange.options import Options
+
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def parse(texts: Iterable[str]) -> Options:
@@ -19,15 +21,20 @@ def parse(texts: Iterable[str]) -> Options:
     Raises:
         BadInput: (IX103) a text is not of the form key=value.
     """
-    options: Options = {}
+    return {key.replace("-", "_"): _value(value) for key, value in pairs(texts)}
+
+
+def pairs(texts: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """The two sides of each key=value.
+
+    Raises:
+        BadInput: (IX103) a text is not of that form.
+    """
     for text in texts:
         key, equals, value = text.partition("=")
         if not equals or not key.strip():
-            raise BadInput(
-                "IX103", f"The option {text!r} is not of the form key=value.", next_step="--option key=value"
-            )
-        options[key.strip().replace("-", "_")] = _value(value.strip())
-    return options
+            raise BadInput("IX103", f"{text!r} is not of the form key=value.", next_step="Write key=value.")
+        yield key.strip(), value.strip()
 
 
 def _value(text: str) -> Any:
@@ -45,6 +52,47 @@ def named(text: str) -> tuple[str, Options]:
     """
     name, _, rest = text.partition(":")
     return name, parse(part for part in rest.split(",") if part)
+
+
+def importing(function: Function) -> Function:
+    """Adds --from, --replace and --import-option to a command, as `importer` and `import_options`."""
+
+    def collect(context: click.Context, _: click.Parameter, texts: Sequence[str]) -> None:
+        context.params["import_options"] = context.params.get("import_options", {}) | parse(texts)
+
+    def replace(context: click.Context, _: click.Parameter, texts: Sequence[str]) -> None:
+        layers = {name: str(target) for name, target in pairs(texts)}
+        if layers:
+            context.params["import_options"] = context.params.get("import_options", {}) | {"layers": layers}
+
+    declared = (
+        click.option(
+            "--from",
+            "importer",
+            metavar="IMPORTER",
+            shell_complete=completion("importers"),
+            help="The importer to use, whatever the file looks like.",
+        ),
+        click.option(
+            "--replace",
+            metavar="LAYER=MODULE:FUNCTION",
+            multiple=True,
+            expose_value=False,
+            callback=replace,
+            help="keras: your function in place of a layer, such as a Lambda.",
+        ),
+        click.option(
+            "--import-option",
+            metavar="KEY=VALUE",
+            multiple=True,
+            expose_value=False,
+            callback=collect,
+            help="Any option of the importer; value as JSON.",
+        ),
+    )
+    for option in reversed(declared):
+        function = option(function)
+    return function
 
 
 def completion(group: str) -> Callable[[click.Context, click.Parameter, str], Sequence[str]]:

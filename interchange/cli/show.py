@@ -11,6 +11,7 @@ from interchange import api
 from interchange.cli import options as plugin_options
 from interchange.cli.console import Console, common_options, printable, size_text, table
 from interchange.errors import BadInput
+from interchange.options import Options
 
 if TYPE_CHECKING:
     from interchange.graph import Graph, TensorSpec
@@ -22,26 +23,19 @@ _MOST_LABELS = 8
 
 @click.command("show")
 @click.argument("model", metavar="MODEL")
-@click.option(
-    "--from",
-    "importer",
-    metavar="IMPORTER",
-    shell_complete=plugin_options.completion("importers"),
-    help="The importer to use, whatever the file looks like.",
-)
+@plugin_options.importing
 @click.option("--nodes", is_flag=True, help="The graph, call by call.")
 @click.option("--weights", is_flag=True, help="Every constant: shape, type, smallest and largest value.")
-@click.option("--import-option", "import_texts", metavar="KEY=VALUE", multiple=True, help="Any option of the importer.")
 @common_options
 @click.pass_obj
 def show_command(
-    console: Console, model: str, importer: str | None, nodes: bool, weights: bool, import_texts: Sequence[str]
+    console: Console, model: str, importer: str | None, nodes: bool, weights: bool, import_options: Options
 ) -> None:
     """Show what is in MODEL.
 
     Its layers with shapes and parameters, inputs and outputs, and what wrote it.
     """
-    graph = api.load(model, format=importer, **plugin_options.parse(import_texts))
+    graph = api.load(model, format=importer, **import_options)
     document = summary(graph, nodes=nodes, weights=weights)
     console.answer(document, lambda: _lines(graph, document))
 

@@ -176,3 +176,28 @@ def test_preprocessing_that_cannot_be_used(run: Run, model: Path, text: str | No
     done = run("convert", model, "--to", "weights", "-o", "out", "--preprocessing", "testset.toml")
     assert (done.code, done.err.split(":")[0]) == (2, "IX220")
     assert not Path("out").exists()
+
+
+# --- options of the importer ----------------------------------------------------------------------------------------
+
+
+def test_options_of_the_importer(run: Run, model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[dict[str, Any]] = []
+
+    def load(path: Any, *, format: str | None = None, **options: Any) -> Any:
+        seen.append({"format": format, **options})
+        return tiny()
+
+    monkeypatch.setattr(interchange.api, "load", load)
+    options = "--from keras --replace lambda_1=my.module:fn --replace a/b=c:d --import-option backend=theano"
+    for command in (["show", model], ["convert", model, "--to", "weights", "-o", "out"]):
+        assert run(*command, *options.split()).code == 0
+    expected = {"format": "keras", "layers": {"lambda_1": "my.module:fn", "a/b": "c:d"}, "backend": "theano"}
+    assert seen == [expected, expected]
+    assert run("show", model).code == 0
+    assert seen[-1] == {"format": None}
+
+
+def test_a_replacement_without_a_function(run: Run, model: Path) -> None:
+    done = run("show", model, "--replace", "lambda_1")
+    assert (done.code, done.err.splitlines()[0]) == (2, "IX103: 'lambda_1' is not of the form key=value.")

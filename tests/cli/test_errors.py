@@ -95,7 +95,7 @@ def test_our_own_errors_are_one_block_too(run: Run, monkeypatch: pytest.MonkeyPa
         (ModuleNotFoundError("No module named 'h5py'", name="h5py"), "IX401", 4),
         (ModuleNotFoundError("No module named 'interchange.x'", name="interchange.x"), "IX901", 4),
         (PermissionError(13, "Permission denied", "m.h5"), "IX101", 2),
-        (MemoryError(), "IX206", 4),
+        (MemoryError(), "IX206", 2),
         (RecursionError("too deep"), "IX901", 4),
         (ValueError("\n".join(["several", "lines"])), "IX901", 4),
     ],

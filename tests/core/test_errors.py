@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from interchange.cli.about import EXIT_CODES
 from interchange.errors import CODES, BadInput, EnvironmentLacks, InterchangeError, Unsupported
 
 ROOT = Path(__file__).parents[2]
@@ -49,3 +50,16 @@ def test_every_code_that_is_raised_is_in_the_list() -> None:
         raised |= dict.fromkeys(re.findall(r"\bIX\d+\b", file.read_text("utf-8")), str(file))
     unknown = {code: file for code, file in raised.items() if code not in CODES}
     assert not unknown
+
+
+def test_a_code_is_raised_with_its_exit_code() -> None:
+    """The first digit of a code tells the exit code, so that `interchange explain` can."""
+    classes = {"BadInput": 2, "Unsupported": 3, "EnvironmentLacks": 4}
+    wrong = []
+    for file in [*(ROOT / "interchange").rglob("*.py"), *(ROOT / "plugins").rglob("*.py")]:
+        for name, code in re.findall(
+            r"\b(BadInput|Unsupported|EnvironmentLacks)\(\s*\"(IX\d+)", file.read_text("utf-8")
+        ):
+            if classes[name] != EXIT_CODES[code[2]]:
+                wrong.append(f"{file.name}: {name} {code}")
+    assert not wrong
