@@ -202,7 +202,7 @@ def _failure(
     stage = f"in batch {len(events.batches)} of {total}" if events.opened else "while opening the artifact"
     if timed_out:
         what = f"The backend gave no sign of life for {timeout:g} seconds and was ended."
-        next_step = "A longer --timeout helps if it is only slow."
+        next_step = "If it is only slow, give it a longer timeout or fewer samples at once."
     else:
         what, next_step = f"The backend process ended without an answer: {_ending(process.returncode)}.", ""
     last = stderr.strip().splitlines()[-1:]

@@ -57,12 +57,12 @@ def table_of(report: Report) -> Group:
 def _backends(report: Report) -> Table:
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     table.add_column("backend", no_wrap=True)
-    table.add_column("provider", overflow="fold")
+    table.add_column("provider", max_width=34, overflow="fold")
     for title in ("max error", "× floor"):
-        table.add_column(title, justify="right")
-    table.add_column("verdict")
+        table.add_column(title, justify="right", no_wrap=True)
+    table.add_column("verdict", no_wrap=True)
     for title in ("same decisions", "accuracy", "time"):
-        table.add_column(title, justify="right")
+        table.add_column(title, justify="right", no_wrap=True)
     for backend in report.backends:
         style = _STYLES[backend.status] if backend.agreed or backend.status not in ("rounding", "within") else "red"
         verdict = backend.status if backend.agreed or style != "red" else f"{backend.status} ✗"
@@ -94,10 +94,10 @@ def decisions(decision: DecisionResult) -> str:
 
 
 def accuracy(found: tuple[DecisionResult, ...]) -> str:
-    """The accuracy of the first output, and how far whole numbers are off on average."""
+    """The accuracy of the first output; for whole numbers also the mean absolute error."""
     if not found or found[0].accuracy is None:
         return ""
-    off = f", off by {found[0].mean_absolute_error:.3f}" if found[0].mean_absolute_error is not None else ""
+    off = f", MAE {found[0].mean_absolute_error:.3f}" if found[0].mean_absolute_error is not None else ""
     return f"{100 * found[0].accuracy:.2f} %{off}"
 
 
