@@ -391,6 +391,22 @@ def test_zeros_padded_before_a_max_pool_stay_zeros(pool, layout, tmp_path):
     np.testing.assert_array_equal(run(save(graph, tmp_path), feeds)["y"], want)
 
 
+@pytest.mark.parametrize("auto_pad", ["SAME_UPPER", "SAME_LOWER"])
+@pytest.mark.parametrize("op", ["Conv", "MaxPool", "AveragePool"])
+def test_dilations_with_automatic_pads(op, auto_pad, tmp_path):
+    b = Builder()
+    x = b.input("x", "float32", ("n", 9, None, 3))
+    common = {"layout": "NHWC", "auto_pad": auto_pad, "dilations": (2, 2)}
+    if op == "Conv":
+        y = b.add(op, [x, b.constant("k", random(3, 4, 3, 2))], "y", **common)
+    else:
+        y = b.add(op, [x], "y", kernel_shape=(3, 4), **common)
+    graph = b.graph([y], {})
+    feeds = {"x": random(2, 9, 8, 3)}
+    want = evaluate(graph, feeds)["y"]
+    np.testing.assert_allclose(run(save(graph, tmp_path), feeds)["y"], want, rtol=1e-5, atol=1e-5)
+
+
 @pytest.mark.parametrize(("op", "gates", "outputs"), [("RNN", 1, 2), ("GRU", 3, 2), ("LSTM", 4, 3)])
 def test_recurrent_layers_with_the_batch_first(op, gates, outputs, tmp_path):
     b = Builder()
