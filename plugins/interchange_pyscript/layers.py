@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
+import itertools
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -67,7 +69,7 @@ def network_text(graph: Graph, style: Style, specs: Mapping[str, TensorSpec], ta
     for name in graph.inputs:
         names[name] = "x" if len(graph.inputs) == 1 else identifier(name, {*reserved, *names.values()})
     parameters = [f"{names[name]}: {style.value_type}" for name in graph.inputs]
-    parameters.append(f"w: Mapping[str, {style.value_type}]")
+    parameters.append("w: Weights")
     lines = wrapped(parameters, "def network(", f") -> dict[str, {style.value_type}]:", 0)
     lines.append(
         '    """The model, layer by layer; comments have the name of the layer and the shape of its result."""'
@@ -101,7 +103,8 @@ def _named(
     last_use = {name: i for i, nodes in enumerate(groups) for node in nodes for name in node.inputs}
     last_use |= dict.fromkeys(graph.outputs, len(groups))
     for i, nodes in enumerate(groups):
-        statement = Statement(nodes, _chain(nodes, graph, style, names, specs))
+        call = _chain(nodes, graph, style, names, specs)
+        statement = Statement(nodes, call if len(str(call)) <= WIDTH - 8 else _with_weights_together(call))
         for name in [name for name in names if last_use.get(name, -1) <= i]:
             del names[name]
         targets = []
@@ -134,7 +137,7 @@ def _groups(graph: Graph, style: Style, specs: Mapping[str, TensorSpec]) -> Iter
             and len([name for name in previous.outputs if name]) == 1
             and uses[previous.outputs[0]] == node.inputs.count(previous.outputs[0]) == 1
         )
-        if follows and len(str(_chain([*group, node], graph, style, None, specs))) <= WIDTH - 14:
+        if follows and len(str(_chain([*group, node], graph, style, None, specs))) <= WIDTH - 8:
             group.append(node)
             continue
         if group:
@@ -145,7 +148,7 @@ def _groups(graph: Graph, style: Style, specs: Mapping[str, TensorSpec]) -> Iter
 
 
 class _AnyName(dict[str, str]):
-    """Variables that are not named yet, for measuring; one that is read has a name of middling length."""
+    """Variables that are not named yet, for measuring; most will be called x."""
 
     def __init__(self, graph: Graph) -> None:
         self.constants = graph.constants
@@ -154,7 +157,7 @@ class _AnyName(dict[str, str]):
         return name not in self.constants
 
     def __missing__(self, name: str) -> str:
-        return "x" * 8
+        return "x"
 
 
 def _chain(
@@ -182,6 +185,30 @@ def _chain(
         if position < len(nodes) - 1:
             inner = {node.outputs[0]: call}
     return call
+
+
+def _with_weights_together(call: Call) -> Call:
+    """A long call with `*w("layer/", "a", "b", "c")` for three or more weights of a layer that follow each other."""
+    arguments: list[tuple[str, str | Call]] = []
+    for (prefix, weights), group in itertools.groupby(call.arguments, _prefix_of):
+        members = list(group)
+        if weights and len(members) > 2:
+            names = [ast.literal_eval(str(value)[2:-1])[len(prefix) :] for _, value in members]
+            members = [("", Call("*w", tuple(("", quoted(name)) for name in (prefix, *names))))]
+        arguments += [
+            (word, _with_weights_together(v) if isinstance(v, Call) and v.function != "*w" else v)
+            for word, v in members
+        ]
+    return replace(call, arguments=tuple(arguments))
+
+
+def _prefix_of(argument: tuple[str, str | Call]) -> tuple[str, bool]:
+    """What the names of weights of one layer begin with, and whether the argument is a weight."""
+    word, value = argument
+    if word or not isinstance(value, str) or not value.startswith("w["):
+        return "", False
+    layer, slash, _ = str(ast.literal_eval(value[2:-1])).rpartition("/")
+    return layer + slash, bool(slash)
 
 
 def _is_narrow(dtype: str) -> bool:

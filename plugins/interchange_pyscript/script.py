@@ -35,7 +35,9 @@ PLAIN = Style(
     "Tensor",
     is_numpy=False,
 )
-NUMPY = Style(ops.OPERATORS, lambda op: ops.outputs_of(ops.get(op)) != 1, "np.ndarray", is_numpy=True)
+# Control flow and sequences are beyond a script in either style.
+ON_TENSORS = {name: f for name, f in ops.OPERATORS.items() if not f.__module__.endswith((".control", ".sequence"))}
+NUMPY = Style(ON_TENSORS, lambda op: ops.outputs_of(ops.get(op)) != 1, "np.ndarray", is_numpy=True)
 
 
 def script_text(graph: Graph, stem: str, weights_file: bytes, *, numpy: bool, embed: bool) -> str:
@@ -122,7 +124,7 @@ def _link(graph: Graph, style: Style) -> Linked:
     used = {node.op for node in graph.nodes}
     if style.is_numpy:
         modules = [*ops.MODULES, *PROGRAM_MODULES, *KERNEL_MODULES]
-        names = [*sorted(used), "command_line", "ArrayModel"]
+        names = [*sorted(used), "command_line", "ArrayModel", "Weights"]
     else:
         modules = [*KERNEL_MODULES, *PROGRAM_MODULES]
         names = [*sorted(used), "Cast", "number", "vector", "command_line", "Model"]
@@ -131,7 +133,7 @@ def _link(graph: Graph, style: Style) -> Linked:
 
 
 def _imports(linked: Linked, style: Style) -> list[str]:
-    needed = ["import sys", "from collections.abc import Mapping", "from typing import Any"]
+    needed = ["import sys", "from typing import Any"]
     if style.is_numpy:
         needed.append("import numpy as np")
     lines = [line for line in merge_imports([linked.imports, needed]) if "__future__" not in line]

@@ -55,16 +55,38 @@ def network(metadata: Mapping[str, str] | None = None, prefix: str = "") -> Grap
     def source(name: str) -> str:
         return f"{prefix}{name}"
 
-    x = b.add("Conv", [x, weights("conv/kernel", 3, 2, 3, 5), weights("conv/bias", 5)], "c", source=source("conv (Conv2D)"), layout="NHWC", auto_pad="SAME_UPPER", strides=[2, 1])
+    x = b.add(
+        "Conv",
+        [x, weights("conv/kernel", 3, 2, 3, 5), weights("conv/bias", 5)],
+        "c",
+        source=source("conv (Conv2D)"),
+        layout="NHWC",
+        auto_pad="SAME_UPPER",
+        strides=[2, 1],
+    )
     x = b.add("Relu", [x], "r", source=source("conv (Conv2D)"))
     statistics = [weights(f"bn/{part}", 5) for part in ("gamma", "beta", "mean")]
     variance = b.constant(f"{prefix}bn/variance", np.abs(random(4, 5)) + 0.5)
-    x = b.add_many("BatchNormalization", [x, *statistics, variance], ["n"], source=source("bn (BatchNormalization)"), layout="NHWC", epsilon=1e-3)[0]
+    x = b.add_many(
+        "BatchNormalization",
+        [x, *statistics, variance],
+        ["n"],
+        source=source("bn (BatchNormalization)"),
+        layout="NHWC",
+        epsilon=1e-3,
+    )[0]
     y = b.add("Conv", [x, weights("conv_1/kernel", 1, 1, 5, 5)], "c1", source=source("conv_1 (Conv2D)"), layout="NHWC")
     y = b.add("LeakyRelu", [y], "l1", source=source("conv_1 (Conv2D)"), alpha=0.3)
     x = b.add("Add", [y, x], "sum", source=source("add (Add)"))
-    x = b.add_many("MaxPool", [x], ["p"], source=source("pool (MaxPooling2D)"), layout="NHWC", kernel_shape=[2, 2], strides=[2, 2])[0]
-    x = b.add("Reshape", [x, b.constant("shape", np.array([-1, int(np.prod(b.shape(x)[1:]))]))], "f", source=source("flatten (Flatten)"))
+    x = b.add_many(
+        "MaxPool", [x], ["p"], source=source("pool (MaxPooling2D)"), layout="NHWC", kernel_shape=[2, 2], strides=[2, 2]
+    )[0]
+    x = b.add(
+        "Reshape",
+        [x, b.constant("shape", np.array([-1, int(np.prod(b.shape(x)[1:]))]))],
+        "f",
+        source=source("flatten (Flatten)"),
+    )
     x = b.add("MatMul", [x, weights("dense/kernel", b.shape(x)[1], 4)], "m", source=source("dense (Dense)"))
     x = b.add("Add", [x, weights("dense/bias", 4)], "a", source=source("dense (Dense)"))
     x = b.add("Softmax", [x], f"{prefix}classes", source=source("dense (Dense)"))
@@ -75,7 +97,8 @@ def single(op: str, inputs: Sequence[np.ndarray | None], outputs: int = 1, **att
     """One node whose inputs are inputs of the graph, but for those that say a shape: these are constants."""
     names = [f"x{i}" if x is not None else "" for i, x in enumerate(inputs)]
     given = {name: x for name, x in zip(names, inputs, strict=True) if x is not None}
-    constants = {name: x for name, x in given.items() if op in SHAPE_GIVEN and x.ndim < 2 and name != "x0" or op == "Range"}
+    says_shape = {name for name, x in given.items() if op in SHAPE_GIVEN and x.ndim < 2 and name != "x0"}
+    constants = {name: x for name, x in given.items() if name in says_shape or op == "Range"}
     specs = {name: TensorSpec(x.dtype.name, x.shape) for name, x in given.items() if name not in constants}
     made = tuple(f"y{i}" for i in range(outputs))
     return Graph(specs, made, (Node(op, tuple(names), made, attributes, f"layer ({op})"),), constants)

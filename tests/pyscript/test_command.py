@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from interchange_pyscript import NumpyScriptExporter, ScriptExporter
 from PIL import Image
 
 from interchange.evaluate import evaluate, widen
 from interchange.graph import Graph, Node, TensorSpec
-from interchange_pyscript import NumpyScriptExporter, ScriptExporter
 from tests.pyscript.common import network, random, run
 
 LABELS = ["ant", "bee", "cat", "dog"]
@@ -80,7 +80,9 @@ def test_pixels_are_left_as_they_are_with_a_note(tmp_path, script):
     assert done.returncode == 0
     assert done.stderr.startswith("note: ")
     pixels = np.asarray(Image.open(script.parent / "a.png"))[None].astype(np.float32)
-    np.testing.assert_allclose(json.loads(done.stdout)["classes"], evaluate(widen(network()), {"image": pixels})["classes"])
+    np.testing.assert_allclose(
+        json.loads(done.stdout)["classes"], evaluate(widen(network()), {"image": pixels})["classes"]
+    )
 
 
 def test_output_file(script, want, tmp_path):
@@ -182,7 +184,18 @@ def test_two_labels_for_one_probability(tmp_path):
     )
     script = ScriptExporter().save(graph, tmp_path / "p.py")[0]
     (tmp_path / "x.csv").write_text("-2\n0.5\n")
-    assert run(script, "x.csv").stdout.split() == ["[0]", "cat", "0.8808", "dog", "0.1192", "[1]", "dog", "0.6225", "cat", "0.3775"]
+    assert run(script, "x.csv").stdout.split() == [
+        "[0]",
+        "cat",
+        "0.8808",
+        "dog",
+        "0.1192",
+        "[1]",
+        "dog",
+        "0.6225",
+        "cat",
+        "0.3775",
+    ]
 
 
 def test_numbers_without_labels(tmp_path):

@@ -1,4 +1,4 @@
-"""Foreign names in a script are data: whatever a layer, a tensor or a label is called, only our own code is in the file."""
+"""Foreign names in a script are data: whatever a layer, a tensor or a label is called, the code is ours alone."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-
-from interchange.evaluate import evaluate, widen
-from interchange.graph import Graph, Node, TensorSpec
 from interchange_pyscript import ScriptBackend, ScriptExporter
 from interchange_pyscript.script import script_text
 from interchange_pyscript.text import Call, assignment, identifier, literal, plain, quoted
 from interchange_weights.format import to_bytes
+
+from interchange.evaluate import evaluate, widen
+from interchange.graph import Graph, Node, TensorSpec
 from tests.pyscript.common import imported
 
 HOSTILE = [
@@ -56,7 +56,10 @@ def graph_named(name: str, labels: str = "[]") -> Graph:
     """A network in which everything is called so, as far as names may be equal."""
     name = name or " "
     return Graph(
-        inputs={name: TensorSpec("float32", (f"{name}batch", 3)), f"{name}2": TensorSpec("float32", (f"{name}batch", 3))},
+        inputs={
+            name: TensorSpec("float32", (f"{name}batch", 3)),
+            f"{name}2": TensorSpec("float32", (f"{name}batch", 3)),
+        },
         outputs=(f"{name}out", f"{name}a"),
         nodes=(
             Node("Add", (name, f"{name}w"), (f"{name}a",), {}, name),
@@ -95,9 +98,9 @@ def check(name: str) -> None:
     text = script_text(graph, "model", to_bytes(graph), numpy=False, embed=False)
     assert text.isascii()
     assert skeleton(text) == tame_skeleton()
-    assert [type(node).__name__ for node in ast.walk(ast.parse(text)) if isinstance(node, (ast.Import, ast.ImportFrom))].count(
-        "Import"
-    ) == text.count("\nimport ")
+    assert [
+        type(node).__name__ for node in ast.walk(ast.parse(text)) if isinstance(node, (ast.Import, ast.ImportFrom))
+    ].count("Import") == text.count("\nimport ")
     model = ast.parse(text).body[-2]
     assert isinstance(model, ast.Assign)
     assert isinstance(model.value, ast.Call)
@@ -142,7 +145,7 @@ def test_backend_with_hostile_names(tmp_path):
 def test_variables_are_named_after_layers():
     graph = graph_named("dense")
     text = script_text(graph, "model", to_bytes(graph), numpy=False, embed=False)
-    assert "def network(dense: Tensor, dense2: Tensor, w: Mapping[str, Tensor])" in text
+    assert "def network(dense: Tensor, dense2: Tensor, w: Weights)" in text
 
 
 @given(st.text(), st.sets(st.sampled_from(["v", "x", "a", "print_"])))
@@ -176,7 +179,9 @@ def test_plain(text):
 ATOMS = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False), st.text())
 
 
-@given(st.recursive(ATOMS, lambda inner: st.lists(inner) | st.lists(inner).map(tuple) | st.dictionaries(st.text(), inner)))
+@given(
+    st.recursive(ATOMS, lambda inner: st.lists(inner) | st.lists(inner).map(tuple) | st.dictionaries(st.text(), inner))
+)
 def test_literal(value):
     assert eval(literal(value), {"__builtins__": {"float": float}}) == value
 
@@ -185,5 +190,7 @@ def test_literal(value):
 def test_assignment_is_formatted_and_complete(function, arguments):
     call = Call(function, tuple(("", argument) for argument in arguments), "[0]")
     lines = assignment("x", Call("Outer", (("", call), ("axis=", "1"))), 0)
-    assert ast.dump(ast.parse("\n".join(lines))) == ast.dump(ast.parse(f"x = Outer({function}({', '.join(arguments)})[0], axis=1)"))
+    assert ast.dump(ast.parse("\n".join(lines))) == ast.dump(
+        ast.parse(f"x = Outer({function}({', '.join(arguments)})[0], axis=1)")
+    )
     assert all(len(line) <= 120 for line in lines)

@@ -12,8 +12,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from PIL import Image
-
 from interchange_pyscript.kernels.tensor import Tensor
 from interchange_pyscript.program.files import (
     from_nested,
@@ -28,8 +26,22 @@ from interchange_pyscript.program.files import (
 from interchange_pyscript.program.numbers import InputError, bytes_of, numbers_of, rounded
 from interchange_pyscript.program.pictures import read_png, read_pnm
 from interchange_pyscript.program.prepare import prepared_image, resized
+from PIL import Image
 
-DTYPES = ["float16", "float32", "float64", "int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64", "bool"]
+DTYPES = [
+    "float16",
+    "float32",
+    "float64",
+    "int8",
+    "uint8",
+    "int16",
+    "uint16",
+    "int32",
+    "uint32",
+    "int64",
+    "uint64",
+    "bool",
+]
 RNG = np.random.default_rng(11)
 
 
@@ -88,7 +100,9 @@ def test_npz(tmp_path):
         }
     write_npz(str(tmp_path / "b.npz"), found)
     with np.load(tmp_path / "b.npz") as back:
-        assert {name: (a.dtype, a.tolist()) for name, a in back.items()} == {n: (a.dtype, a.tolist()) for n, a in arrays.items()}
+        assert {name: (a.dtype, a.tolist()) for name, a in back.items()} == {
+            n: (a.dtype, a.tolist()) for n, a in arrays.items()
+        }
 
 
 @pytest.mark.parametrize(
@@ -123,8 +137,19 @@ def test_rounding_is_numpys(values):
 
 def test_bfloat16_is_rounded_to_even():
     ml_dtypes = pytest.importorskip("ml_dtypes")
-    values = [*RNG.normal(size=500).astype(np.float32).tolist(), math.inf, -math.inf, 3e38, 0.0, -0.0, 1.00390625, 1.01171875]
-    np.testing.assert_array_equal(rounded(values, "bfloat16"), np.array(values).astype(ml_dtypes.bfloat16).astype(float))
+    values = [
+        *RNG.normal(size=500).astype(np.float32).tolist(),
+        math.inf,
+        -math.inf,
+        3e38,
+        0.0,
+        -0.0,
+        1.00390625,
+        1.01171875,
+    ]
+    np.testing.assert_array_equal(
+        rounded(values, "bfloat16"), np.array(values).astype(ml_dtypes.bfloat16).astype(float)
+    )
     assert math.isnan(rounded([math.nan], "bfloat16")[0])
 
 
@@ -238,7 +263,15 @@ def interlaced(values: np.ndarray) -> bytes:
     """A PNG with Adam7 interlacing, which Pillow does not write."""
     height, width, channels = values.shape
     body = b""
-    for x, y, dx, dy in [(0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)]:
+    for x, y, dx, dy in [
+        (0, 0, 8, 8),
+        (4, 0, 8, 8),
+        (0, 4, 4, 8),
+        (2, 0, 4, 4),
+        (0, 2, 2, 4),
+        (1, 0, 2, 2),
+        (0, 1, 1, 2),
+    ]:
         part = values[y::dy, x::dx]
         body += b"".join(b"\0" + row.tobytes() for row in part if part.shape[1])
     header = struct.pack(">IIBBBBB", width, height, 8, {1: 0, 3: 2}[channels], 0, 0, 1)
@@ -289,11 +322,15 @@ def test_pnm(mode):
     kind = b"P2" if mode == "L" else b"P3"
     text = kind + b"\n# a comment\n13 7 # another\n255\n" + " ".join(map(str, want.ravel())).encode()
     np.testing.assert_array_equal(as_array(read_pnm(text)), want)
-    binary = (b"P5" if mode == "L" else b"P6") + b"\n# made by hand\n13 7\n65535\n" + (want.astype(">u2") * 257).tobytes()
+    binary = (
+        (b"P5" if mode == "L" else b"P6") + b"\n# made by hand\n13 7\n65535\n" + (want.astype(">u2") * 257).tobytes()
+    )
     np.testing.assert_array_equal(as_array(read_pnm(binary)), want)
 
 
-@pytest.mark.parametrize("data", [b"P6 13 7 255\n1234", b"P5 x", b"P2 2 2 255 1 2 3", b"P6", b"P5 2 2 0\n1234", b"P3 1 1 255 1 2 x"])
+@pytest.mark.parametrize(
+    "data", [b"P6 13 7 255\n1234", b"P5 x", b"P2 2 2 255 1 2 3", b"P6", b"P5 2 2 0\n1234", b"P3 1 1 255 1 2 x"]
+)
 def test_bad_pnm(data):
     with pytest.raises(InputError, match="cannot be read"):
         read_pnm(data)
@@ -334,9 +371,8 @@ def test_scale_mean_and_deviation():
 @pytest.mark.parametrize("size", [(7, 13), (14, 26), (9, 40), (1, 1)])
 def test_other_sizes_are_interpolated(size):
     image = picture("RGB")
-    want = np.stack(
-        [np.asarray(Image.fromarray(np.asarray(image)[..., c].astype(np.float32)).resize(size[::-1], Image.Resampling.BILINEAR)) for c in range(3)], -1
-    )  # fmt: skip
+    planes = (Image.fromarray(np.asarray(image)[..., c].astype(np.float32)) for c in range(3))
+    want = np.stack([np.asarray(plane.resize(size[::-1], Image.Resampling.BILINEAR)) for plane in planes], -1)
     got = prepared(image, (None, *size, 3), {})
     assert got.shape == (*size, 3)
     if size[0] >= 7 and size[1] >= 13:  # Pillow smooths when it makes images smaller

@@ -11,13 +11,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from interchange_pyscript import NumpyScriptBackend, NumpyScriptExporter, ScriptBackend, ScriptExporter
+from interchange_weights.format import to_bytes
 
 import interchange
+from interchange.builder import Builder
 from interchange.errors import BadInput, EnvironmentLacks, Unsupported
 from interchange.evaluate import evaluate, widen
 from interchange.graph import Graph, Node, TensorSpec
-from interchange_pyscript import NumpyScriptBackend, NumpyScriptExporter, ScriptBackend, ScriptExporter
-from interchange_weights.format import to_bytes
 from tests.pyscript.common import VERSIONS, imported, interpreters, network, random, run, single
 
 PYTHONS = interpreters()
@@ -72,7 +73,9 @@ def test_embedded_weights(graph, embedded, tmp_path):
     assert [path.name for path in embedded.parent.iterdir()] == ["small.py"]
     assert run(lonely, "--selftest").returncode == 0
     with ScriptBackend().open(lonely) as model:
-        np.testing.assert_allclose(model({"image": BATCH})["classes"], evaluate(widen(graph), {"image": BATCH})["classes"], rtol=1e-6)
+        np.testing.assert_allclose(
+            model({"image": BATCH})["classes"], evaluate(widen(graph), {"image": BATCH})["classes"], rtol=1e-6
+        )
 
 
 def test_numpy_style_is_the_same_to_the_bit(graph, on_numpy):
@@ -282,11 +285,34 @@ def test_backend_names_what_is_missing(script, tmp_path):
 # --- the text -------------------------------------------------------------------------------------------------------
 
 
-def test_one_line_for_each_layer(script):
-    body = script.read_text().partition("def network")[2].partition("\n\n\n")[0].splitlines()
+def test_the_model_reads_like_a_program(script):
+    body = script.read_text().partition("def network(")[2].partition("\n\n\n")[0].splitlines()
     assert body[2:] == [
+        "    # conv (Conv2D): 6 x 9 x 5",
         '    x = Relu(Conv(x, w["conv/kernel"], w["conv/bias"], auto_pad="SAME_UPPER", strides=(2, 1), layout="NHWC"))',
-    ] or len([line for line in body if line.startswith("    x = ") or line.startswith("    y = ")]) >= 5
+        "    # bn (BatchNormalization): 6 x 9 x 5",
+        '    x = BatchNormalization(x, *w("bn/", "gamma", "beta", "mean", "variance"), epsilon=0.001, layout="NHWC")',
+        "    # conv_1 (Conv2D): 6 x 9 x 5",
+        '    conv_1 = LeakyRelu(Conv(x, w["conv_1/kernel"], w["conv_1/bias"], layout="NHWC"), alpha=0.3)',
+        "    x = Add(conv_1, x)  # add (Add): 6 x 9 x 5",
+        '    x = MaxPool(x, kernel_shape=(2, 2), strides=(2, 2), layout="NHWC")  # pool (MaxPooling2D): 3 x 4 x 5',
+        "    x = Reshape(x, vector(-1, 60))  # flatten (Flatten): 60",
+        '    x = Softmax(Add(MatMul(x, w["dense/kernel"]), w["dense/bias"]))  # dense (Dense): 4',
+        '    return {"classes": x}',
+    ]
+
+
+def test_long_calls_name_their_layer_once(tmp_path):
+    b = Builder()
+    x = b.input("image", "float32", ("batch", 4))
+    layer = "a_normalization_with_a_long_name"
+    weights = [b.constant(f"{layer}/{part}", np.ones(4, np.float32)) for part in ("gamma", "beta", "mean", "variance")]
+    x = b.add_many("BatchNormalization", [x, *weights], ["y"], source=layer, layout="NHWC")[0]
+    script = ScriptExporter().save(b.graph([x], {}), tmp_path / "m.py")[0]
+    assert (
+        f'        x, *w("{layer}/", "gamma", "beta", "mean", "variance"), layout="NHWC"\n    )\n' in script.read_text()
+    )
+    assert run(script, "--selftest").returncode == 0
 
 
 def test_formatted_and_clean(script, on_numpy, embedded):
@@ -295,7 +321,9 @@ def test_formatted_and_clean(script, on_numpy, embedded):
         pytest.skip("ruff is not installed")
     for path in (script, embedded):
         for command in (["check", "--target-version", "py39"], ["format", "--check", "--line-length", "120"]):
-            done = subprocess.run([ruff, *command, "--isolated", "--no-cache", str(path)], capture_output=True, text=True)
+            done = subprocess.run(
+                [ruff, *command, "--isolated", "--no-cache", str(path)], capture_output=True, text=True
+            )
             assert done.returncode == 0, done.stdout
     done = subprocess.run([ruff, "check", "--isolated", "--no-cache", str(on_numpy)], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout

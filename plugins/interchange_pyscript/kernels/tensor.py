@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 from operator import mul
-from typing import TypeVar
+from typing import Any, TypeVar
 
 Prepared = TypeVar("Prepared")
 
@@ -23,6 +23,13 @@ class Tensor:
         self.values = values
         self.shape = tuple(shape)
         self.memo: dict[object, object] = {}
+
+
+class Weights(dict[str, Any]):
+    """The weights by name. Called, it gives several whose names begin alike."""
+
+    def __call__(self, prefix: str, *names: str) -> list[Any]:
+        return [self[prefix + name] for name in names]
 
 
 def number(value: float) -> Tensor:

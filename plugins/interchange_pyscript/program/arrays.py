@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 
-from interchange_pyscript.kernels.tensor import Tensor
+from interchange_pyscript.kernels.tensor import Tensor, Weights
 from interchange_pyscript.program.model import Model, python_version
 from interchange_pyscript.program.weights import WeightsFile
 
@@ -20,12 +19,13 @@ class ArrayModel(Model):
         """What computes."""
         return f"NumPy {np.__version__} ({python_version()})"
 
-    def prepare(self, file: WeightsFile) -> Mapping[str, Any]:
+    def prepare(self, file: WeightsFile) -> Weights:
         """The weights as the network takes them."""
-        return {
+        arrays = {
             name: np.frombuffer(data, np.dtype(dtype).newbyteorder("<")).astype(dtype, copy=False).reshape(shape)
             for name, (dtype, shape, data) in file.tensors.items()
         }
+        return Weights(arrays)
 
     def run(self, tensors: Sequence[Tensor]) -> dict[str, Tensor]:
         """The outputs by name, for inputs that have been checked."""

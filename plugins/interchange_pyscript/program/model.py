@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from interchange_pyscript.kernels.tensor import Tensor
+from interchange_pyscript.kernels.tensor import Tensor, Weights
 from interchange_pyscript.program.files import from_nested, to_nested
 from interchange_pyscript.program.numbers import InputError, numbers_of, rounded
 from interchange_pyscript.program.weights import WeightsFile
@@ -40,7 +40,7 @@ class Model:
         self.inputs, self.outputs = inputs, outputs
         self.source, self.checksum = weights, checksum
         self.file: WeightsFile | None = None
-        self.weights: Mapping[str, Any] = {}
+        self.weights = Weights()
 
     @property
     def provider(self) -> str:
@@ -62,9 +62,10 @@ class Model:
             self.weights = self.prepare(self.file)
         return self.file
 
-    def prepare(self, file: WeightsFile) -> Mapping[str, Any]:
+    def prepare(self, file: WeightsFile) -> Weights:
         """The weights as the network takes them."""
-        return {name: Tensor(numbers_of(data, dtype), shape) for name, (dtype, shape, data) in file.tensors.items()}
+        entries = file.tensors.items()
+        return Weights({name: Tensor(numbers_of(data, dtype), shape) for name, (dtype, shape, data) in entries})
 
     def run(self, tensors: Sequence[Tensor]) -> dict[str, Tensor]:
         """The outputs by name, for inputs that have been checked."""
