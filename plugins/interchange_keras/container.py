@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import zipfile
 import zlib
@@ -79,15 +78,15 @@ def read(path: Path, *, weights: bool = True) -> Source:
         raise BadInput(
             "IX101", "The file cannot be read.", where=str(path), why=error.strerror or str(error)
         ) from error
-    return _read_zip(path, size, weights) if is_zip else _read_h5(path, size, weights)
+    return _read_zip(path, size, weights) if is_zip else _read_h5(path, weights)
 
 
 # --- .h5 ------------------------------------------------------------------------------------------------------------
 
 
-def _read_h5(path: Path, size: int, weights: bool) -> Source:
+def _read_h5(path: Path, weights: bool) -> Source:
     where = str(path)
-    with open_hdf5(path, where, size) as file:
+    with open_hdf5(path, where) as file:
         config = file.attribute("/", "model_config")
         if config is None:
             raise _no_architecture(file, where)
@@ -151,7 +150,7 @@ def _read_zip(path: Path, size: int, weights: bool) -> Source:
         names: dict[str, str] = {}
         if weights and WEIGHTS in members:
             data = _member(archive, members[WEIGHTS], size, where)
-            with open_hdf5(io.BytesIO(data), f"{where}: {WEIGHTS}", len(data)) as file:
+            with open_hdf5(data, f"{where}: {WEIGHTS}") as file:
                 store, names = _store(file)
         elif weights and any(name.endswith(".weights.json") for name in members):
             raise BadInput("IX203", "The weights are split over several files, which is not supported.", where=where)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
+import mmap
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import h5py
 import numpy as np
@@ -16,6 +18,8 @@ from interchange.graph import Array, dtype_of
 # Weights hardly compress. Files where the arrays are more than this many times the file are made to exhaust memory.
 MOST_EXPANSION = 100
 ALWAYS_ALLOWED = 1 << 26
+
+HEAP = b"GCOL\x01\0\0\0"
 
 # What h5py raises about damaged files, in its own words.
 H5PY_ERRORS = (
@@ -39,23 +43,31 @@ class Hdf5:
         self._where = where
         self._room = max(MOST_EXPANSION * size, ALWAYS_ALLOWED)
 
-    def attribute(self, path: str, name: str) -> Any:
-        """A scalar attribute as str or number; None if the object does not have it."""
+    def attribute(self, path: str, name: str) -> str | None:
+        """An attribute that is one text; None if the object does not have it."""
         with damage_is_bad_input(self._where):
-            attributes = self._object(path).attrs
-            if name not in attributes:
-                return None
-            value = attributes[name]
-            return text(value) if isinstance(value, (bytes, str)) else value.item() if np.size(value) == 1 else value
+            texts = self._texts(self._object(path), name)
+            return texts[0] if texts else None
 
     def names(self, path: str, name: str) -> list[str] | None:
         """An attribute that lists names; a long one is cut into name0, name1 … None if there is neither."""
         with damage_is_bad_input(self._where):
-            attributes = self._object(path).attrs
-            if name in attributes:
-                return [text(item) for item in np.ravel(attributes[name]).tolist()]
-            chunks = [f"{name}{n}" for n in range(len(attributes)) if f"{name}{n}" in attributes]
-            return [text(item) for chunk in chunks for item in np.ravel(attributes[chunk]).tolist()] if chunks else None
+            node = self._object(path)
+            if (texts := self._texts(node, name)) is not None:
+                return texts
+            chunks = [self._texts(node, f"{name}{n}") for n in range(len(node.attrs))]
+            return [text for chunk in chunks for text in chunk or ()] if any(c is not None for c in chunks) else None
+
+    def _texts(self, node: Any, name: str) -> list[str] | None:
+        if name not in node.attrs:
+            return None
+        attribute = node.attrs.get_id(name)
+        if attribute.get_space().get_simple_extent_npoints() == 0:
+            return []  # Keras writes an empty list as an empty array of floats
+        # HDF5 crashes on the variable-length values of a damaged file, unless they are texts
+        if attribute.get_type().get_class() != h5py.h5t.STRING:
+            raise ValueError(f"the attribute {name!r} is no text but {attribute.dtype}")
+        return [text(item) for item in np.ravel(node.attrs[name]).tolist()]
 
     def has(self, path: str) -> bool:
         with damage_is_bad_input(self._where):
@@ -117,19 +129,46 @@ class Hdf5:
 
 
 @contextmanager
-def open_hdf5(source: Path | BinaryIO, where: str, size: int) -> Iterator[Hdf5]:
+def open_hdf5(source: Path | bytes, where: str) -> Iterator[Hdf5]:
     """Opens a file, or the bytes of one.
 
     Raises:
         BadInput: (IX203) this is no HDF5 file, or a damaged one.
     """
     with damage_is_bad_input(where):
-        file = h5py.File(source, "r")
+        if isinstance(source, bytes):
+            size = len(source)
+            _check_heaps(source)
+            file = h5py.File(io.BytesIO(source), "r")
+        else:
+            size = source.stat().st_size
+            with source.open("rb") as raw, mmap.mmap(raw.fileno(), 0, access=mmap.ACCESS_READ) as content:
+                _check_heaps(content)
+            file = h5py.File(source, "r")
     try:
         yield Hdf5(file, where, size)
     finally:
         with damage_is_bad_input(where):
             file.close()
+
+
+def _check_heaps(content: bytes | mmap.mmap) -> None:
+    """Refuses global heaps, where texts lie, whose list of objects has no end: HDF5 would follow it for ever.
+
+    A heap is "GCOL", version 1, three zeros, its size; then objects, each (index, references, 0, size) and data filled
+    up to 8 bytes. Index 0 is the free space, whose size includes its own header.
+    """
+    start = content.find(HEAP)
+    while start >= 0:
+        end = min(start + int.from_bytes(content[start + 8 : start + 16], "little"), len(content))
+        at = start + 16
+        while at + 16 <= end:
+            size = int.from_bytes(content[at + 8 : at + 16], "little")
+            step = 16 + (size + 7) // 8 * 8 if content[at : at + 2] != b"\0\0" else size
+            if not 0 < step <= end - at:
+                raise ValueError(f"the heap at byte {start} is damaged")
+            at += step
+        start = content.find(HEAP, start + 8)
 
 
 @contextmanager

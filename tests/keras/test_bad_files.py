@@ -163,7 +163,7 @@ def _laughs(document):
     inner = layer(document, "dense")
     inner = {"class_name": "Dense", "name": "dense", "config": inner["config"], "inbound_nodes": [[["i", 0, 0, {}]]]}
     for level in range(9):
-        calls = [[["i", 0, 0, {}]], *([[[inner["name"], n, 0, {}]] for n in range(1, 10)])]
+        calls = [[["i", 0, 0, {}]], *([[[inner["name"], n - (not level), 0, {}]] for n in range(1, 10)])]
         entry_layer = {
             "class_name": "InputLayer",
             "name": "i",
@@ -180,6 +180,7 @@ def _laughs(document):
     return inner
 
 
+HALF = {"class_name": "Policy", "config": {"name": "mixed_float16"}}
 ARCHITECTURES = {
     "a circle": (_inbound("dense", ("dense", 0, 0)), "IX203", "circle"),
     "a missing layer": (_inbound("dense", ("nobody", 0, 0)), "IX203", "nobody"),
@@ -291,7 +292,7 @@ def test_unused_weights_are_listed(edited):
         group = file["model_weights"].create_group("ghost")
         group.attrs["weight_names"] = [b"ghost/kernel:0"]
         group["ghost/kernel:0"] = np.zeros((2, 3), "f4")
-        file["model_weights"].attrs["layer_names"] = [*file["model_weights"].attrs["layer_names"], b"ghost"]
+        file["model_weights"].attrs["layer_names"] = [b"x0", b"dense", b"ghost"]
 
     graph = load(edited("dense.k2.h5", file=change))
     assert json.loads(graph.metadata["unused_weights"]) == ["ghost/ghost/kernel:0"]

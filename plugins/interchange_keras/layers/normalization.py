@@ -66,7 +66,6 @@ def normalization(
     variance: Any = None,
 ) -> str:
     """(x - mean) / √variance, with what `adapt` has found or the constructor was given."""
-    rank = layer.rank(x)
     axes = layer.axes(x, axis) if axis else []
     shape = [size if i in axes else 1 for i, size in enumerate(layer.shape(x))]
     if None in shape:
