@@ -17,6 +17,7 @@ from interchange.graph import Array, Graph, Node, TensorSpec
 from interchange_pyscript.text import WIDTH, Call, assignment, identifier, literal, plain, quoted, wrapped
 
 MOST_INLINE = 8
+SHORT = ("x", "y", "z")
 
 # Attributes that say nothing when all their numbers are these; models often spell them out.
 NEUTRAL: Mapping[str, int] = {"strides": 1, "dilations": 1, "pads": 0, "output_padding": 0}
@@ -97,7 +98,7 @@ def _named(
 ) -> Iterator[tuple[str, Statement]]:
     """(variables, statement) in order; `names` holds the variables of all values on the way.
 
-    A result is called x when no later line needs the x before; else after its layer.
+    A result is called x where no later line needs the x before, else y or z, and after its layer where these are taken.
     """
     groups = list(_groups(graph, style, specs))
     last_use = {name: i for i, nodes in enumerate(groups) for node in nodes for name in node.inputs}
@@ -114,8 +115,8 @@ def _named(
                 continue
             in_use = {*reserved, *names.values()}
             wish = statement.nodes[-1].source.partition(" ")[0] or output
-            is_free = "x" not in in_use and sum(map(bool, statement.outputs)) == 1
-            names[output] = "x" if is_free else identifier(wish, in_use)
+            free = [short for short in SHORT if short not in in_use]
+            names[output] = free[0] if free and sum(map(bool, statement.outputs)) == 1 else identifier(wish, in_use)
             targets.append(names[output])
         if len(targets) > 1:
             returned = ops.outputs_of(ops.get(statement.nodes[-1].op)) or len(targets)

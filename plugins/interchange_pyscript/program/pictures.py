@@ -13,7 +13,7 @@ def read_png(data: bytes) -> Tensor:
     """A PNG as (height, width, channels), 0 to 255; palettes are looked up, of 16 bits the upper 8 are kept."""
     try:
         return decoded_png(data)
-    except (zlib.error, IndexError, ValueError, KeyError) as error:
+    except (zlib.error, IndexError, ValueError) as error:
         raise InputError(f"this PNG cannot be read: {error}") from error
 
 
@@ -25,7 +25,10 @@ def decoded_png(data: bytes) -> Tensor:
         size, kind = int.from_bytes(data[place : place + 4], "big"), data[place + 4 : place + 8]
         chunks[kind] = chunks.get(kind, b"") + data[place + 8 : place + 8 + size]
         place += size + 12
-    header = chunks[b"IHDR"]
+    missing = [kind for kind in (b"IHDR", b"IDAT") if kind not in chunks]
+    header = chunks.get(b"IHDR", b"")
+    if missing or len(header) < 13 or header[8] not in (1, 2, 4, 8, 16) or header[9] not in (0, 2, 3, 4, 6):
+        raise ValueError("its header is damaged")
     width, height = int.from_bytes(header[:4], "big"), int.from_bytes(header[4:8], "big")
     depth, colour, _, _, interlaced = header[8:13]
     channels = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[colour]
@@ -52,7 +55,7 @@ def decoded_png(data: bytes) -> Tensor:
             samples = samples_of(previous, depth, columns * channels, colour == 3)
             pixels[y * width + x0 : (y + 1) * width : dx] = list(zip(*[iter(samples)] * channels))
     if colour == 3:
-        palette = list(zip(*[iter(chunks[b"PLTE"])] * 3))
+        palette = list(zip(*[iter(chunks.get(b"PLTE", b""))] * 3))
         pixels = [palette[index] for (index,) in pixels]
         channels = 3
     return Tensor([sample for pixel in pixels for sample in pixel], (height, width, channels))
