@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from interchange.evaluate import Partial, Unknown, infer_node
+from interchange.evaluate import DATA_SIZES, Partial, Unknown, infer_node
 from interchange.graph import Array, Dimension, Graph, Node, TensorSpec, dtype_of
 
 # Unknown dimensions are followed at these two pairs of sizes (batch, other): where they agree, the size is known.
@@ -60,8 +60,8 @@ class Builder:
         for output in outputs:
             names.append(self.free_name(output, taken=names) if output else "")
         node = Node(op, tuple(inputs), tuple(names), attributes, source)
-        for values in self._values:
-            values.update(zip(names, infer_node(node, values), strict=False))
+        for values, size in zip(self._values, DATA_SIZES, strict=True):
+            values.update(zip(names, infer_node(node, values, size), strict=False))
         self._nodes.append(node)
         return node.outputs
 
@@ -91,7 +91,7 @@ class Builder:
         return len(self._values[0][value].shape)
 
     def dtype(self, value: str) -> str:
-        return self._values[0][value].dtype.name
+        return str(self._values[0][value].dtype.name)
 
     def known(self, value: str) -> Array | None:
         """The elements of a value where they do not depend on any input, else None."""
@@ -110,6 +110,6 @@ class Builder:
 
     def graph(self, outputs: Sequence[str], metadata: Mapping[str, str]) -> Graph:
         """The graph, with the constants that no node reads left out."""
-        read = {name for node in self._nodes for name in node.inputs} | set(outputs)
+        read = {name for node in self._nodes for name in node.reads} | set(outputs)
         constants = {name: array for name, array in self._constants.items() if name in read}
         return Graph(self._inputs, tuple(outputs), tuple(self._nodes), constants, metadata)

@@ -10,85 +10,157 @@ import numpy as np
 
 from interchange import ops
 from interchange.errors import BadInput
-from interchange.graph import Array, Dimension, Graph, Node, TensorSpec, dtype_of
+from interchange.graph import Array, Dimension, Graph, Node, TensorSpec, dtype_of, every_node
+from interchange.unknown import RULES, Partial, Unknown, as_unknown, by_rule, control_flow
+
+__all__ = ["FLOATS", "Partial", "Unknown", "evaluate", "infer", "infer_node", "run", "trace", "widen", "with_floats"]
 
 FLOATS = ("float16", "bfloat16", "float32", "float64")
-DTYPE_ATTRIBUTES = ("to", "dtype")
+DTYPE_ATTRIBUTES = ("to", "dtype", "output_dtype", "output_datatype")
+MOST_STEPS = 1_000_000  # how often bodies (branches, steps of loops) run in one evaluation
 
 # Sizes tried for unknown dimensions, the first that the network accepts; batches are told from the rest by axis.
 BATCH_SIZE = 2
 PROBE_SIZES = (16, 64, 256, 1024)
 
 
-def evaluate(graph: Graph, feeds: Mapping[str, Array], *, round_to: str | None = None) -> dict[str, Array]:
+def evaluate(
+    graph: Graph, feeds: Mapping[str, Any], *, round_to: str | None = None, most_steps: int = MOST_STEPS
+) -> dict[str, Any]:
     """The graph's outputs, by name. A value is forgotten after its last use.
 
     Args:
         round_to: a float dtype to which every float that a node makes is rounded, and back: what storing values in that
             dtype costs, whatever the order of sums.
+        most_steps: how often bodies may run, all loops together.
 
     Raises:
-        BadInput: (IX211) the feeds do not fit the inputs; (IX212) an operator refuses its values.
+        BadInput: (IX211) the feeds do not fit the inputs; (IX212) an operator refuses its values, or loops do not end.
     """
-    values: dict[str, Array] = {**graph.constants, **conform(graph.inputs, feeds)}
-    last_use = {name: i for i, node in enumerate(graph.nodes) for name in node.inputs}
-    last_use |= dict.fromkeys((*graph.outputs, *graph.constants), len(graph.nodes))
+    values = {**graph.constants, **conform(graph.inputs, feeds)}
+    outputs = _outputs(graph, values, _Progress(round_to, most_steps), _last_use(graph))
+    return dict(zip(graph.outputs, outputs, strict=True))
+
+
+@dataclass(slots=True)
+class _Progress:
+    """One evaluation: how it rounds, and how many steps it may still take."""
+
+    round_to: str | None = None
+    steps_left: int = MOST_STEPS
+
+
+def _last_use(graph: Graph) -> dict[str, int]:
+    """The index of the node that reads a value last; the number of nodes for what is never forgotten."""
+    last_use = {name: i for i, node in enumerate(graph.nodes) for name in node.reads}
+    return last_use | dict.fromkeys((*graph.outputs, *graph.constants), len(graph.nodes))
+
+
+def _outputs(graph: Graph, values: dict[str, Any], progress: _Progress, last_use: Mapping[str, int]) -> tuple[Any, ...]:
+    """Runs the nodes; `values` holds all that is known before, and is used up."""
     for i, node in enumerate(graph.nodes):
-        for name, value in zip(node.outputs, run(node, values), strict=False):
+        for name, value in zip(node.outputs, run(node, values, progress), strict=False):
             if last_use.get(name, -1) > i:
-                values[name] = _rounded(value, round_to)
-        for name in node.inputs:
+                values[name] = _rounded(value, progress.round_to)
+        for name in node.reads:
             if last_use.get(name) == i:
                 values.pop(name, None)
-    return {name: values[name] for name in graph.outputs}
+    return tuple(values[name] for name in graph.outputs)
 
 
-def _rounded(value: Array, dtype: str | None) -> Array:
-    if dtype is None or value.dtype.name not in FLOATS:
+def _rounded(value: Any, dtype: str | None) -> Any:
+    if dtype is None:
+        return value
+    if isinstance(value, list):
+        return [_rounded(item, dtype) for item in value]
+    if not isinstance(value, np.ndarray) or value.dtype.name not in FLOATS:
         return value
     with np.errstate(over="ignore"):
         return value.astype(dtype_of(dtype)).astype(value.dtype)
 
 
-def trace(graph: Graph, feeds: Mapping[str, Array]) -> dict[str, Array]:
-    """Every value that the nodes make, by name, and the feeds. Raises as `evaluate` does."""
-    values: dict[str, Array] = {**graph.constants, **conform(graph.inputs, feeds)}
+def trace(graph: Graph, feeds: Mapping[str, Any]) -> dict[str, Any]:
+    """Every value that the graph's own nodes make, by name, and the feeds. Raises as `evaluate` does."""
+    values = {**graph.constants, **conform(graph.inputs, feeds)}
+    progress = _Progress()
     for node in graph.nodes:
-        values.update(zip(node.outputs, run(node, values), strict=False))
+        values.update(zip(node.outputs, run(node, values, progress), strict=False))
     values.pop("", None)
     return {name: value for name, value in values.items() if name not in graph.constants}
 
 
-def run(node: Node, values: Mapping[str, Array]) -> tuple[Array, ...]:
-    """The outputs of one node; `values` holds its inputs by name.
+def run(node: Node, values: Mapping[str, Any], progress: _Progress | None = None) -> tuple[Any, ...]:
+    """The outputs of one node; `values` holds what it reads by name.
 
     Raises:
         BadInput: (IX212) the operator refuses these values.
     """
     inputs = [values[name] if name else None for name in node.inputs]
     try:
+        attributes = node.attributes
+        if any(isinstance(value, Graph) for value in attributes.values()):
+            bodies = {n: _Body(b, values, progress or _Progress()) for n, b in node.bodies.items()}
+            attributes = {**attributes, **bodies}
         with np.errstate(all="ignore"):  # infinities and NaN are results like others; the verifier looks at them
-            return _call(node, inputs)
+            return _call(node, inputs, attributes)
     except (ValueError, TypeError, IndexError, KeyError, ZeroDivisionError, OverflowError, MemoryError) as error:
-        shapes = ", ".join("None" if x is None else str(TensorSpec(x.dtype.name, x.shape)) for x in inputs)
-        raise BadInput(
-            "IX212",
-            f"{node.op} cannot compute with these inputs.",
-            where=node.source or str(node),
-            why=(f"{error}", f"{node}", f"inputs: {shapes}"),
-        ) from error
+        raise _refused(node, inputs, error) from error
+    except AttributeError as error:  # a sequence or nothing, where there should be a tensor
+        if all(isinstance(x, np.ndarray) for x in inputs):
+            raise
+        raise _refused(node, inputs, error) from error
 
 
-def _call(node: Node, inputs: Sequence[Array | None]) -> tuple[Array, ...]:
-    made = ops.get(node.op)(*inputs, **node.attributes)
+def _refused(node: Node, inputs: Sequence[Any], error: Exception) -> BadInput:
+    return BadInput(
+        "IX212",
+        f"{node.op} cannot compute with these inputs.",
+        where=node.source or str(node),
+        why=(f"{error}", f"{node}", f"inputs: {', '.join(map(_described, inputs))}"),
+    )
+
+
+def _described(value: Any) -> str:
+    if isinstance(value, np.ndarray):
+        return str(TensorSpec(value.dtype.name, value.shape))
+    return f"a sequence of {len(value)}" if isinstance(value, list) else str(value)
+
+
+class _Body:
+    """A graph in an attribute as a function: inputs by position, outputs as a tuple."""
+
+    def __init__(self, graph: Graph, values: Mapping[str, Any], progress: _Progress) -> None:
+        self.outputs = len(graph.outputs)
+        self._graph = graph
+        self._captured = {name: values[name] for name in graph.captures}
+        self._progress = progress
+        self._last_use = _last_use(graph)
+
+    def __call__(self, *inputs: Any) -> tuple[Any, ...]:
+        if len(inputs) != len(self._graph.inputs):
+            raise ValueError(f"the body takes {len(self._graph.inputs)} inputs, not {len(inputs)}")
+        if self._progress.steps_left <= 0:
+            raise ValueError("the loops of this model take more steps than are allowed")
+        self._progress.steps_left -= 1
+        values = self._captured | dict(zip(self._graph.inputs, map(_as_value, inputs), strict=True))
+        return _outputs(self._graph, values, self._progress, self._last_use)
+
+
+def _call(node: Node, inputs: Sequence[Any], attributes: Mapping[str, Any]) -> tuple[Any, ...]:
+    made = ops.get(node.op)(*inputs, **attributes)
     outputs = made if isinstance(made, tuple) else (made,)
     if len(outputs) < len(node.outputs):
         raise ValueError(f"it makes {len(outputs)} output(s) instead of {len(node.outputs)}")
-    return tuple(np.asarray(y) for y in outputs)
+    return tuple(map(_as_value, outputs))
 
 
-def conform(inputs: Mapping[str, TensorSpec], feeds: Mapping[str, Any]) -> dict[str, Array]:
-    """The feeds as arrays of the model's dtypes.
+def _as_value(y: Any) -> Any:
+    """An array; lists (sequences), dicts (maps) and None (an empty optional) are values as they are."""
+    return y if isinstance(y, (np.ndarray, list, dict, type(None))) else np.asarray(y)
+
+
+def conform(inputs: Mapping[str, TensorSpec], feeds: Mapping[str, Any]) -> dict[str, Any]:
+    """The feeds as arrays of the model's dtypes (lists of them, for sequences).
 
     Integers and wider floats become the float that the model wants; every other change of kind is an error, and
     nothing is broadcast.
@@ -103,9 +175,14 @@ def conform(inputs: Mapping[str, TensorSpec], feeds: Mapping[str, Any]) -> dict[
     ]
     faults += [f"input {name!r} ({spec}) is missing" for name, spec in inputs.items() if name not in feeds]
     arrays: dict[str, Array] = {}
+    others: dict[str, Any] = {}
     sizes: dict[str, int] = {}
     for name, spec in inputs.items():
         if name not in feeds:
+            continue
+        if spec.kind != "tensor":
+            faults += _other_faults(name, feeds[name], spec)
+            others[name] = _conformed(feeds[name], spec)
             continue
         try:
             array = np.asarray(feeds[name])
@@ -119,7 +196,25 @@ def conform(inputs: Mapping[str, TensorSpec], feeds: Mapping[str, Any]) -> dict[
         arrays[name] = array
     if faults:
         raise BadInput("IX211", "The inputs do not fit the model.", why=faults)
-    return {name: array.astype(dtype_of(inputs[name].dtype), copy=False) for name, array in arrays.items()}
+    return others | {name: array.astype(dtype_of(inputs[name].dtype), copy=False) for name, array in arrays.items()}
+
+
+def _other_faults(name: str, value: Any, spec: TensorSpec) -> Iterator[str]:
+    """Faults of a value that is no tensor."""
+    if value is None and spec.kind.startswith("optional"):
+        return
+    if spec.kind.endswith("sequence") and not isinstance(value, (list, tuple)):
+        yield f"input {name!r} is {type(value).__name__}, the model takes a {spec}"
+    if spec.kind == "map" and not isinstance(value, (dict, list)):
+        yield f"input {name!r} is {type(value).__name__}, the model takes a {spec}"
+
+
+def _conformed(value: Any, spec: TensorSpec) -> Any:
+    if value is None or spec.kind == "map":
+        return value
+    if isinstance(value, (list, tuple)):
+        return [np.asarray(item, dtype_of(spec.dtype)) for item in value]
+    return np.asarray(value, dtype_of(spec.dtype))
 
 
 def _misfits(array: Array, spec: TensorSpec, sizes: dict[str, int]) -> Iterator[str]:
@@ -171,7 +266,7 @@ def with_floats(graph: Graph, dtype: str) -> Graph:
     target = dtype_of(dtype)
     return replace(
         graph,
-        inputs={n: TensorSpec(dtype, s.shape) if s.dtype in FLOATS else s for n, s in graph.inputs.items()},
+        inputs={n: replace(s, dtype=dtype) if s.dtype in FLOATS else s for n, s in graph.inputs.items()},
         constants={n: a.astype(target) if a.dtype.name in FLOATS else a for n, a in graph.constants.items()},
         nodes=tuple(replace(node, attributes=attributes(node)) for node in graph.nodes),
     )
@@ -180,43 +275,50 @@ def with_floats(graph: Graph, dtype: str) -> Graph:
 # --- inference ------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Unknown:
-    """A value of which only dtype and shape are known."""
-
-    dtype: np.dtype[Any]
-    shape: tuple[int, ...]
-
-    def placeholder(self) -> Array:
-        """Zeros that take no memory."""
-        return np.broadcast_to(np.zeros((), self.dtype), self.shape)
+_Shapes = dict[str, TensorSpec]  # all sizes are numbers
+DATA_SIZES = (5, 10)  # told for a size that depends on values; what changes from one to the other is not known
 
 
-Partial = Array | Unknown
-_Shapes = dict[str, tuple[str, tuple[int, ...]]]  # name -> dtype, shape
-
-
-def infer_node(node: Node, values: Mapping[str, Partial]) -> tuple[Partial, ...]:
+def infer_node(node: Node, values: Mapping[str, Partial], data_size: int = DATA_SIZES[0]) -> tuple[Partial, ...]:
     """What a node makes of partly known inputs: known values where all that matters is known, else dtype and shape.
+
+    Args:
+        data_size: what is said of a size that depends on unknown values.
 
     Raises:
         BadInput: (IX212) the operator refuses these shapes.
     """
     inputs = [values[name] if name else None for name in node.inputs]
-    arrays = {name: _placeholder(values[name]) for name in node.inputs if name}
-    if not any(isinstance(x, Unknown) for x in inputs) or node.op in ("Shape", "Size"):
-        return run(node, arrays)
-    rule = getattr(ops.get(node.op), "shape_rule", None)
-    if rule is None or len(node.outputs) > 1:
-        return tuple(Unknown(y.dtype, y.shape) for y in run(node, arrays))
+    if not any(isinstance(values[name], Unknown) for name in node.reads if name):
+        return run(node, values)
     try:
-        shape = rule(*(arrays[name] if name else None for name in node.inputs), **node.attributes)
-        dtype = _dtype_by_rule(node, [arrays[name] if name else None for name in node.inputs])
-    except (ValueError, TypeError, IndexError) as error:
+        known = None
+        if node.bodies:
+            known = control_flow(
+                node, values, data_size, lambda body, scope, given: _infer_body(body, scope, given, data_size)
+            )
+        known = by_rule(node, inputs, data_size) if known is None else known
+        if known is not None:
+            return tuple(known)
+        rule = getattr(ops.get(node.op), "shape_rule", None)
+        arrays = [_placeholder(x) for x in inputs]
+        if rule is None or len(node.outputs) > 1:
+            made = run(node, {name: _placeholder(values[name]) for name in node.reads if name})
+            return made if node.op in ("Shape", "Size") else tuple(Unknown(y.dtype, y.shape) for y in made)
+        shape = tuple(int(size) for size in rule(*arrays, **node.attributes))
+        return (Unknown(_dtype_by_rule(node, arrays), shape),)
+    except (ValueError, TypeError, IndexError, AttributeError) as error:
         raise BadInput(
             "IX212", f"{node.op} cannot compute with these shapes.", where=node.source or str(node), why=str(error)
         ) from error
-    return (Unknown(dtype, tuple(int(size) for size in shape)),)
+
+
+def _infer_body(body: Graph, values: Mapping[str, Partial], inputs: Sequence[Partial], data_size: int) -> list[Partial]:
+    """What is known of a body's outputs, given what is known around it."""
+    inside = {name: values[name] for name in body.captures} | dict(zip(body.inputs, inputs, strict=True))
+    for node in body.nodes:
+        inside.update(zip(node.outputs, infer_node(node, inside, data_size), strict=False))
+    return [inside[name] for name in body.outputs]
 
 
 def _dtype_by_rule(node: Node, arrays: Sequence[Array | None]) -> np.dtype[Any]:
@@ -224,13 +326,14 @@ def _dtype_by_rule(node: Node, arrays: Sequence[Array | None]) -> np.dtype[Any]:
     if getattr(ops.get(node.op), "is_elementwise", False):
         ones = [None if x is None else np.ones((1,) * x.ndim, x.dtype) for x in arrays]
         with np.errstate(all="ignore"):
-            return _call(node, ones)[0].dtype
+            dtype: np.dtype[Any] = _call(node, ones, node.attributes)[0].dtype
+            return dtype
     first = arrays[0]
     assert first is not None
     return first.dtype
 
 
-def _placeholder(value: Partial) -> Array:
+def _placeholder(value: Partial) -> Any:
     return value.placeholder() if isinstance(value, Unknown) else value
 
 
@@ -246,12 +349,11 @@ def infer(graph: Graph, sizes: Mapping[str, int] | None = None) -> dict[str, Ten
         BadInput: (IX212) no size was found with which the shapes fit.
     """
     inputs = {
-        name: TensorSpec(spec.dtype, _named(name, _sized(spec, sizes or {}).shape))
-        for name, spec in graph.inputs.items()
+        name: replace(spec, shape=_named(name, _sized(spec, sizes or {}).shape)) for name, spec in graph.inputs.items()
     }
     symbols = list(dict.fromkeys(d for spec in inputs.values() for d in spec.shape if isinstance(d, str)))
     base, shapes = _first_fit(graph, inputs, symbols)
-    dimensions = {name: list[Dimension](shape) for name, (_, shape) in shapes.items()}
+    dimensions = {name: list(spec.shape) for name, spec in shapes.items()}
     tied: list[str] = []  # unknown dimensions that cannot grow alone: the network wants them to be equal
     for symbol in symbols:
         try:
@@ -263,31 +365,49 @@ def infer(graph: Graph, sizes: Mapping[str, int] | None = None) -> dict[str, Ten
     if tied:
         grown = _shapes_at(graph, inputs, {**base, **{symbol: 2 * base[symbol] for symbol in tied}})
         _mark_changed(dimensions, shapes, grown, tied[0], base[tied[0]])
+    if any(node.op in RULES or node.bodies for node in every_node(graph)):
+        _mark_data_sizes(graph, inputs, base, dimensions, shapes)
     named = {d for spec in graph.inputs.values() for d in spec.shape if isinstance(d, str)}
     specs = {
-        name: TensorSpec(dtype, tuple(d if isinstance(d, int) or d in named else None for d in dimensions[name]))
-        for name, (dtype, _) in shapes.items()
+        name: replace(spec, shape=tuple(d if isinstance(d, int) or d in named else None for d in dimensions[name]))
+        for name, spec in shapes.items()
     }
     return specs | {name: _sized(spec, sizes or {}) for name, spec in graph.inputs.items()}
 
 
+def _mark_data_sizes(
+    graph: Graph,
+    inputs: Mapping[str, TensorSpec],
+    base: Mapping[str, int],
+    dimensions: Mapping[str, list[Dimension]],
+    shapes: _Shapes,
+) -> None:
+    """Writes None over the sizes that depend on values."""
+    small, large = DATA_SIZES
+    try:
+        grown = _shapes_at(graph, inputs, base, large)
+    except BadInput:  # the network wants some of them to be equal to others: nothing is known of any of that size
+        grown = {n: replace(s, shape=tuple(large if d == small else d for d in s.shape)) for n, s in shapes.items()}
+    _mark_changed(dimensions, shapes, grown, "", 0)
+
+
 def _sized(spec: TensorSpec, sizes: Mapping[str, int]) -> TensorSpec:
-    return TensorSpec(spec.dtype, tuple(sizes.get(d, d) if isinstance(d, str) else d for d in spec.shape))
+    return replace(spec, shape=tuple(sizes.get(d, d) if isinstance(d, str) else d for d in spec.shape))
 
 
 def _mark_changed(
-    dimensions: dict[str, list[Dimension]], before: _Shapes, after: _Shapes, symbol: str, size: int
+    dimensions: Mapping[str, list[Dimension]], before: _Shapes, after: _Shapes, symbol: str, size: int
 ) -> None:
     """Writes `symbol` over the sizes that grew with it, from `size` to twice that, and None over others that grew."""
     for name, axes in dimensions.items():
-        for axis, (small, large) in enumerate(zip(before[name][1], after[name][1], strict=True)):
+        for axis, (small, large) in enumerate(zip(before[name].shape, after[name].shape, strict=False)):
             if small != large:
                 axes[axis] = symbol if (small, large) == (size, 2 * size) and axes[axis] == small else None
 
 
 def probe_sizes(graph: Graph) -> dict[str, tuple[int, ...]]:
     """Small input shapes with which the network runs: batch 1, other unknown dimensions the first that fit."""
-    inputs = {name: TensorSpec(s.dtype, _named(name, s.shape)) for name, s in graph.inputs.items()}
+    inputs = {name: replace(s, shape=_named(name, s.shape)) for name, s in graph.inputs.items()}
     symbols = list(dict.fromkeys(d for spec in inputs.values() for d in spec.shape if isinstance(d, str)))
     base, _ = _first_fit(graph, inputs, symbols)
     batches = {spec.shape[0] for spec in inputs.values() if spec.shape}
@@ -315,7 +435,7 @@ def _first_fit(
         except BadInput as error:
             refusals.append(error)
             continue
-        if not any(0 in shapes[name][1][1:] for node in graph.nodes for name in node.outputs if name):
+        if not any(0 in shapes[name].shape[1:] for node in graph.nodes for name in node.outputs if name):
             return base, shapes
         fits.append((base, shapes))
     if not fits:
@@ -323,12 +443,22 @@ def _first_fit(
     return fits[0]
 
 
-def _shapes_at(graph: Graph, inputs: Mapping[str, TensorSpec], base: Mapping[str, int]) -> _Shapes:
+def _shapes_at(
+    graph: Graph, inputs: Mapping[str, TensorSpec], base: Mapping[str, int], data_size: int = DATA_SIZES[0]
+) -> _Shapes:
     values: dict[str, Partial] = dict(graph.constants)
     for name, spec in inputs.items():
         shape = tuple(base[d] if isinstance(d, str) else int(d or 0) for d in spec.shape)
-        values[name] = Unknown(dtype_of(spec.dtype), shape)
+        values[name] = Unknown(dtype_of(spec.dtype), shape, spec.kind)
     for node in graph.nodes:
-        values.update(zip(node.outputs, infer_node(node, values), strict=False))
+        values.update(zip(node.outputs, infer_node(node, values, data_size), strict=False))
     values.pop("", None)
-    return {name: (value.dtype.name, tuple(value.shape)) for name, value in values.items()}
+    return {name: _spec_of(value) for name, value in values.items()}
+
+
+def _spec_of(value: Partial) -> TensorSpec:
+    if isinstance(value, list):
+        value = as_unknown(value) or Unknown(np.dtype(np.float32), (), "sequence")
+    if value is None or isinstance(value, dict):
+        return TensorSpec("float32", (), "map" if value else "optional")
+    return TensorSpec(value.dtype.name, tuple(value.shape), getattr(value, "kind", "tensor"))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
@@ -23,6 +23,8 @@ Array = npt.NDArray[Any]
 Dimension = int | str | None  # a size, a name for an unknown size ("batch"), or unknown
 
 JSON_VERSION = 1
+DEEPEST = 32  # graphs within graphs
+KINDS = ("tensor", "sequence", "optional", "optional sequence", "map")
 
 
 def dtype_of(name: str) -> np.dtype[Any]:
@@ -48,13 +50,20 @@ def dtype_of(name: str) -> np.dtype[Any]:
 
 @dataclass(frozen=True, slots=True)
 class TensorSpec:
-    """Element type (a NumPy dtype name) and shape of a value."""
+    """Element type (a NumPy dtype name) and shape of a value.
+
+    Args:
+        kind: one of `KINDS`. Of a "sequence" (a list of arrays) dtype and shape are those of its elements; an
+            "optional" value may be None; a "map" is a dict, or a list of dicts, whose values are of that dtype.
+    """
 
     dtype: str
     shape: tuple[Dimension, ...]
+    kind: str = "tensor"
 
     def __str__(self) -> str:
-        return f"{self.dtype}[{', '.join('?' if d is None else str(d) for d in self.shape)}]"
+        tensor = f"{self.dtype or '?'}[{', '.join('?' if d is None else str(d) for d in self.shape)}]"
+        return tensor if self.kind == "tensor" else f"{self.kind} of {tensor}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +74,7 @@ class Node:
         op: an operator of ONNX ("Conv"), or of a third party ("domain.Op").
         inputs: names of values; "" is an absent optional input.
         outputs: names of the values made; "" is an output nobody reads.
-        attributes: ONNX's, with plain Python values: int, float, str, lists of them, or a Graph.
+        attributes: ONNX's, with plain Python values: int, float, str, lists of them, or a Body.
         source: where it came from, such as "conv2d_3 (Conv2D)"; used by errors, reports and script comments.
     """
 
@@ -80,6 +89,18 @@ class Node:
         object.__setattr__(self, "outputs", tuple(self.outputs))
         frozen = {k: tuple(v) if isinstance(v, list) else v for k, v in self.attributes.items()}
         object.__setattr__(self, "attributes", MappingProxyType(frozen))
+
+    @property
+    def bodies(self) -> dict[str, Graph]:
+        """The graphs among the attributes."""
+        return {name: value for name, value in self.attributes.items() if isinstance(value, Graph)}
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The names of all values that the call reads: its inputs, and what its bodies take from the graphs around."""
+        if not any(isinstance(value, Graph) for value in self.attributes.values()):
+            return self.inputs
+        return (*self.inputs, *dict.fromkeys(name for body in self.bodies.values() for name in body.captures))
 
     def __str__(self) -> str:
         arguments = [name or "None" for name in self.inputs]
@@ -119,7 +140,15 @@ class Graph:
         object.__setattr__(self, "metadata", MappingProxyType(dict(self.metadata)))
         constants = {name: _read_only(array) for name, array in self.constants.items()}
         object.__setattr__(self, "constants", MappingProxyType(constants))
+        self._validate()
+
+    def _validate(self) -> None:
         _check(self)
+
+    @property
+    def captures(self) -> tuple[str, ...]:
+        """The names that are read here and made in a graph around; none in a whole graph."""
+        return ()
 
     @property
     def name(self) -> str:
@@ -131,16 +160,7 @@ class Graph:
         return sum(array.size for array in self.constants.values())
 
     def __str__(self) -> str:
-        signature = ", ".join(f"{name}: {spec}" for name, spec in self.inputs.items())
-        lines = [f"{self.name}({signature}):"]
-        for name, array in self.constants.items():
-            lines.append(f"    {name}: {TensorSpec(array.dtype.name, array.shape)}")
-        source = ""
-        for node in self.nodes:
-            comment = f"  # {node.source}" if node.source != source else ""
-            lines.append(f"    {node}{comment}")
-            source = node.source
-        return "\n".join([*lines, f"    return {', '.join(self.outputs)}"])
+        return "\n".join(_lines(self, self.name))
 
     def with_metadata(self, **entries: str) -> Graph:
         """The same graph with these metadata entries added or replaced."""
@@ -150,7 +170,7 @@ class Graph:
         """All but the constants' values, as formats/graph.md lays down."""
         return {
             "version": JSON_VERSION,
-            "inputs": [{"name": n, "dtype": s.dtype, "shape": list(s.shape)} for n, s in self.inputs.items()],
+            "inputs": [_spec_to_json(name, spec) for name, spec in self.inputs.items()],
             "outputs": list(self.outputs),
             "nodes": [_node_to_json(node) for node in self.nodes],
             "constants": list(self.constants),
@@ -175,14 +195,61 @@ class Graph:
             if missing:
                 raise ValueError(f"no values for the constants {', '.join(map(repr, missing))}")
             return Graph(
-                inputs={e["name"]: TensorSpec(e["dtype"], tuple(e["shape"])) for e in document["inputs"]},
+                inputs={e["name"]: _spec_from_json(e) for e in document["inputs"]},
                 outputs=tuple(document["outputs"]),
-                nodes=tuple(_node_from_json(entry, constants) for entry in document["nodes"]),
+                nodes=tuple(map(_node_from_json, document["nodes"])),
                 constants={name: constants[name] for name in document["constants"]},
                 metadata=document["metadata"],
             )
         except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
             raise BadInput("IX210", "The graph JSON cannot be read.", why=f"{type(error).__name__}: {error}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class Body(Graph):
+    """A graph in an attribute: a branch of an If, the body of a Loop.
+
+    It is called by position, so the specs of its inputs say nothing that is needed: their dtype is "" where nothing is
+    known. It may read every name that is known where it is called, has no constants of its own, and is checked together
+    with the graph that it is part of.
+    """
+
+    _captures: tuple[str, ...] = field(init=False, repr=False, compare=False, default=())
+
+    def _validate(self) -> None:
+        known = {"", *self.inputs}
+        captured: dict[str, None] = {}
+        for node in self.nodes:
+            captured.update(dict.fromkeys(name for name in node.reads if name not in known))
+            known.update(node.outputs)
+        captured.update(dict.fromkeys(name for name in self.outputs if name not in known))
+        object.__setattr__(self, "_captures", tuple(captured))
+
+    @property
+    def captures(self) -> tuple[str, ...]:
+        return self._captures
+
+
+def every_node(graph: Graph) -> Iterator[Node]:
+    """The nodes of a graph and of all bodies within it."""
+    for node in graph.nodes:
+        yield node
+        for body in node.bodies.values():
+            yield from every_node(body)
+
+
+def _lines(graph: Graph, title: str) -> Iterator[str]:
+    """The graph as a program; bodies are indented below the line of their node."""
+    yield f"{title}({', '.join(f'{name}: {spec}' for name, spec in graph.inputs.items())}):"
+    for name, array in graph.constants.items():
+        yield f"    {name}: {TensorSpec(array.dtype.name, array.shape)}"
+    source = ""
+    for node in graph.nodes:
+        yield f"    {node}{f'  # {node.source}' if node.source != source else ''}"
+        source = node.source
+        for name, body in node.bodies.items():
+            yield from (f"        {line}" for line in _lines(body, name))
+    yield f"    return {', '.join(graph.outputs)}"
 
 
 def equal(a: Graph, b: Graph) -> bool:
@@ -210,8 +277,12 @@ def _read_only(array: Array) -> Array:
 
 
 def _check(graph: Graph) -> None:
+    if _is_too_deep(graph):
+        raise BadInput("IX210", f"The graph holds graphs more than {DEEPEST} deep.", where=graph.name)
     unknown = [
-        f"{node.source or node.outputs[0]}: no operator {node.op}" for node in graph.nodes if not ops.exists(node.op)
+        f"{node.source or node.outputs[0]}: no operator {node.op}"
+        for node in every_node(graph)
+        if not ops.exists(node.op)
     ]
     if unknown:
         raise Unsupported(
@@ -221,9 +292,24 @@ def _check(graph: Graph) -> None:
             why=unknown,
             next_step="`interchange plugins` lists what is installed; an operator can come from a plugin.",
         )
-    faults = [*_input_faults(graph), *_constant_faults(graph), *_text_faults(graph), *_node_faults(graph)]
+    known = {"", *graph.inputs, *graph.constants}
+    repeated = (f"output {name!r} is listed {n} times" for name, n in Counter(graph.outputs).items() if n > 1)
+    faults = [
+        *_input_faults(graph),
+        *_constant_faults(graph),
+        *_text_faults(graph),
+        *_node_faults(graph, known),
+        *repeated,
+    ]
     if faults:
         raise BadInput("IX210", "The graph is not well formed.", where=graph.name, why=faults)
+
+
+def _is_too_deep(graph: Graph) -> bool:
+    level = {id(graph): graph}
+    for _ in range(DEEPEST):
+        level = {id(body): body for each in level.values() for node in each.nodes for body in node.bodies.values()}
+    return bool(level)
 
 
 def _input_faults(graph: Graph) -> Iterable[str]:
@@ -234,6 +320,8 @@ def _input_faults(graph: Graph) -> Iterable[str]:
             yield f"{name!r} is an input and a constant"
         if not _is_dtype_name(spec.dtype):
             yield f"input {name!r} has the unknown dtype {spec.dtype!r}"
+        if spec.kind not in KINDS:
+            yield f"input {name!r} is of the unknown kind {spec.kind!r}"
         for dimension in spec.shape:
             if isinstance(dimension, bool) or not isinstance(dimension, (int, str, type(None))):
                 yield f"input {name!r} has the dimension {dimension!r}"
@@ -253,7 +341,7 @@ def _is_dtype_name(name: Any) -> bool:
 def _text_faults(graph: Graph) -> Iterable[str]:
     """Names that no file can hold: half of a UTF-16 pair is no text."""
     texts = [*graph.inputs, *graph.constants, *graph.outputs, *graph.metadata, *map(str, graph.metadata.values())]
-    texts += [text for node in graph.nodes for text in (node.source, *node.inputs, *node.outputs, *node.attributes)]
+    texts += [t for node in every_node(graph) for t in (node.source, *node.inputs, *node.outputs, *node.attributes)]
     if "".join(texts).isascii():
         return
     for text in dict.fromkeys(texts):
@@ -274,8 +362,8 @@ def _constant_faults(graph: Graph) -> Iterable[str]:
     )
 
 
-def _node_faults(graph: Graph) -> Iterable[str]:
-    known = {"", *graph.inputs, *graph.constants}
+def _node_faults(graph: Graph, known: set[str]) -> Iterator[str]:
+    """Faults of the nodes and outputs; `known` are the names that may be read, and none of which may be made again."""
     for node in graph.nodes:
         where = node.source or str(node)
         yield from (
@@ -291,13 +379,24 @@ def _node_faults(graph: Graph) -> Iterable[str]:
         yield from (
             f"{where}: {fault}" for fault in ops.call_faults(node.op, node.inputs, len(node.outputs), node.attributes)
         )
+        for name, body in node.bodies.items():
+            yield from (f"{where}: {name}: {fault}" for fault in _body_faults(body, known))
         known.update(node.outputs)
     if not graph.outputs:
         yield "the graph has no outputs"
     yield from (
         f"output {name!r} is made by nothing" for name in dict.fromkeys(graph.outputs) if name not in known or not name
     )
-    yield from (f"output {name!r} is listed {n} times" for name, n in Counter(graph.outputs).items() if n > 1)
+
+
+def _body_faults(body: Graph, known: set[str]) -> Iterator[str]:
+    if not isinstance(body, Body):
+        yield "this is a whole graph, not a Body"
+    if body.constants:
+        yield "a body has no constants of its own; they belong to the outermost graph"
+    yield from ("an input has no name" for name in body.inputs if not name)
+    yield from (f"the input {name!r} has the name of a value outside" for name in body.inputs if name and name in known)
+    yield from _node_faults(body, known | body.inputs.keys())
 
 
 def _is_plain(value: Any) -> bool:
@@ -309,6 +408,15 @@ def _is_plain(value: Any) -> bool:
 # --- JSON -----------------------------------------------------------------------------------------------------------
 
 
+def _spec_to_json(name: str, spec: TensorSpec) -> dict[str, Any]:
+    entry: dict[str, Any] = {"name": name, "dtype": spec.dtype, "shape": list(spec.shape)}
+    return entry if spec.kind == "tensor" else {**entry, "kind": spec.kind}
+
+
+def _spec_from_json(entry: Mapping[str, Any]) -> TensorSpec:
+    return TensorSpec(entry["dtype"], tuple(entry["shape"]), entry.get("kind", "tensor"))
+
+
 def _node_to_json(node: Node) -> dict[str, Any]:
     entry: dict[str, Any] = {"op": node.op, "inputs": list(node.inputs), "outputs": list(node.outputs)}
     if node.attributes:
@@ -318,15 +426,34 @@ def _node_to_json(node: Node) -> dict[str, Any]:
     return entry
 
 
-def _node_from_json(entry: Mapping[str, Any], constants: Mapping[str, Array]) -> Node:
-    attributes = {name: _attribute_from_json(v, constants) for name, v in entry.get("attributes", {}).items()}
+def _node_from_json(entry: Mapping[str, Any]) -> Node:
+    attributes = {name: _attribute_from_json(value) for name, value in entry.get("attributes", {}).items()}
     return Node(entry["op"], tuple(entry["inputs"]), tuple(entry["outputs"]), attributes, entry.get("source", ""))
+
+
+def _body_to_json(body: Graph) -> dict[str, Any]:
+    return {
+        "inputs": [_spec_to_json(name, spec) for name, spec in body.inputs.items()],
+        "outputs": list(body.outputs),
+        "nodes": [_node_to_json(node) for node in body.nodes],
+    }
+
+
+def _body_from_json(document: Mapping[str, Any]) -> Body:
+    names = [entry["name"] for entry in document["inputs"]]
+    if len(set(names)) < len(names):
+        raise ValueError(f"an input's name is there twice: {', '.join(map(repr, names))}")
+    return Body(
+        inputs={entry["name"]: _spec_from_json(entry) for entry in document["inputs"]},
+        outputs=tuple(document["outputs"]),
+        nodes=tuple(map(_node_from_json, document["nodes"])),
+    )
 
 
 def _attribute_to_json(value: Any) -> Any:
     """Strict JSON has no NaN and no infinity, so these are {"float": "nan"}."""
     if isinstance(value, Graph):
-        return {"graph": value.to_json()}
+        return {"graph": _body_to_json(value)}
     if isinstance(value, (tuple, list)):
         return [_attribute_to_json(item) for item in value]
     if isinstance(value, float) and not math.isfinite(value):
@@ -336,11 +463,11 @@ def _attribute_to_json(value: Any) -> Any:
     raise TypeError(f"an attribute cannot be a {type(value).__name__}")
 
 
-def _attribute_from_json(value: Any, constants: Mapping[str, Array]) -> Any:
+def _attribute_from_json(value: Any) -> Any:
     if isinstance(value, Mapping) and "graph" in value:
-        return Graph.from_json(value["graph"], constants)
+        return _body_from_json(value["graph"])
     if isinstance(value, Mapping):
         return float(value["float"])
     if isinstance(value, list):
-        return tuple(_attribute_from_json(item, constants) for item in value)
+        return tuple(map(_attribute_from_json, value))
     return value

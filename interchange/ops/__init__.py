@@ -30,6 +30,7 @@ from typing import Any
 
 from interchange.ops import (
     activation,
+    control,
     convolution,
     elementwise,
     linear,
@@ -39,6 +40,7 @@ from interchange.ops import (
     reduction,
     resize,
     rnn,
+    sequence,
     shaping,
 )
 
@@ -46,6 +48,7 @@ Operator = Callable[..., Any]
 
 MODULES = (
     activation,
+    control,
     convolution,
     elementwise,
     linear,
@@ -55,6 +58,7 @@ MODULES = (
     reduction,
     resize,
     rnn,
+    sequence,
     shaping,
 )
 

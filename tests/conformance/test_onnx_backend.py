@@ -106,7 +106,11 @@ def constant_of(proto: onnx.NodeProto) -> np.ndarray:
 def has_current_meaning(model: onnx.ModelProto) -> bool:
     """Whether we have every operator of the model, with the meaning that it has at the model's opset."""
     opsets = {opset.domain: opset.version for opset in model.opset_import}
+    if any(value.type.WhichOneof("value") != "tensor_type" for value in (*model.graph.input, *model.graph.output)):
+        return False
     for proto in model.graph.node:
+        if any(a.type == a.GRAPH for a in proto.attribute) or proto.op_type.startswith("Sequence"):
+            return False
         if proto.domain or not (ops.exists(proto.op_type) or proto.op_type == "Constant"):
             return False
         newest = defs.get_schema(proto.op_type).since_version

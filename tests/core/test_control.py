@@ -142,7 +142,8 @@ def test_all_faults_inside_and_outside_are_one_error() -> None:
 def test_graphs_may_not_be_too_deep() -> None:
     inner = body((), ("x",))
     for depth in range(40):
-        node = Node("If", ("c",), (f"y{depth}",), {"then_branch": inner, "else_branch": inner})
+        branches = {"then_branch": inner, "else_branch": body((), ("x",))}
+        node = Node("If", ("c",), (f"y{depth}",), branches)
         inner = body((), (f"y{depth}",), node)
     with pytest.raises(BadInput, match="32 deep"):
         branching(inner, body((), ("x",)))

@@ -465,3 +465,12 @@ TABLE = [
     *RESIZE,
     *RNN,
 ]
+
+# Operators that no row can hold; ONNX's own cases cover them (tests/conformance).
+_NO_TENSORS = "takes or makes sequences, optional values or graphs"
+WITHOUT_ROWS = {
+    **dict.fromkeys(("If", "Loop", "Scan", "SequenceMap"), _NO_TENSORS),
+    **dict.fromkeys(("SequenceEmpty", "SequenceConstruct", "SequenceLength", "SequenceAt"), _NO_TENSORS),
+    **dict.fromkeys(("SequenceInsert", "SequenceErase", "SplitToSequence", "ConcatFromSequence"), _NO_TENSORS),
+    **dict.fromkeys(("Optional", "OptionalHasElement", "OptionalGetElement"), _NO_TENSORS),
+}
