@@ -10,6 +10,8 @@ import ast
 import functools
 import importlib
 import inspect
+import itertools
+import re
 import sys
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
@@ -45,8 +47,11 @@ class Linked:
 
     @property
     def text(self) -> str:
-        """The definitions; functions and classes have two empty lines around them."""
-        return "\n\n\n".join(definition.text for definition in self.definitions)
+        """The definitions, under the titles of the modules that they come from."""
+        parts = []
+        for module, definitions in itertools.groupby(self.definitions, lambda definition: definition.module):
+            parts += [_title(module), *(definition.text for definition in definitions)]
+        return "\n\n\n".join(parts)
 
     @property
     def names(self) -> set[str]:
@@ -97,6 +102,12 @@ def link(
     last = len(order)
     ranked = sorted(found.values(), key=lambda d: (order.get(d.module, last), d.module, places.get(d.name, 0)))
     return Linked(tuple(ranked), tuple(sorted_imports(imports)))
+
+
+def _title(module: str) -> str:
+    """A comment line with what the docstring of a module says, up to its first colon or full stop."""
+    words = re.split(r"[:.](?:\s|$)", inspect.getdoc(importlib.import_module(module)) or module)[0]
+    return f"# --- {' '.join(words.split())} ".ljust(120, "-")
 
 
 def _home(name: str, order: Iterable[str], without: frozenset[str]) -> str:

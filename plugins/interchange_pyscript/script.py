@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import base64
 import inspect
 import json
 import textwrap
 import typing
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import interchange
@@ -24,6 +25,7 @@ from interchange_pyscript.link import Linked, is_standard, link, merge_imports
 from interchange_pyscript.program import arrays, command, files, model, numbers, pictures, prepare, weights
 from interchange_pyscript.text import literal, plain, quoted, wrapped
 
+IN_A_NETWORK = ("Cast", "number", "vector", "Weights")  # what its lines may call besides operators
 PROGRAM_MODULES = (command, model, arrays, prepare, pictures, files, weights, numbers)
 FLOATS = ("float16", "bfloat16", "float32", "float64")
 WHOLE = ("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
@@ -57,9 +59,10 @@ def script_text(graph: Graph, stem: str, weights_file: bytes, *, numpy: bool, em
             why=list(dict.fromkeys(faults)),
             next_step="Choose another target, or replace the layers.",
         )
-    linked = _link(graph, style)
-    taken = {*linked.names, "np", "predict", "network", "MODEL"}
+    everything = _link({node.op for node in graph.nodes} | {*IN_A_NETWORK}, style)
+    taken = {*everything.names, "np", "predict", "network", "MODEL"}
     network = network_text(graph, style, specs, taken)
+    linked = _link({name for name in _names_in(network) if name in everything.names}, style)
     parts = [
         [f"{MARKER} by interchange {interchange.__version__}{FOR_NUMPY if numpy else ''}"],
         _docstring(graph, stem, specs, style, embed),
@@ -119,15 +122,14 @@ def _parameters(function: Any) -> Mapping[str, Any]:
 # --- the parts of the text ------------------------------------------------------------------------------------------
 
 
-def _link(graph: Graph, style: Style) -> Linked:
+def _names_in(lines: list[str]) -> set[str]:
+    return {node.id for node in ast.walk(ast.parse("\n".join(lines))) if isinstance(node, ast.Name)}
+
+
+def _link(used: Iterable[str], style: Style) -> Linked:
     """The functions that the network calls, and the program around it."""
-    used = {node.op for node in graph.nodes}
-    if style.is_numpy:
-        modules = [*ops.MODULES, *PROGRAM_MODULES, *KERNEL_MODULES]
-        names = [*sorted(used), "command_line", "ArrayModel", "Weights"]
-    else:
-        modules = [*KERNEL_MODULES, *PROGRAM_MODULES]
-        names = [*sorted(used), "Cast", "number", "vector", "command_line", "Model"]
+    modules = [*(ops.MODULES if style.is_numpy else ()), *KERNEL_MODULES, *PROGRAM_MODULES]
+    names = [*sorted(used), "command_line", "ArrayModel" if style.is_numpy else "Model", "Weights"]
     without = ("elementwise", "shape_rule")
     return link(names, modules, own=("interchange", "interchange_pyscript"), without=without)
 
@@ -165,7 +167,7 @@ def _docstring(graph: Graph, stem: str, specs: Mapping[str, TensorSpec], style: 
         "",
         "or from a shell:",
         "",
-        f"    python {stem}.py image.png",
+        f"    python {stem}.py {'image.png' if _takes_images(graph) else 'input.csv'}",
         f"    python {stem}.py input.npy --output outputs.npz",
         f"    python {stem}.py --selftest",
         "",
@@ -173,6 +175,12 @@ def _docstring(graph: Graph, stem: str, specs: Mapping[str, TensorSpec], style: 
         '"""',
     ]
     return [part for line in lines for part in (textwrap.wrap(line, 118, subsequent_indent="    ") or [""])]
+
+
+def _takes_images(graph: Graph) -> bool:
+    shapes = [spec.shape for spec in graph.inputs.values()]
+    is_image = len(shapes) == 1 and len(shapes[0]) == 4 and {shapes[0][1], shapes[0][3]} & {1, 3}
+    return bool(is_image) or "preprocessing" in graph.metadata
 
 
 def _predict(graph: Graph) -> list[str]:

@@ -9,8 +9,6 @@ from itertools import product
 from interchange_pyscript.kernels.spatial import extents_of, resolve_pads, window_counts
 from interchange_pyscript.kernels.tensor import Tensor, channels_last, from_channels_last, steps_of
 
-Spans = list[list[list[int]]]
-
 
 def largest(values: Sequence[float]) -> float:
     """The largest value; NaN if any is NaN."""
@@ -26,7 +24,7 @@ def spans_of(
     pads: Sequence[int] | None,
     strides: Sequence[int] | None,
     keep_border: int = 0,
-) -> Spans:
+) -> list[list[list[int]]]:
     """For each spatial dimension and window the indices that it sees; those in the padding only on request."""
     dilations, strides = dilations or [1] * len(sizes), strides or [1] * len(sizes)
     extents = extents_of(kernel, dilations)
@@ -43,7 +41,7 @@ def spans_of(
     return spans
 
 
-def pooled(x: Tensor, spans: Spans, function: Callable[[Sequence[float]], float]) -> Tensor:
+def pooled(x: Tensor, spans: Sequence[Sequence[Sequence[int]]], function: Callable[[Sequence[float]], float]) -> Tensor:
     """`function` of each window of each channel; a window is a list of values."""
     channels, values = x.shape[-1], x.values
     image, *steps, _ = steps_of(x.shape)
