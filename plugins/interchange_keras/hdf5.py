@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import math
 import mmap
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +22,9 @@ MOST_EXPANSION = 100
 ALWAYS_ALLOWED = 1 << 26
 
 HEAP = b"GCOL\x01\0\0\0"
+TEXT_TYPE = re.compile(
+    rb"\x19\x01[\0\1]\0\x10\0\0\0\x10\0\0\0\x01\0\0\0\0\0\x08\0\0\0\0\0", re.DOTALL
+)  # as h5py writes it
 
 # What h5py raises about damaged files, in its own words.
 H5PY_ERRORS = (
@@ -138,12 +143,12 @@ def open_hdf5(source: Path | bytes, where: str) -> Iterator[Hdf5]:
     with damage_is_bad_input(where):
         if isinstance(source, bytes):
             size = len(source)
-            _check_heaps(source)
+            _check_texts(source)
             file = h5py.File(io.BytesIO(source), "r")
         else:
             size = source.stat().st_size
             with source.open("rb") as raw, mmap.mmap(raw.fileno(), 0, access=mmap.ACCESS_READ) as content:
-                _check_heaps(content)
+                _check_texts(content)
             file = h5py.File(source, "r")
     try:
         yield Hdf5(file, where, size)
@@ -152,23 +157,38 @@ def open_hdf5(source: Path | bytes, where: str) -> Iterator[Hdf5]:
             file.close()
 
 
-def _check_heaps(content: bytes | mmap.mmap) -> None:
-    """Refuses global heaps, where texts lie, whose list of objects has no end: HDF5 would follow it for ever.
+def _check_texts(content: bytes | mmap.mmap) -> None:
+    """Refuses what would keep HDF5 busy for ever, or make it ask for gigabytes, when it reads texts.
 
-    A heap is "GCOL", version 1, three zeros, its size; then objects, each (index, references, 0, size) and data filled
-    up to 8 bytes. Index 0 is the free space, whose size includes its own header.
+    Texts lie in global heaps: "GCOL", version 1, three zeros, the size; then objects, each (index, references, 0, size)
+    and data filled up to 8 bytes. Index 0 is the free space, whose size includes its own header. An attribute holds
+    its type, its dataspace (version, rank, flags; sizes; largest sizes if flagged) and for each text (length, place).
     """
     start = content.find(HEAP)
     while start >= 0:
-        end = min(start + int.from_bytes(content[start + 8 : start + 16], "little"), len(content))
+        end = min(start + _number(content, start + 8), len(content))
         at = start + 16
         while at + 16 <= end:
-            size = int.from_bytes(content[at + 8 : at + 16], "little")
-            step = 16 + (size + 7) // 8 * 8 if content[at : at + 2] != b"\0\0" else size
+            size = _number(content, at + 8)
+            step = size if content[at : at + 2] == b"\0\0" else 16 + (size + 7) // 8 * 8
             if not 0 < step <= end - at:
                 raise ValueError(f"the heap at byte {start} is damaged")
             at += step
         start = content.find(HEAP, start + 8)
+    for match in TEXT_TYPE.finditer(content):
+        at = match.end()
+        rank, has_largest = content[at + 1 : at + 2], content[at + 2 : at + 3] == b"\1"
+        sizes = [_number(content, at + 8 + 8 * i) for i in range(min(rank[0] if rank else 0, 32))]
+        at += 8 + 8 * len(sizes) * (2 if has_largest else 1)
+        if math.prod(sizes) * 16 > len(content):
+            raise ValueError(f"the attribute at byte {match.start()} is damaged")
+        for place in range(at, at + math.prod(sizes) * 16, 16):
+            if int.from_bytes(content[place : place + 4], "little") > len(content):
+                raise ValueError(f"the attribute at byte {match.start()} is damaged")
+
+
+def _number(content: bytes | mmap.mmap, at: int) -> int:
+    return int.from_bytes(content[at : at + 8], "little")
 
 
 @contextmanager

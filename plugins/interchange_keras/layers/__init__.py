@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from interchange_keras.layer import LayerFunction
+from interchange_keras.layer import LayerFunction, slots_of
 from interchange_keras.layers import activations, convolution, core, merging, normalization, pooling
 
 MODULES = (core, activations, convolution, pooling, normalization, merging)
@@ -14,3 +14,18 @@ LAYERS: Mapping[str, LayerFunction] = MappingProxyType(
     {name: function for module in MODULES for name, function in module.LAYERS.items()}
 )
 ACTIVATIONS = activations.ACTIVATIONS
+
+
+def table() -> str:
+    """The layers as a Markdown table: docs/keras.md holds it, and a test keeps it there."""
+    from interchange_keras.options import keywords
+
+    rows: dict[LayerFunction, list[str]] = {}
+    for name, function in LAYERS.items():
+        rows.setdefault(function, []).append(name)
+    lines = ["| layers | options | weights |", "|---|---|---|"]
+    for function, names in rows.items():
+        options = ", ".join(f"`{name}`" for name in keywords(function)[0])
+        weights = ", ".join(f"`{slot.name}`" for slot in slots_of(function))
+        lines.append(f"| {', '.join(names)} | {options} | {weights} |")
+    return "\n".join(lines)
