@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 from onnx import AttributeProto, ModelProto, NodeProto, TensorProto, ValueInfoProto, checker, helper, numpy_helper
-from onnx import version_converter as converter
 
 from interchange import __version__
 from interchange.errors import BadInput, InterchangeError, Unsupported
@@ -19,7 +18,9 @@ from interchange.graph import Array, Graph, Node, TensorSpec, dtype_of
 from interchange_onnx import GOLDEN_KEY, PRODUCER
 from interchange_onnx.faults import FAULTS
 from interchange_onnx.layout import channels_first
-from interchange_onnx.versions import FLOOR, PIN, Use, default_of, lowest_opset, schema_at
+from interchange_onnx.lift import converted
+from interchange_onnx.tensors import PACKED
+from interchange_onnx.versions import FLOOR, PIN, Use, cannot_be_rewritten, default_of, lowest_opset, schema_at
 
 LOWEST_OPSET = 7  # what ONNX Runtime still reads
 # What the checker of onnx 1.23.2 cannot do without, though it is the default.
@@ -63,7 +64,7 @@ def offsets_of(constants: Mapping[str, Array]) -> dict[str, int]:
     offsets: dict[str, int] = {}
     end = 0
     for name, array in constants.items():
-        if array.nbytes >= EXTERNAL_FROM and array.dtype.kind != "O":
+        if array.nbytes >= EXTERNAL_FROM and array.dtype.kind != "O" and array.dtype.name not in PACKED:
             offsets[name] = end
             end = -(-(end + array.nbytes) // ALIGNMENT) * ALIGNMENT
     return offsets
@@ -76,17 +77,17 @@ def encode(graph: Graph, *, opset: int | None, case: Case | None, external: Exte
         BadInput: (IX103) there is no such opset.
         Unsupported: (IX303) the graph cannot be written in that opset.
     """
-    if opset is not None and not LOWEST_OPSET <= opset <= PIN:
-        raise BadInput(
-            "IX103", f"The opset {opset} cannot be written.", why=f"it has to be from {LOWEST_OPSET} to {PIN}"
-        )
+    if opset is not None and (not isinstance(opset, int) or not LOWEST_OPSET <= opset <= PIN):
+        why = f"it has to be from {LOWEST_OPSET} to {PIN}"
+        raise BadInput("IX103", f"The opset {opset!r} cannot be written.", why=why)
     specs = _specs(graph)
-    needs = [lowest_opset(_use(node, specs), min(opset or FLOOR, FLOOR)) for node in graph.nodes]
+    uses = [_use(node, specs) for node in graph.nodes]
+    needs = [lowest_opset(use, min(opset or FLOOR, FLOOR)) for use in uses]
     needed = max([FLOOR if opset is None else LOWEST_OPSET, *needs])
     model = _model(graph, specs, needed if opset is None else max(opset, needed), case, external)
     if opset is None or opset >= needed:
         return model
-    return _converted_down(model, opset, graph, needs)
+    return _converted_down(model, opset, uses, needs)
 
 
 def checkable(model: ModelProto) -> ModelProto:
@@ -202,22 +203,24 @@ def _type_name(dtype: str) -> str:
     return names.get(dtype, dtype.replace("float8_", "float8"))
 
 
-def _converted_down(model: ModelProto, opset: int, graph: Graph, needs: Sequence[int]) -> ModelProto:
+def _converted_down(model: ModelProto, opset: int, uses: Sequence[Use], needs: Sequence[int]) -> ModelProto:
     """The model in an opset that does not have all of its operators as they are."""
+    in_the_way = sorted({(use.op, need) for use, need in zip(uses, needs, strict=True) if need > opset})
+    why = [f"{op} needs opset {need}" for op, need in in_the_way]
     try:
-        converted: ModelProto = converter.convert_version(model, opset)
-        checker.check_model(converted, full_check=True)
+        lower = None if any(cannot_be_rewritten(use, opset) for use in uses) else converted(model, opset)
     except Exception as error:  # the converter's own errors have no common base
-        in_the_way = sorted({(node.op, need) for node, need in zip(graph.nodes, needs, strict=True) if need > opset})
+        lower, why = None, [*why, *str(error).strip().splitlines()[:1]]
+    if lower is None:
         raise Unsupported(
             "IX303",
             f"The model cannot be written in opset {opset}.",
-            where=graph.name,
-            why=[f"{op} needs opset {need}" for op, need in in_the_way],
+            where=model.graph.name,
+            why=why,
             next_step=f"Without the option it is written in opset {max(need for _, need in in_the_way)}.",
-        ) from error
-    converted.ir_version = min(converted.ir_version, model.ir_version)
-    return converted
+        )
+    lower.ir_version = helper.find_min_ir_version_for(lower.opset_import)
+    return lower
 
 
 # --- writing --------------------------------------------------------------------------------------------------------

@@ -106,7 +106,7 @@ def lifted(model: ModelProto, opset: int, path: Path) -> ModelProto:
         return model
     try:
         _widen_old_slopes(model, opset)
-        return _converted(model)
+        return converted(model, PIN)
     except Exception as error:  # the converter's errors have no common base
         raise Unsupported(
             "IX301",
@@ -169,8 +169,12 @@ def _given(names: Sequence[str]) -> Sequence[str]:
     return kept
 
 
-def _converted(model: ModelProto) -> ModelProto:
-    """By ONNX's converter, which copies everything several times: so without the large constants."""
+def converted(model: ModelProto, opset: int) -> ModelProto:
+    """The model in another opset, by ONNX's converter. It copies everything several times, so not the large constants.
+
+    Raises:
+        Exception: of many kinds, if an operator cannot be rewritten.
+    """
     large = [tensor for tensor in model.graph.initializer if _is_large(tensor)]
     small = [tensor for tensor in model.graph.initializer if not _is_large(tensor)]
     names = {tensor.name for tensor in large}
@@ -184,10 +188,8 @@ def _converted(model: ModelProto) -> ModelProto:
         for tensor in large
         if tensor.name not in declared
     )
-    converted = version_converter.convert_version(shape_inference.infer_shapes(bare), PIN)
-    inputs = [value for value in converted.graph.input if value.name not in names or value.name in declared]
-    result = ModelProto()
-    result.CopyFrom(converted)
+    result: ModelProto = version_converter.convert_version(shape_inference.infer_shapes(bare), opset)
+    inputs = [value for value in result.graph.input if value.name not in names or value.name in declared]
     del result.graph.input[:]
     result.graph.input.extend(inputs)
     result.graph.initializer.extend(large)

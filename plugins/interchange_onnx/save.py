@@ -7,7 +7,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from interchange.errors import InterchangeError
+import numpy as np
+
+from interchange.errors import BadInput, InterchangeError
 from interchange.files import Artifact
 from interchange.golden import Case, make_case
 from interchange.graph import Graph
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
 
 def save(graph: Graph, path: Path, *, force: bool, opset: int | None, selftest: bool, external_over: int) -> list[Path]:
     """See `OnnxExporter.save`."""
+    if not isinstance(external_over, (int, float)):
+        raise BadInput("IX103", f"external_over is {external_over!r}.", why="it has to be a number of bytes")
     case = _case(graph) if selftest else None
     graph = lowered(graph)
     is_large = sum(array.nbytes for array in graph.constants.values()) > external_over
@@ -55,7 +59,7 @@ def _save_large(graph: Graph, path: Path, artifact: Artifact, opset: int | None,
         with Path(folder, data_path.name).open("wb") as file:
             for name, offset in offsets.items():
                 file.write(b"\0" * (offset - file.tell()))
-                file.write(graph.constants[name].tobytes())
+                file.write(np.ascontiguousarray(graph.constants[name]).view(np.uint8).data)
         check(str(model_path))
         model_path.write_bytes(_bytes(model))
         for target, temporary in targets:

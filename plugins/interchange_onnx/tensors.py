@@ -12,6 +12,8 @@ from onnx import TensorProto, helper, numpy_helper
 from interchange.errors import BadInput
 from interchange.graph import Array
 
+# Several of these share a byte in a file.
+PACKED = ("int4", "uint4", "int2", "uint2", "float4_e2m1fn")
 NOT_ELEMENTS = (TensorProto.UNDEFINED, TensorProto.COMPLEX64, TensorProto.COMPLEX128)
 
 
@@ -59,7 +61,7 @@ def _external(tensor: TensorProto, dtype: np.dtype[Any], folder: Path) -> Array:
     path = _inside(entries.get("location", ""), folder, tensor.name)
     size = math.prod(tensor.dims) * dtype.itemsize
     offset, length = int(entries.get("offset") or 0), int(entries.get("length") or size)
-    if dtype.name in ("int4", "uint4", "int2", "uint2", "float4_e2m1fn"):
+    if dtype.name in PACKED:
         raise ValueError(f"{dtype.name} in an external file is not supported")
     if not path.is_file():
         raise ValueError(f"there is no file {path.name}")

@@ -76,6 +76,8 @@ CHANGES: Mapping[tuple[str, int], Callable[[Use], bool]] = MappingProxyType(
         ("Softmax", 13): lambda use: use.attributes.get("axis") != -1,
     }
 )
+# Of these the operators that ONNX's converter rewrites; by the others it is silent, and what it makes is wrong.
+REWRITTEN = ("Hardmax", "LogSoftmax", "Softmax", "Split")
 # (operator, version) whose inputs got new names and nothing else.
 RENAMED_INPUTS = frozenset({("BatchNormalization", 14)})
 
@@ -117,6 +119,12 @@ def lowest_opset(use: Use, floor: int = FLOOR) -> int:
         if lowest <= floor or lower is None or not same_meaning(lower, upper, use):
             break
     return max(lowest, floor)
+
+
+def cannot_be_rewritten(use: Use, opset: int) -> bool:
+    """Whether ONNX's converter would take the node to that older opset without a word, and with another meaning."""
+    changes = [change for (op, version), change in CHANGES.items() if op == use.op and version > opset]
+    return use.op not in REWRITTEN and any(change(use) for change in changes)
 
 
 def changed_since(use: Use, opset: int) -> bool:

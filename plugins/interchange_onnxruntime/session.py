@@ -66,9 +66,9 @@ def open_session(
     """See `OnnxRuntimeBackend.open`."""
     if optimization not in OPTIMIZATIONS:
         raise BadInput("IX103", f"There is no optimization {optimization!r}.", why=f"known: {', '.join(OPTIMIZATIONS)}")
-    if threads is not None and threads < 1:
-        raise BadInput("IX103", f"{threads} threads cannot compute.")
-    name = PROVIDERS.get(provider.lower(), provider)
+    if threads is not None and (not isinstance(threads, int) or threads < 1):
+        raise BadInput("IX103", f"{threads!r} threads cannot compute.", why="it has to be a whole number from 1 on")
+    name = PROVIDERS.get(str(provider).lower(), str(provider))
     if name not in (*PROVIDERS.values(), *ort.get_available_providers()):
         raise BadInput("IX103", f"There is no provider {provider!r}.", why=f"known: {', '.join(PROVIDERS)}")
     if name not in ort.get_available_providers():

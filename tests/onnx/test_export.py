@@ -235,12 +235,21 @@ def test_a_chosen_opset(opset, tmp_path):
     np.testing.assert_allclose(run(path, feeds)["y"], evaluate(graph, feeds)["y"], rtol=1e-5, atol=1e-5)
 
 
-def test_a_lower_opset_by_rewriting(tmp_path):
-    graph = small("ReduceMean", IMAGE, np.array([2, 3]))
-    path = save(graph, tmp_path, opset=13)
-    assert opset_of(path) == 13
-    feeds = {"x0": random(2, 3, 8, 8)}
-    np.testing.assert_allclose(run(path, feeds)["y0"], evaluate(graph, feeds)["y0"], rtol=1e-5, atol=1e-5)
+@pytest.mark.parametrize("external_over", [10**9, 0])
+def test_a_lower_opset_by_rewriting(external_over, tmp_path):
+    b = Builder()
+    h = b.add(
+        "Conv", [b.input("x", "float32", ("n", 11, 9, 3)), b.constant("k", random(3, 3, 3, 50))], "h", layout="NHWC"
+    )
+    y = b.add("ReduceMean", [h, b.constant("axes", np.array([1, 2]))], "y", keepdims=0)
+    graph = b.graph([y], {"name": "net", "labels": "[]"})
+    path = save(graph, tmp_path, opset=13, external_over=external_over)
+    model = onnx.load(path)
+    assert (opset_of(path), model.ir_version, model.producer_name) == (13, 7, "interchange")
+    assert {entry.key for entry in model.metadata_props} == {"name", "labels", GOLDEN_KEY}
+    feeds = {"x": random(2, 11, 9, 3)}
+    np.testing.assert_allclose(run(path, feeds)["y"], evaluate(graph, feeds)["y"], rtol=1e-5, atol=1e-5)
+    assert OnnxImporter().load(path).outputs == ("y",)
 
 
 def test_an_opset_that_cannot_be_had_names_the_operators(tmp_path):
@@ -251,7 +260,24 @@ def test_an_opset_that_cannot_be_had_names_the_operators(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("opset", [0, 6, 29])
+@pytest.mark.parametrize(
+    ("graph", "opset"),
+    [
+        (small("GroupNormalization", IMAGE, np.ones(3, "f4"), np.zeros(3, "f4"), num_groups=3), 18),
+        (small("AveragePool", IMAGE, kernel_shape=(3, 3), strides=(2, 2), ceil_mode=1), 18),
+        (small("Mod", IMAGE, IMAGE), 25),
+        (small("Pad", IMAGE, np.array([0, 0, 1, 1, 0, 0, 1, 1]), mode="wrap"), 13),
+        (small("Resize", IMAGE, None, np.array([1, 1, 0.5, 0.5], np.float32), mode="linear", antialias=1), 13),
+        (small("Swish", IMAGE), 13),
+    ],
+    ids=lambda value: value.nodes[-1].op if isinstance(value, Graph) else str(value),
+)
+def test_no_opset_in_which_it_would_mean_something_else(graph, opset, tmp_path):
+    with pytest.raises(Unsupported, match="IX303"):
+        save(graph, tmp_path, opset=opset)
+
+
+@pytest.mark.parametrize("opset", [0, 6, 29, "13", 13.5])
 def test_an_opset_that_is_none(opset, tmp_path):
     with pytest.raises(BadInput, match="IX103"):
         save(small("Relu", IMAGE), tmp_path, opset=opset)

@@ -41,7 +41,9 @@ def test_options(path, options):
     assert run(path, {"x": random(1, 3, 11, 7)}, **options)["y"].shape == (1, 4)
 
 
-@pytest.mark.parametrize("options", [{"threads": 0}, {"optimization": "most"}, {"provider": "gpu"}])
+@pytest.mark.parametrize(
+    "options", [{"threads": 0}, {"threads": "x"}, {"optimization": "most"}, {"provider": "gpu"}, {"provider": 1}]
+)
 def test_options_that_are_none(path, options):
     with pytest.raises(BadInput, match="IX103"):
         run(path, {}, **options)
