@@ -198,6 +198,9 @@ def _resolved(samples: Samples, how: Preprocessing, spec: TensorSpec) -> Preproc
 
 
 def _setting_faults(samples: Samples, settings: Settings, inputs: Mapping[str, TensorSpec]) -> Iterator[str]:
+    for name, spec in inputs.items():
+        if spec.kind != "tensor":
+            yield f"the input {name!r} is {spec}; a test set holds tensors"
     for name in settings.inputs:
         if name and name not in inputs:
             yield f"{FILE} describes the input {name!r}; the model has {', '.join(map(repr, inputs))}"

@@ -126,8 +126,8 @@ class _OutputTally:
         if exact is None or native is None or exact.shape != got.shape or native.shape != got.shape:
             self._against_oracle = None
         elif self._against_oracle is not None and exact.dtype.kind in "fiub":
-            # Where the model's own dtype overflows, the oracle goes on; only the reference can judge there.
-            judged = np.isfinite(exact) & np.isfinite(native)
+            # Where the model's own dtype overflows or gives another integer, only the reference can judge.
+            judged = np.isfinite(exact) & np.isfinite(native) if exact.dtype.kind == "f" else exact == native
             self._against_oracle.add(np.where(judged, difference(got, exact, start).errors, 0.0), start, count)
         return found.faults
 

@@ -95,7 +95,12 @@ def _softmax_axis(graph: Graph, output: str, rank: int) -> int:
 
 def _faults(found: list[Decision], first: str, testset: TestSet, shapes: dict[str, tuple[int, ...]]) -> Iterator[str]:
     for decision in found:
-        if decision.output != first or decision.kind != "argmax":
+        if decision.output != first:
+            continue
+        single = int(np.prod(shapes[first][1:])) == 1
+        if decision.kind == "threshold" and single and testset.labels and len(testset.labels) != 2:
+            yield f"there are {len(testset.labels)} labels; a threshold tells two apart"
+        if decision.kind != "argmax":
             continue
         classes = shapes[first][decision.axis]
         if classes == 1:

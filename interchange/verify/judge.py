@@ -4,12 +4,15 @@ The rounding floor of an output is the largest difference between the float64 ru
 the model's own dtype, over the whole test set: the error that this dtype costs in this network. Other correct runtimes
 round in other places, so theirs is not the same, but near:
 
-* up to 16 times the floor is *rounding*. Other orders of summation, fused multiply-adds and blocked convolutions change
-  the error by a few times; 16 (four bits) leaves room.
-* beyond 256 times the floor it is *wrong*. The floor is some units of float32's 2^-24; one value rounded to float16,
-  or multiplied in TF32, is off by 2^-11, which is thousands of these units, and every mistake in the computation is
-  more.
-* in between it is *suspicious*: a coarse approximation of a function, or a small mistake. It counts as disagreement.
+* up to 16 times the floor is *rounding*. Measured: ONNX Runtime on 360 random convolutional networks stays below 2,
+  Keras on ours below 1.3; sums in plain sequential order, the worst correct way, reach 5 with 2,048 terms and grow as
+  the root of their number. 16 (four bits) holds for some 20,000 terms.
+* beyond 256 times the floor it is *wrong*: no order of sums gets there.
+* in between it is *suspicious*: a coarse approximation of a function, one layer in less precision (a kernel rounded to
+  float16 costs 150 floors in the median), or a small mistake. It counts as disagreement.
+
+What is smaller than 16 floors cannot be told from rounding by its size: of kernels rounded to float16 that is one in
+eight, in networks whose output hardly depends on them.
 
 A reference other than the oracle (Keras in float32) has an error of its own. So a backend is judged twice: against the
 oracle, and against the reference with the reference's own error, as far as that is rounding, taken off.

@@ -85,17 +85,8 @@ def split(graph: Graph) -> list[Layer]:
 
 def _reads(block: Sequence[Node], graph: Graph) -> tuple[str, ...]:
     made = {name for node in block for name in node.outputs}
-    used = (name for node in block for name in (*node.inputs, *_captured(node)))
+    used = (name for node in block for name in node.reads)
     return tuple(dict.fromkeys(n for n in used if n and n not in made and n not in graph.constants))
-
-
-def _captured(node: Node) -> Iterator[str]:
-    """Names that the subgraphs of a node read from outside."""
-    for value in node.attributes.values():
-        if isinstance(value, Graph):
-            own = {name for inner in value.nodes for name in inner.outputs} | {*value.inputs, *value.constants}
-            used = (name for inner in value.nodes for name in (*inner.inputs, *_captured(inner)))
-            yield from (name for name in used if name not in own)
 
 
 def worst_sample(backends: Iterable[BackendResult]) -> int:

@@ -177,8 +177,9 @@ def _follow(process: subprocess.Popen[bytes], events: _Events, timeout: float, p
 
 
 def _pump(stream: IO[bytes], lines: queue.Queue[bytes | None]) -> None:
-    for line in stream:
-        lines.put(line)
+    with stream:
+        for line in stream:
+            lines.put(line)
     lines.put(None)
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from interchange import plugins
 from interchange.errors import BadInput, InterchangeError
 from interchange.graph import Array
@@ -84,12 +86,25 @@ def _of_run(label: str, run: Run, why: str, passed: tuple[tuple[str, str], ...])
 
 
 def oracle(ground: Ground, why: str, passed: tuple[tuple[str, str], ...]) -> Reference:
-    """The graph in float64; its outputs must look as in the model's own dtypes."""
+    """The graph in float64; its outputs must look as in the model's own dtypes.
+
+    Where these overflow, and for outputs that are not floats, what they give is what is wanted.
+    """
+
+    def load(index: int) -> dict[str, Array]:
+        exact, native = ground.oracle.load(index), ground.native.load(index)
+        return {name: _within_range(exact[name], native[name]) for name in native}
 
     def signature(index: int) -> tuple[Output, ...]:
         return ground.native.batches[index]
 
-    return Reference(FLOAT64, ground.oracle.provider, why, ground.oracle.load, signature, passed)
+    return Reference(FLOAT64, ground.oracle.provider, why, load, signature, passed)
+
+
+def _within_range(exact: Array, native: Array) -> Array:
+    if native.dtype.kind != "f" or exact.shape != native.shape:
+        return native
+    return np.where(np.isfinite(native), exact, native)
 
 
 def _golden(ground: Ground, outputs: tuple[str, ...], why: str, passed: tuple[tuple[str, str], ...]) -> Reference:

@@ -48,7 +48,7 @@ def _sample(
     others: Mapping[str, Mapping[str, Array]],
 ) -> Sample:
     truth = _truth(ground, i)
-    inferred, wrong, differing = "", False, []
+    inferred, wrong, differing = _values(next(iter(values.values())), row, count), False, []
     if decision is not None and values[decision.output].shape[:1] == (count,):
         value = values[decision.output][row : row + 1]
         inferred = describe(decision, value[0], ground.labels)
@@ -61,6 +61,14 @@ def _sample(
             if (decide(decision, other[row : row + 1])[0] != decided).any():
                 differing.append((label, describe(decision, other[row], ground.labels)))
     return Sample(i, ground.testset.name(i), truth, inferred, wrong, tuple(differing), _thumbnail(ground, i))
+
+
+def _values(array: Array, row: int, count: int) -> str:
+    """The first output's values, for a model that decides nothing."""
+    if array.shape[:1] != (count,) or array.dtype.kind not in "iubf":
+        return ""
+    flat_values = array[row].ravel()
+    return " ".join(f"{value:.4g}" for value in flat_values[:4].tolist()) + (" …" if flat_values.size > 4 else "")
 
 
 def _truth(ground: Ground, i: int) -> str:

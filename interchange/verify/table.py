@@ -34,24 +34,29 @@ def text_of(report: Report) -> str:
 
 def table_of(report: Report) -> Group:
     """Verdict, one row for each backend, and below what needs words. Names from files are Text, never markup."""
-    verdict = Text("AGREED", "bold green") if report.agreed else Text("DISAGREED", "bold red")
+    verdict = _text("AGREED", "bold green") if report.agreed else _text("DISAGREED", "bold red")
     reference = (
         f"{report.reference.name} ({report.reference.provider})" if report.reference.provider else report.reference.name
     )
     parts: list[RenderableType] = [
-        Text.assemble(verdict, "  ", report.proven),
-        Text(f"Reference: {reference}: {report.reference.why}."),
-        *(Text(f"  not {name}: {why}", "dim") for name, why in report.reference.passed_over),
+        Text.assemble(verdict, "  ", _text(report.proven)),
+        _text(f"Reference: {reference}: {report.reference.why}."),
+        *(_text(f"  not {name}: {why}", "dim") for name, why in report.reference.passed_over),
         _backends(report),
-        *(Text(line) for line in _details(report)),
+        *(_text(line) for line in _details(report)),
     ]
     if report.not_run:
-        parts.append(Text("Not run:"))
-        parts += [Text(f"  {name}: {reason}", "dim") for name, reason in report.not_run]
+        parts.append(_text("Not run:"))
+        parts += [_text(f"  {name}: {reason}", "dim") for name, reason in report.not_run]
     if report.layers is not None:
         parts.append(_layers(report.layers))
-    parts += [Text(note) for note in (*report.testset.notes, *report.findings)]
+    parts += [_text(note) for note in (*report.testset.notes, *report.findings)]
     return Group(*parts)
+
+
+def _text(text: str, style: str = "") -> Text:
+    """Text as it is, never markup; control characters, which could steer the terminal, become visible."""
+    return Text("".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text), style)
 
 
 def _backends(report: Report) -> Table:
@@ -67,18 +72,18 @@ def _backends(report: Report) -> Table:
         style = _STYLES[backend.status] if backend.agreed or backend.status not in ("rounding", "within") else "red"
         verdict = backend.status if backend.agreed or style != "red" else f"{backend.status} ✗"
         table.add_row(
-            Text(backend.name),
-            Text(backend.provider),
+            _text(backend.name),
+            _text(backend.provider),
             number(max((output.error.max for output in backend.outputs), default=math.nan)),
             number(backend.ratio),
-            Text(verdict, style),
+            _text(verdict, style),
             "; ".join(decisions(d) for d in backend.decisions),
             accuracy(backend.decisions),
             f"{backend.run_seconds:.2f} s",
         )
     if report.reference.decisions:
         accurate = accuracy(report.reference.decisions)
-        table.add_row(Text(report.reference.name, "dim"), "", "", "", Text("reference", "dim"), "", accurate, "")
+        table.add_row(_text(report.reference.name, "dim"), "", "", "", _text("reference", "dim"), "", accurate, "")
     return table
 
 
@@ -128,16 +133,18 @@ def _flips(backend: BackendResult) -> Iterator[str]:
 
 
 def _layers(layers: LayerReport) -> Table:
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, title=Text(f"Layers, {layers.sample_name}"), title_justify="left")
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, title=_text(f"Layers, {layers.sample_name}"), title_justify="left")
     table.add_column("layer", overflow="fold")
     for title in ("largest", "own", "inherited"):
         table.add_column(title, justify="right")
     names = list(dict.fromkeys(name for row in layers.rows for name in row.backends))
     for name in names:
-        table.add_column(Text(name), justify="right")
+        table.add_column(_text(name), justify="right")
     for row in layers.rows:
         guilty = [name for name in names if row.layer in layers.guilty.get(name, ())]
-        cells = [Text(number(row.backends.get(name, math.nan)), "bold red" if name in guilty else "") for name in names]
-        mark = Text(row.layer, "bold red" if guilty else "")
+        cells = [
+            _text(number(row.backends.get(name, math.nan)), "bold red" if name in guilty else "") for name in names
+        ]
+        mark = _text(row.layer, "bold red" if guilty else "")
         table.add_row(mark, number(row.scale), number(row.own), number(row.inherited), *cells)
     return table

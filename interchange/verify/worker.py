@@ -107,7 +107,7 @@ def _run(model: Any, job: Mapping[str, Any], emit: Emit) -> Iterator[str]:
             yield f"batch {index} changed the outputs that were returned for batch {index - 1}: the buffers are shared"
         if [_checksum(array) for array in feeds.values()] != entered:
             yield f"batch {index}: the backend wrote into its inputs"
-        arrays = [np.asarray(array) for array in outputs.values()]
+        arrays = [_array(name, value) for name, value in outputs.items()]
         before = (arrays, [_checksum(array) for array in arrays])
         save_arrays(Path(job["out"]) / f"{index:06}.npz", arrays)
         described = [
@@ -115,6 +115,12 @@ def _run(model: Any, job: Mapping[str, Any], emit: Emit) -> Iterator[str]:
             for name, array in zip(outputs, arrays, strict=True)
         ]
         emit(event="batch", index=index, seconds=seconds, outputs=described)
+
+
+def _array(name: str, value: Any) -> Array:
+    if isinstance(value, (list, tuple, dict)) or value is None:
+        raise TypeError(f"the output {name!r} is a {type(value).__name__}; only tensors can be compared")
+    return np.asarray(value)
 
 
 def save_arrays(path: Path, arrays: Iterable[Array]) -> None:
