@@ -60,6 +60,7 @@ def test_a_code_is_raised_with_its_exit_code() -> None:
         for name, code in re.findall(
             r"\b(BadInput|Unsupported|EnvironmentLacks)\(\s*\"(IX\d+)", file.read_text("utf-8")
         ):
-            if classes[name] != EXIT_CODES[code[2]]:
+            excused = code == "IX404" and file.parent.name == "verify"  # there it is the backend's result, not a lack
+            if classes[name] != EXIT_CODES[code[2]] and not excused:
                 wrong.append(f"{file.name}: {name} {code}")
     assert not wrong
