@@ -114,7 +114,9 @@ def imported(script: Path) -> Any:
     return module
 
 
-def run(script: Path, *arguments: str, python: str = sys.executable) -> subprocess.CompletedProcess[str]:
-    """A script run as a program, on the standard library alone."""
-    command = [python, "-I", "-S", str(script), *arguments]
+def run(
+    script: Path, *arguments: str, python: str = sys.executable, isolated: bool = True
+) -> subprocess.CompletedProcess[str]:
+    """A script run as a program, on the standard library alone if `isolated`."""
+    command = [python, "-I", *(["-S"] if isolated else []), str(script), *arguments]
     return subprocess.run(command, capture_output=True, text=True, encoding="utf-8", cwd=script.parent)

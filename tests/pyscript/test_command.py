@@ -125,6 +125,9 @@ def test_help_is_the_docstring(script):
         (["latin.csv"], "latin.csv"),
         (["bad.png"], "PNG cannot be read"),
         (["empty"], "no numbers"),
+        (["deep.json"], "deep.json"),
+        (["big.json"], "too large"),
+        (["long.csv"], "CSV"),
         (["batch.npy", "--output", "no/such/folder.npz"], "folder"),
     ],
 )
@@ -141,6 +144,9 @@ def test_mistakes_are_one_line(arguments, message, script):
     (folder / "latin.csv").write_bytes(b"\xe9\xe8,2\n")
     (folder / "bad.png").write_bytes(b"\x89PNG\r\n\x1a\nand so on")
     (folder / "empty").write_bytes(b"")
+    (folder / "deep.json").write_text("[" * 100_000)
+    (folder / "big.json").write_text(json.dumps(BATCH.astype(int).tolist()).replace("0", "1" + "0" * 400, 1))
+    (folder / "long.csv").write_text('"' + "1" * 200_000 + '"')
     done = run(script, *arguments)
     assert done.returncode == 2
     assert done.stdout == ""
@@ -210,6 +216,31 @@ def test_numbers_without_labels(tmp_path):
         'y [2, 2]: [0.0, "-inf", "nan", 0.693147]\nbits [2, 2]: [false, true, false, false]\n'
     )
     assert json.loads(run(script, "x.json", "--json").stdout)["y"][0] == [0.0, "-inf"]
+
+
+def test_sizes_that_do_not_fit_each_other(tmp_path):
+    graph = Graph(
+        inputs={"x": TensorSpec("float32", ("n", None))},
+        outputs=("y",),
+        nodes=(Node("Concat", ("x", "x"), ("xx",), {"axis": 1}, ""), Node("Reshape", ("xx", "s"), ("y",), {}, "")),
+        constants={"s": np.array([-1, 4])},
+    )
+    for exporter in (ScriptExporter, NumpyScriptExporter):
+        script = exporter().save(graph, tmp_path / exporter.__name__ / "p.py")[0]
+        (script.parent / "x.csv").write_text("1,2,3\n")
+        done = run(script, "x.csv", isolated=exporter is ScriptExporter)
+        assert done.returncode == 2
+        assert done.stderr.startswith("p.py: the model cannot compute with inputs of these sizes: ")
+        assert len(done.stderr.splitlines()) == 1
+
+
+def test_any_label_can_be_printed(tmp_path):
+    graph = network({"labels": json.dumps(["a\ud800", "\u202e", "é", "\n"])})
+    script = ScriptExporter().save(graph, tmp_path / "p.py")[0]
+    np.save(tmp_path / "x.npy", BATCH[0])
+    done = run(script, "x.npy")
+    assert done.returncode == 0
+    assert "a\\ud800" in done.stdout
 
 
 def test_model_without_inputs(tmp_path):

@@ -98,6 +98,7 @@ def depthwise(
     group: int,
 ) -> list[float]:
     """Every channel has filters of its own, so that no window is summed over channels."""
+    dot = getattr(math, "sumprod", inner)  # sumprod: from Python 3.12 on
     rows = prepared(w, "rows", lambda: rows_of(w))
     multiplier = len(rows) // group
     result: list[float] = []
@@ -105,7 +106,7 @@ def depthwise(
         windows = zip(*[values[corner + tap : corner + tap + group] for tap in taps])
         if multiplier > 1:
             windows = (window for window in windows for _ in range(multiplier))  # type: ignore[assignment]
-        result += [inner(window, row) + b for window, row, b in zip(windows, rows, bias)]
+        result += [dot(window, row) + b for window, row, b in zip(windows, rows, bias)]
     return result
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -27,9 +27,8 @@ class ArrayModel(Model):
         }
         return Weights(arrays)
 
-    def run(self, tensors: Sequence[Tensor]) -> dict[str, Tensor]:
-        """The outputs by name, for inputs that have been checked."""
-        self.load()
+    def compute(self, tensors: Sequence[Tensor]) -> Mapping[str, Tensor]:
+        """Calls the network with arrays."""
         specs = self.inputs.values()
         arrays = [np.array(x.values, dtype).reshape(x.shape) for (dtype, _), x in zip(specs, tensors)]
         with np.errstate(all="ignore"):  # infinities and NaN are results like others

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import math
 import os
@@ -42,6 +43,8 @@ def command_line(model: Model, arguments: Sequence[str], help_text: str) -> int:
     parser.add_argument("--selftest", action="store_true", help="compute the golden case and compare")
     parser.add_argument("--describe", action="store_true", help="print inputs, outputs and labels as JSON")
     options = parser.parse_args(arguments)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a label may have characters that the terminal lacks
     try:
         if options.describe:
             print(json.dumps(description(model), indent=1))

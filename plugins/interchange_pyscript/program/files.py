@@ -35,7 +35,7 @@ def read_npy(data: bytes) -> tuple[str, Tensor]:
         if text[0] == ">" or (text[0] == "=" and sys.byteorder == "big"):
             content = b"".join(content[i : i + width][::-1] for i in range(0, len(content), width))
         values = numbers_of(content, dtype)
-    except (ValueError, KeyError, TypeError, IndexError, SyntaxError) as error:
+    except (ValueError, KeyError, TypeError, IndexError, SyntaxError, RecursionError) as error:
         raise InputError(f"this .npy cannot be read: {error}") from error
     if header["fortran_order"]:
         backwards = Tensor(values, shape[::-1])
@@ -103,7 +103,7 @@ def read_json(text: str) -> Any:
     """Nested lists, or such lists by the names of the inputs."""
     try:
         return json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"this JSON cannot be read: {error}") from error
 
 
@@ -111,7 +111,10 @@ def read_csv(text: str) -> Tensor:
     """A table of numbers; a first line of words is skipped."""
     sample = text.splitlines()[0] if text.strip() else ""
     delimiter = next((mark for mark in (",", ";", "\t") if mark in sample), ",")
-    rows = [row for row in csv.reader(text.splitlines(), delimiter=delimiter) if any(map(str.strip, row))]
+    try:
+        rows = [row for row in csv.reader(text.splitlines(), delimiter=delimiter) if any(map(str.strip, row))]
+    except csv.Error as error:
+        raise InputError(f"this CSV cannot be read: {error}") from error
     table = []
     for number, row in enumerate(rows):
         try:

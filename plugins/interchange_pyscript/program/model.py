@@ -70,7 +70,14 @@ class Model:
     def run(self, tensors: Sequence[Tensor]) -> dict[str, Tensor]:
         """The outputs by name, for inputs that have been checked."""
         self.load()
-        return dict(self.network(*tensors, self.weights))
+        try:
+            return dict(self.compute(tensors))
+        except (ValueError, IndexError, ZeroDivisionError) as error:
+            raise InputError(f"the model cannot compute with inputs of these sizes: {error}") from error
+
+    def compute(self, tensors: Sequence[Tensor]) -> Mapping[str, Tensor]:
+        """Calls the network."""
+        return self.network(*tensors, self.weights)
 
     def predict(self, inputs: Sequence[Any]) -> Any:
         """The output for nested lists of numbers; of several, a dictionary."""
@@ -124,7 +131,10 @@ def shape_text(shape: Sequence[Any]) -> str:
 def typed(values: Sequence[float], dtype: str, name: str) -> list[float]:
     """The numbers in the model's type; integers become floats, but not floats integers."""
     if "float" in dtype:
-        return rounded(values, dtype)
+        try:
+            return rounded(values, dtype)
+        except OverflowError as error:
+            raise InputError(f"input {name!r} has an integer that is too large for {dtype}") from error
     kind = bool if dtype == "bool" else int
     wrong = next((value for value in values if not isinstance(value, kind)), None)
     if wrong is not None:
