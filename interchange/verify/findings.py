@@ -31,7 +31,7 @@ def _findings(report: Report) -> Iterator[str]:
             yield f"{name}: the error begins in {' and in '.join(layers[:3])}."
     wrong = any(backend.status in ("wrong", "suspicious") for backend in report.backends)
     if wrong and report.layers is None:
-        yield "--layers finds the layer where the error begins."
+        yield "Run again with --layers to find the layer where the error begins."
 
 
 def _about_reference(report: Report) -> Iterator[str]:

@@ -237,3 +237,47 @@ def test_the_model_says_labels_and_decision(toy: Graph, data: Path) -> None:
     report: Report = verify(told, data, backends=["numpy"])
     assert report.testset.labels == ("a", "b", "c", "d")
     assert report.outputs[0].decision == ""
+
+
+# --- what is not a plain float ---------------------------------------------------------------------------------------
+
+
+def one_node(op: str, dtype: str = "float32", **attributes: object) -> Graph:
+    b = Builder()
+    x = b.input("x", dtype, (None, 3))
+    return b.graph([b.add(op, [x], "y", source=op, **attributes)], {"name": "one"})
+
+
+def test_overflow_of_the_model_itself_is_what_is_wanted(tmp_path: Path) -> None:
+    path = write(tmp_path / "t.npz", x=np.array([[1.0, 100.0, -100.0]], np.float32))
+    report = verify(one_node("Exp"), path, backends=["numpy"])
+    assert report.agreed, str(report)
+    assert report.outputs[0].floor < 1
+
+
+def test_integers_must_be_equal(tmp_path: Path) -> None:
+    path = write(tmp_path / "t.npz", x=np.array([[1.0, 3.0, 2.0], [5.0, 3.0, 2.0]], np.float32))
+    report = verify(one_node("ArgMax", axis=1), path, backends=["numpy", "sabotage:PlusOne"])
+    assert [backend.status for backend in report.backends] == ["rounding", "wrong"]
+    assert report.outputs[0].floor == 0
+
+
+def test_nan_on_both_sides_is_the_same(tmp_path: Path) -> None:
+    path = write(tmp_path / "t.npz", x=np.array([[-1.0, 4.0, 9.0]], np.float32))
+    assert verify(one_node("Sqrt"), path, backends=["numpy"]).agreed
+
+
+def test_float16_models_have_a_floor_of_their_own(tmp_path: Path) -> None:
+    path = write(tmp_path / "t.npz", x=np.array([[0.1, 4.0, 9.0]], np.float16))
+    report = verify(one_node("Tanh", "float16"), path, backends=["numpy"])
+    assert report.agreed
+    assert report.outputs[0].floor > 2.0**-11
+
+
+def test_a_sample_that_cannot_be_computed_is_an_error(tmp_path: Path) -> None:
+    b = Builder()
+    x = b.input("x", "int64", (None,))
+    y = b.add("Gather", [b.constant("w", np.ones((3, 2), np.float32)), x], "y", source="gather")
+    path = write(tmp_path / "t.npz", x=np.array([0, 7]))
+    with pytest.raises(BadInput, match="IX212"):
+        verify(b.graph([y], {}), path, backends=["numpy"])

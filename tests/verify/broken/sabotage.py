@@ -149,6 +149,11 @@ class Shift(Healthy):
         return {name: y + np.float32(0.01) for name, y in outputs.items()}
 
 
+class PlusOne(Healthy):
+    def spoil(self, outputs: Outputs) -> Outputs:
+        return {name: y + 1 for name, y in outputs.items()}
+
+
 class PreviousBatch(Healthy):
     """Returns what it computed one call before, as a missing synchronisation does."""
 
