@@ -242,10 +242,13 @@ def _drawn(header: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence
 def rendered(drawing: rich.console.RenderableType) -> list[str]:
     """The lines of anything that rich can draw, for stdout."""
     from rich.console import Console as RichConsole
+    from rich.segment import Segment, Segments
 
     console = RichConsole(file=sys.stdout, no_color=not has_colour(sys.stdout))
+    pieces = console.render(drawing)
+    clean = [Segment("\n".join(map(printable, p.text.split("\n"))), p.style) for p in pieces if not p.control]
     with console.capture() as capture:
-        console.print(drawing)
+        console.print(Segments(clean), end="")
     return [line.rstrip() for line in capture.get().rstrip("\n").split("\n")]
 
 

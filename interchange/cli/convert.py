@@ -17,7 +17,7 @@ import click
 from interchange import api, plugins
 from interchange.cli import options as plugin_options
 from interchange.cli.console import Console, common_options, size_text
-from interchange.errors import BadInput
+from interchange.errors import BadInput, EnvironmentLacks
 from interchange.options import Options, share_out
 
 if TYPE_CHECKING:
@@ -147,6 +147,7 @@ def save_all(
     Raises:
         BadInput: (IX102) a file exists; (IX105) not writable, or two artifacts have a file of the same name.
         Unsupported: (IX303) an exporter cannot express something in the graph.
+        EnvironmentLacks: (IX403) an exporter does not return the files that it wrote.
     """
     from interchange.files import Artifact
 
@@ -158,6 +159,7 @@ def save_all(
             placed: dict[Path, tuple[str, Path]] = {}
             for name, path in paths.items():
                 made = exporters[name].save(graph, staging / name / path.name, **options[name])
+                _check_written(name, made, staging / name)
                 written[name] = [folder / file.relative_to(staging / name) for file in made]
                 for file, target in zip(made, written[name], strict=True):
                     if target not in placed:
@@ -168,6 +170,13 @@ def save_all(
         return written
     finally:
         rmtree(staging, ignore_errors=True)
+
+
+def _check_written(exporter: str, files: Sequence[Path], folder: Path) -> None:
+    strange = [str(file) for file in files if not file.is_relative_to(folder) or not file.is_file()]
+    if strange or not files:
+        why = f"it says that it wrote {', '.join(strange) or 'nothing'}"
+        raise EnvironmentLacks("IX403", f"The exporter {exporter!r} does not keep its contract.", why=why)
 
 
 def _staging(folder: Path) -> Path:

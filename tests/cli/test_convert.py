@@ -79,6 +79,19 @@ def test_a_failure_in_the_middle_leaves_nothing(
     assert names(tmp_path) == ["tiny.safetensors"]
 
 
+@pytest.mark.parametrize("answer", [[], ["elsewhere.py"], ["{path}"]])
+def test_an_exporter_that_does_not_say_what_it_wrote(
+    run: Run, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: list[str]
+) -> None:
+    def save(graph: Any, path: Path, *, force: bool = False) -> list[Path]:
+        return [Path(text.format(path=path)) for text in answer]
+
+    monkeypatch.setattr(plugins.get("exporters", "pyscript"), "save", save)
+    done = run("convert", model, "--to", "pyscript", "-o", "out")
+    assert (done.code, done.err.split(":")[0]) == (4, "IX403")
+    assert names(tmp_path) == ["tiny.safetensors"]
+
+
 def test_a_source_may_be_replaced_by_its_own_artifact(run: Run, model: Path) -> None:
     assert run("convert", model, "--to", "weights", "--force").code == 0
     assert equal(interchange.load(model), tiny())

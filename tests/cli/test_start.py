@@ -43,6 +43,11 @@ def test_convert_draws_nothing_with_rich(model: object) -> None:
     assert done.stderr.strip() == "0 []"
 
 
+def test_it_is_a_module() -> None:
+    done = subprocess.run([sys.executable, "-m", "interchange", "explain", "IX101"], cwd=ROOT, capture_output=True)
+    assert (done.returncode, done.stdout[:6]) == (0, b"IX101:")
+
+
 def test_the_version(run: Run) -> None:
     assert run("--version").out == f"interchange {interchange.__version__}\n"
 

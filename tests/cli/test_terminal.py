@@ -74,9 +74,11 @@ def test_a_model_cannot_steer_the_terminal(tmp_path: Path) -> None:
     from interchange.graph import Graph, Node, TensorSpec
 
     node = Node("Relu", ("x",), ("y\x1b[2J",), {}, "[bold]x[/] \x1b]0;title\x07")
-    graph = Graph({"x": TensorSpec("float32", (3,))}, ("y\x1b[2J",), (node,), {}, {"name": "n\x1b[2J"})
+    graph = Graph({"x": TensorSpec("float32", ("n", 3))}, ("y\x1b[2J",), (node,), {}, {"name": "n\x1b[2J"})
     (path,) = interchange.save(graph, tmp_path / "m.safetensors", to="weights")
     shown = on_terminal("show", path) + on_terminal("show", path, "--nodes") + on_terminal("run", path, path)
+    np.savez(tmp_path / "inputs.npz", x=np.ones((2, 3)))
+    shown += on_terminal("verify", path, tmp_path / "inputs.npz", "--backend", "numpy")
     assert "\x1b[2J" not in shown
     assert "\x1b]0;" not in shown
     assert "[bold]x[/]" in shown
