@@ -28,6 +28,7 @@ class Definition:
     name: str
     text: str
     uses: frozenset[str]
+    is_block: bool  # no assignment
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,10 @@ class Linked:
         """The definitions, under the titles of the modules that they come from."""
         parts = []
         for module, definitions in itertools.groupby(self.definitions, lambda definition: definition.module):
-            parts += [_title(module), *(definition.text for definition in definitions)]
+            parts.append(_title(module))
+            for is_block, members in itertools.groupby(definitions, lambda definition: definition.is_block):
+                texts = [definition.text for definition in members]
+                parts += texts if is_block else ["\n".join(texts)]
         return "\n\n\n".join(parts)
 
     @property
@@ -166,7 +170,8 @@ def parse(name: str, without: frozenset[str]) -> Module:
             imports |= {(alias.asname or alias.name): node for alias in node.names}
             continue
         for defined in _names_of(node):
-            definitions[defined] = Definition(name, defined, _text(node, rows, without), _uses(node, without))
+            text, is_block = _text(node, rows, without), isinstance(node, (ast.FunctionDef, ast.ClassDef))
+            definitions[defined] = Definition(name, defined, text, _uses(node, without), is_block)
     return Module(definitions, imports)
 
 

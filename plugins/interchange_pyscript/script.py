@@ -50,7 +50,7 @@ def script_text(graph: Graph, stem: str, weights_file: bytes, *, numpy: bool, em
     """
     style = NUMPY if numpy else PLAIN
     specs = infer(graph)
-    faults = list(_faults(graph, style, specs))
+    faults = list(faults_of(graph, style, specs))
     if faults:
         raise Unsupported(
             "IX303",
@@ -59,10 +59,10 @@ def script_text(graph: Graph, stem: str, weights_file: bytes, *, numpy: bool, em
             why=list(dict.fromkeys(faults)),
             next_step="Choose another target, or replace the layers.",
         )
-    everything = _link({node.op for node in graph.nodes} | {*IN_A_NETWORK}, style)
+    everything = linked_parts({node.op for node in graph.nodes} | {*IN_A_NETWORK}, style)
     taken = {*everything.names, "np", "predict", "network", "MODEL"}
     network = network_text(graph, style, specs, taken)
-    linked = _link({name for name in _names_in(network) if name in everything.names}, style)
+    linked = linked_parts({name for name in _names_in(network) if name in everything.names}, style)
     parts = [
         [f"{MARKER} by interchange {interchange.__version__}{FOR_NUMPY if numpy else ''}"],
         _docstring(graph, stem, specs, style, embed),
@@ -83,7 +83,8 @@ def script_text(graph: Graph, stem: str, weights_file: bytes, *, numpy: bool, em
 # --- what a script cannot express -----------------------------------------------------------------------------------
 
 
-def _faults(graph: Graph, style: Style, specs: Mapping[str, TensorSpec]) -> Iterator[str]:
+def faults_of(graph: Graph, style: Style, specs: Mapping[str, TensorSpec]) -> Iterator[str]:
+    """Everything in a graph that a script of that style cannot express, with its layer."""
     dtypes = {*FLOATS, *WHOLE} - ({"bfloat16"} if style.is_numpy else set())
     for name, spec in graph.inputs.items():
         if spec.dtype not in dtypes or spec.kind != "tensor":
@@ -126,10 +127,11 @@ def _names_in(lines: list[str]) -> set[str]:
     return {node.id for node in ast.walk(ast.parse("\n".join(lines))) if isinstance(node, ast.Name)}
 
 
-def _link(used: Iterable[str], style: Style) -> Linked:
+def linked_parts(used: Iterable[str], style: Style, *, program: bool = True) -> Linked:
     """The functions that the network calls, and the program around it."""
     modules = [*(ops.MODULES if style.is_numpy else ()), *KERNEL_MODULES, *PROGRAM_MODULES]
-    names = [*sorted(used), "command_line", "ArrayModel" if style.is_numpy else "Model", "Weights"]
+    around = ["command_line", "ArrayModel" if style.is_numpy else "Model"] if program else []
+    names = [*sorted(used), *around, "Weights"]
     without = ("elementwise", "shape_rule")
     return link(names, modules, own=("interchange", "interchange_pyscript"), without=without)
 

@@ -18,7 +18,7 @@ from interchange_pyscript.kernels.linear import Linear
 from interchange_pyscript.kernels.tensor import Tensor, Weights
 from interchange_pyscript.layers import Style, network_text
 from interchange_pyscript.program.numbers import numbers_of
-from interchange_pyscript.script import IN_A_NETWORK, NUMPY, PLAIN, _faults, _link
+from interchange_pyscript.script import IN_A_NETWORK, NUMPY, PLAIN, faults_of, linked_parts
 
 from interchange import ops
 from interchange.errors import Unsupported
@@ -44,7 +44,7 @@ def feeds_of(row: Row) -> dict[str, np.ndarray]:
 @functools.cache
 def namespace(op: str, is_numpy: bool) -> dict[str, Any]:
     """What a script with that operator defines."""
-    linked = _link({op, *IN_A_NETWORK}, NUMPY if is_numpy else PLAIN)
+    linked = linked_parts({op, *IN_A_NETWORK}, NUMPY if is_numpy else PLAIN, program=False)
     text = "\n".join([*linked.imports, "import numpy as np", linked.text])
     names: dict[str, Any] = {"__name__": "script"}
     exec(compile(text, op, "exec", flags=__import__("__future__").annotations.compiler_flag), names)
@@ -95,13 +95,12 @@ def test_row_on_numpy_is_the_same_to_the_bit(row):
 @pytest.mark.parametrize("row", REFUSED, ids=str)
 def test_refused_row(row):
     graph = graph_of(row)
-    assert list(_faults(graph, PLAIN, infer(graph)))
+    assert list(faults_of(graph, PLAIN, infer(graph)))
 
 
-def test_every_operator_has_a_kernel():
-    """All but control flow and sequences, which are refused in both styles."""
-    assert set(KERNELS) == set(NUMPY.functions)
-    assert set(KERNELS) < set(ops.OPERATORS)
+def test_kernels_are_operators():
+    """Operators without a kernel are refused in the plain style, control flow and sequences in both."""
+    assert set(KERNELS) <= set(NUMPY.functions) < set(ops.OPERATORS)
 
 
 @pytest.mark.parametrize("op", sorted(KERNELS))
@@ -115,11 +114,13 @@ def test_signature_is_the_operators(op):
     assert {n: p.default for n, p in ours.items()} == {n: theirs[n].default for n in ours}
 
 
-@pytest.mark.parametrize("op", sorted(KERNELS))
-@pytest.mark.parametrize("style", [PLAIN, NUMPY], ids=["plain", "numpy"])
+@pytest.mark.parametrize(
+    ("op", "style"),
+    [*((op, PLAIN) for op in [*sorted(KERNELS), ""]), *((op, NUMPY) for op in [*sorted(NUMPY.functions), ""])],
+)
 def test_all_names_are_there(op, style):
-    """A script defines or imports every name that it reads."""
-    linked = _link({op, *IN_A_NETWORK}, style)
+    """A script defines or imports every name that it reads; without an operator: the program does."""
+    linked = linked_parts({op, *IN_A_NETWORK} - {""}, style, program=not op)
     tree = ast.parse("\n".join([*linked.imports, linked.text]))
     bound = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
     bound |= {n.arg for n in ast.walk(tree) if isinstance(n, ast.arg)}

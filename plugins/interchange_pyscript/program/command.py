@@ -21,7 +21,7 @@ from interchange_pyscript.program.files import (
     to_nested,
     write_npz,
 )
-from interchange_pyscript.program.model import Model, shape_text
+from interchange_pyscript.program.model import Model, named, shape_text
 from interchange_pyscript.program.numbers import InputError
 from interchange_pyscript.program.pictures import read_png, read_pnm
 from interchange_pyscript.program.prepare import prepared_image
@@ -119,13 +119,13 @@ def joined(tensors: Sequence[Tensor]) -> Tensor:
 def read_inputs(model: Model, paths: Sequence[str]) -> list[Tensor]:
     """The inputs in the model's order: one file with all of them, or a file for each."""
     if len(paths) > len(model.inputs):
-        raise InputError(f"{len(paths)} files for {len(model.inputs)} inputs: {', '.join(model.inputs)}")
+        raise InputError(f"{len(paths)} files for {len(model.inputs)} inputs: {named(model.inputs)}")
     found: dict[str, Tensor] = {}
     for path, expected in zip(paths, model.inputs):
         found.update(read_input(model, path, expected, alone=len(paths) == 1))
     missing = [name for name in model.inputs if name not in found]
     if missing:
-        raise InputError(f"there are no numbers for the input {', '.join(map(repr, missing))}")
+        raise InputError(f"there are no numbers for the input {named(missing)}")
     return [with_batch(found[name], shape) for name, (_, shape) in model.inputs.items()]
 
 
@@ -171,7 +171,7 @@ def by_name(model: Model, found: dict[str, tuple[str, Tensor]], expected: str, a
     if not any(name in model.inputs for name in found):
         wanted = list(model.inputs) if alone else [expected]
         if len(wanted) != len(found):
-            raise InputError(f"it holds {', '.join(found)}; the model takes {', '.join(model.inputs)}")
+            raise InputError(f"it holds {named(found)}; the model takes {named(model.inputs)}")
         return {name: tensor for name, (_, tensor) in zip(wanted, found.values())}
     return {name: tensor for name, (_, tensor) in found.items() if name in model.inputs}
 
@@ -199,10 +199,10 @@ def show(model: Model, outputs: dict[str, Tensor], title: str) -> None:
         if rows is None:
             numbers = plain_json([short(value) for value in tensor.values[:1000]])
             more = " ..." if len(tensor.values) > 1000 else ""
-            print(f"{name} {shape_text(tensor.shape)}: {json.dumps(numbers)}{more}")
+            print(f"{printable(name)} {shape_text(tensor.shape)}: {json.dumps(numbers)}{more}")
             continue
         for i, row in enumerate(rows):
-            best = sorted(zip(row, model.labels), key=lambda pair: -pair[0])[:5]
+            best = sorted(zip(row, map(printable, model.labels)), key=lambda pair: -pair[0])[:5]
             if len(rows) > 1:
                 print(f"[{i}]")
             width = max(len(label) for _, label in best)
@@ -217,6 +217,11 @@ def labelled(model: Model, tensor: Tensor) -> list[Sequence[float]] | None:
     if count == 2 and tensor.shape[1:] in ((), (1,)):  # the probability of the second
         return [(1 - value, value) for value in tensor.values]
     return None
+
+
+def printable(text: str) -> str:
+    """The text, with escapes for what could steer a terminal."""
+    return text if text.isprintable() else ascii(text)[1:-1]
 
 
 def short(value: float) -> float:

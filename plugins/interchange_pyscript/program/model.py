@@ -7,7 +7,7 @@ import math
 import os
 import sys
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from interchange_pyscript.kernels.tensor import Tensor, Weights
@@ -82,9 +82,7 @@ class Model:
     def predict(self, inputs: Sequence[Any]) -> Any:
         """The output for nested lists of numbers; of several, a dictionary."""
         if len(inputs) != len(self.inputs):
-            raise InputError(
-                f"{self.name} takes {len(self.inputs)} input(s), not {len(inputs)}: {', '.join(self.inputs)}"
-            )
+            raise InputError(f"{self.name} takes {len(self.inputs)} input(s), not {len(inputs)}: {named(self.inputs)}")
         outputs = self.run(self.checked([from_nested(nested) for nested in inputs]))
         results = {name: to_nested(tensor) for name, tensor in outputs.items()}
         return results if len(results) > 1 else next(iter(results.values()))
@@ -123,9 +121,15 @@ def python_version() -> str:
     return f"PyPy {'.'.join(map(str, own[:3]))}, Python {version}" if own else f"CPython {version}"
 
 
+def named(names: Iterable[str]) -> str:
+    """Names in quotes, for messages."""
+    return ", ".join(map(repr, names))
+
+
 def shape_text(shape: Sequence[Any]) -> str:
     """Such as "[batch, 28, 28]"; an unknown size is "?"."""
-    return f"[{', '.join('?' if size is None else str(size) for size in shape)}]"
+    sizes = ("?" if size is None else repr(size).strip("'\"") for size in shape)
+    return f"[{', '.join(sizes)}]"
 
 
 def typed(values: Sequence[float], dtype: str, name: str) -> list[float]:
