@@ -30,36 +30,50 @@ from typing import Any
 
 from interchange.ops import (
     activation,
+    attention,
     control,
     convolution,
     elementwise,
     linear,
     logic,
+    loss,
     normalization,
     pooling,
+    quantization,
+    random,
     reduction,
     resize,
     rnn,
     sequence,
     shaping,
+    signal,
+    text,
+    vision,
 )
 
 Operator = Callable[..., Any]
 
 MODULES = (
     activation,
+    attention,
     control,
     convolution,
     elementwise,
     linear,
     logic,
+    loss,
     normalization,
     pooling,
+    quantization,
+    random,
     reduction,
     resize,
     rnn,
     sequence,
     shaping,
+    signal,
+    text,
+    vision,
 )
 
 

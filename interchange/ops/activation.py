@@ -73,6 +73,12 @@ def Swish(x, *, alpha=1.0):
 
 
 @elementwise
+def SwiGLU(a, b, *, alpha=1.0):
+    """Swish(a) * b, N. Shazeer, "GLU variants improve transformer", 2020."""
+    return a * _sigmoid(a.dtype.type(alpha) * a) * b
+
+
+@elementwise
 def HardSigmoid(x, *, alpha=0.2, beta=0.5):
     """alpha * x + beta, limited to 0 … 1."""
     return np.clip(alpha * x + beta, 0, 1).astype(x.dtype)

@@ -51,24 +51,7 @@ def _conv_shape(
     return in_layout((x.shape[0], *sizes, w.shape[-1]), layout)
 
 
-@shape_rule(_conv_shape)
-def Conv(
-    x,
-    w,
-    b=None,
-    *,
-    auto_pad="NOTSET",
-    dilations=None,
-    group=1,
-    kernel_shape=None,
-    pads=None,
-    strides=None,
-    layout="NCHW",
-):
-    """Slides the kernel over the input (cross-correlation): each output is the dot product of a window and a filter.
-
-    `w` is (out, in / group, *kernel), or (*kernel, in / group, out) with layout "NHWC".
-    """
+def _conv(x, w, b, auto_pad, dilations, group, kernel_shape, pads, strides, layout):
     x, w = channels_last(x, layout), kernel_hwio(w, layout)
     pads, sizes, strides, dilations = _conv_geometry(x, w, group, auto_pad, dilations, kernel_shape, pads, strides)
     x = pad_spatial(x, pads)
@@ -88,6 +71,81 @@ def Conv(
         products = columns.reshape(*columns.shape[:2], -1) @ kernels.reshape(group, -1, per_group)
         y[i] = np.moveaxis(products, 0, 1).reshape(y.shape[1:])
     return from_channels_last(y if b is None else y + b, layout)
+
+
+@shape_rule(_conv_shape)
+def Conv(
+    x,
+    w,
+    b=None,
+    *,
+    auto_pad="NOTSET",
+    dilations=None,
+    group=1,
+    kernel_shape=None,
+    pads=None,
+    strides=None,
+    layout="NCHW",
+):
+    """Slides the kernel over the input (cross-correlation): each output is the dot product of a window and a filter.
+
+    `w` is (out, in / group, *kernel), or (*kernel, in / group, out) with layout "NHWC".
+    """
+    return _conv(x, w, b, auto_pad, dilations, group, kernel_shape, pads, strides, layout)
+
+
+def _without_zero(x, zero_point):
+    """x less its zero point, one number or one for each filter, in float64: sums of products of bytes are exact."""
+    if zero_point is None:
+        return x.astype(np.float64)
+    return x.astype(np.float64) - zero_point.astype(np.float64).reshape(-1, *(1,) * (x.ndim - 1))
+
+
+def ConvInteger(
+    x,
+    w,
+    x_zero_point=None,
+    w_zero_point=None,
+    *,
+    auto_pad="NOTSET",
+    dilations=None,
+    group=1,
+    kernel_shape=None,
+    pads=None,
+    strides=None,
+):
+    """Conv of (x - its zero point) and (w - its zero point) in int32; w may have one for each filter."""
+    x, w = _without_zero(x, x_zero_point), _without_zero(w, w_zero_point)
+    y = _conv(x, w, None, auto_pad, dilations, group, kernel_shape, pads, strides, "NCHW")
+    return y.astype(np.int64).astype(np.int32)
+
+
+def QLinearConv(
+    x,
+    x_scale,
+    x_zero_point,
+    w,
+    w_scale,
+    w_zero_point,
+    y_scale,
+    y_zero_point,
+    b=None,
+    *,
+    auto_pad="NOTSET",
+    dilations=None,
+    group=1,
+    kernel_shape=None,
+    pads=None,
+    strides=None,
+):
+    """Conv of quantised values, quantised; w may have a scale for each filter; b is in steps of x_scale * w_scale."""
+    x, w = _without_zero(x, x_zero_point), _without_zero(w, w_zero_point)
+    y = _conv(x, w, None, auto_pad, dilations, group, kernel_shape, pads, strides, "NCHW")
+    channels = (-1, *(1,) * (x.ndim - 2))
+    y = y if b is None else y + b.reshape(channels)
+    scale = (x_scale.astype(np.float64) * w_scale / y_scale).reshape(channels)
+    limits = np.iinfo(y_zero_point.dtype)
+    return np.clip(np.rint(y * scale) + y_zero_point, limits.min, limits.max).astype(y_zero_point.dtype)
 
 
 def _transposed_geometry(x, w, group, auto_pad, dilations, output_padding, output_shape, pads, strides):

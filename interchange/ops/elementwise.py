@@ -6,6 +6,7 @@ import functools
 
 import numpy as np
 
+from interchange.ops._cast import cast
 from interchange.ops._dtypes import dtype_of
 from interchange.ops._erf import erf
 from interchange.ops._shapes import Array, elementwise, same_shape, shape_rule
@@ -221,41 +222,24 @@ def Clip(x, low=None, high=None):
     return y if high is None else np.minimum(y, high)
 
 
-def _cast(x, dtype, saturate, round_mode):
-    """`x` as `dtype`; float8 types, which have no infinity or few finite values, clip what is too large for them."""
-    if dtype.name == "float8_e8m0fnu":
-        return _power_of_two(x.astype(np.float32), round_mode).astype(dtype)
-    if saturate and dtype.name.startswith("float8") and x.dtype.kind in "fV":
-        wide = x.astype(np.float32)
-        limit = np.float32(_largest_float8(dtype))
-        return np.clip(wide, -limit, limit).astype(dtype)
-    return x.astype(dtype)
-
-
-def _largest_float8(dtype):
-    """The largest finite value of a float8 dtype: the largest among all 256."""
-    values = np.arange(256, dtype=np.uint8).view(dtype).astype(np.float32)
-    return values[np.isfinite(values)].max()
-
-
-def _power_of_two(x, round_mode):
-    """x rounded to a power of two from 2^-127 to 2^127, "up", "down" or to the "nearest"."""
-    limit = {"up": 0.5, "nearest": np.nextafter(0.75, 0), "down": 1.0}[round_mode]
-    mantissa, exponent = np.frexp(x)  # x = mantissa * 2^exponent, the mantissa from 0.5 to 1
-    exponent = np.where(x == 0, -127, np.clip(exponent - (mantissa <= limit), -127, 127))
-    return np.where(np.isnan(x), x, np.ldexp(np.float32(1), exponent))
-
-
 @elementwise
 def Cast(x, *, to, saturate=1, round_mode="up"):
     """x in the dtype `to`; floats are cut to integers, integers wrap. The other attributes are for float8 types."""
-    return _cast(x, dtype_of(to), saturate, round_mode)
+    return cast(x, dtype_of(to), saturate, round_mode)
 
 
 @elementwise
 def CastLike(x, like, *, saturate=1, round_mode="up"):
     """x in the dtype of `like`."""
-    return _cast(x, like.dtype, saturate, round_mode)
+    return cast(x, like.dtype, saturate, round_mode)
+
+
+@elementwise
+def BitCast(x, *, to):
+    """The bits of x read as another dtype of the same size."""
+    if dtype_of(to).itemsize != x.dtype.itemsize:
+        raise ValueError(f"{to} is not of the size of {x.dtype}")
+    return np.ascontiguousarray(x).view(dtype_of(to)).reshape(x.shape)
 
 
 @elementwise

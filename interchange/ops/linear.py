@@ -20,6 +20,12 @@ def MatMul(a, b):
     return np.matmul(a, b).astype(a.dtype, copy=False)
 
 
+@shape_rule(lambda x: x.shape[:-2])
+def Det(x):
+    """The determinant of the last two dimensions."""
+    return np.linalg.det(x.astype(np.promote_types(x.dtype, np.float32))).astype(x.dtype)
+
+
 def _gemm_shape(a, b, c=None, *, alpha=1.0, beta=1.0, transA=0, transB=0):  # noqa: N803 (ONNX's names)
     if a.shape[0 if transA else 1] != b.shape[1 if transB else 0]:
         raise ValueError(f"shapes {a.shape} and {b.shape} do not fit")

@@ -161,3 +161,20 @@ def GlobalLpPool(x, *, p=2, layout="NCHW"):
     x = channels_last(x, layout)
     total = (np.abs(x) ** p).sum(tuple(range(1, x.ndim - 1)), keepdims=True)
     return from_channels_last((total ** (1 / p)).astype(x.dtype), layout)
+
+
+def _unpooled(x, kernel_shape, pads, strides):
+    """The spatial sizes before the pooling."""
+    rank = len(kernel_shape)
+    pads, strides = pads or (0,) * (2 * rank), strides or (1,) * rank
+    return tuple((n - 1) * strides[i] - pads[i] - pads[rank + i] + kernel_shape[i] for i, n in enumerate(x.shape[2:]))
+
+
+def MaxUnpool(x, i, output_shape=None, *, kernel_shape, pads=None, strides=None):
+    """The values of a MaxPool where they came from, which its second output says, and 0 elsewhere."""
+    y = np.zeros((*x.shape[:2], *_unpooled(x, kernel_shape, pads, strides)), x.dtype)
+    y.reshape(-1)[i.ravel()] = x.ravel()
+    if output_shape is None:
+        return y
+    more = [(0, int(want) - have) for want, have in zip(output_shape, y.shape, strict=True)]
+    return np.pad(y, more)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from interchange.ops._dtypes import dtype_of
-from interchange.ops._shapes import Array
+from interchange.ops._shapes import Array, same_shape, shape_rule
 from interchange.ops._spatial import channels_last, from_channels_last
 
 
@@ -215,3 +215,31 @@ def NonZero(x):
 def Compress(x, condition, *, axis=None):
     """The entries along `axis` (without it: of the flattened x) where the condition holds."""
     return np.compress(condition, x, axis)
+
+
+def Unique(x, *, axis=None, sorted=1) -> tuple[Array, Array, Array, Array]:
+    """The different values (or entries along `axis`), where each is first, which one each entry is, how often it is.
+
+    `sorted` 0 keeps the order in which they first come.
+    """
+    y, first, inverse, counts = np.unique(x, True, True, True, axis)
+    inverse = inverse.reshape(-1)
+    if not sorted:
+        order = np.argsort(first)
+        y, first, counts = np.take(y, order, axis or 0), first[order], counts[order]
+        inverse = np.argsort(order)[inverse]
+    return y, first, inverse, counts
+
+
+@shape_rule(same_shape)
+def TensorScatter(past_cache, update, write_indices=None, *, axis=-2, mode="linear"):
+    """The cache with each sample's update written from its index on along `axis`; "circular" goes on at the start."""
+    if mode not in ("linear", "circular"):
+        raise ValueError(f"mode is {mode!r}")
+    y, new = np.moveaxis(past_cache, axis, 1).copy(), np.moveaxis(update, axis, 1)
+    starts = np.zeros(len(y), int) if write_indices is None else write_indices
+    places = starts[:, None] + np.arange(new.shape[1])
+    if mode == "circular":
+        places = places % y.shape[1]
+    y[np.arange(len(y))[:, None], places] = new
+    return np.moveaxis(y, 1, axis)

@@ -452,6 +452,135 @@ RNN = [
     row("LSTM", _SEQUENCE, *_recurrent(4), hidden_size=2, activations=("HardSigmoid", "Relu", "Softsign"), outputs=3),
 ]
 
+_Q = n(2, 3, 11, 7, low=0, high=256, dtype="uint8")
+_QW = n(5, 3, 3, 2, low=-128, high=128, dtype="int8")
+
+QUANTIZATION = [
+    row("QuantizeLinear", 50 * f(2, 3, 7), s(0.5, "float32"), s(128, "uint8")),
+    row("QuantizeLinear", 50 * f(2, 3, 7), s(0.5, "float32")),
+    row("QuantizeLinear", 50 * f(2, 3, 7), u(3), n(3, dtype="int8"), axis=1),
+    row("QuantizeLinear", 50 * f(5, 7), u(5, 4), n(5, 4, dtype="int8"), axis=1, block_size=2),
+    row("DequantizeLinear", _Q, s(0.5, "float32"), s(128, "uint8")),
+    row("DequantizeLinear", _QW, u(3), n(3, dtype="int8"), axis=1),
+    row("DequantizeLinear", n(5, 7, dtype="int8"), u(3, 7), n(3, 7, dtype="int8"), axis=0, block_size=2),
+    row("DequantizeLinear", n(5, 7), s(0.25, "float32")),
+    row("DynamicQuantizeLinear", f(5, 7), outputs=3),
+    row("MatMulInteger", n(2, 5, 7, dtype="uint8", low=0, high=256), n(7, 3, dtype="int8"), s(12, "uint8")),
+    row("MatMulInteger", n(5, 7, dtype="int8"), n(7, 3, dtype="int8"), None, n(3, dtype="int8")),
+    row("ConvInteger", _Q, n(5, 3, 3, 2, low=0, high=256, dtype="uint8"), s(7, "uint8"), pads=(1, 0, 2, 1)),
+    row(
+        "QLinearConv",
+        *(_Q, s(0.02, "float32"), s(7, "uint8"), _QW, u(5), np.zeros(5, np.int8), s(4, "float32"), s(3, "uint8")),
+        n(5),
+        strides=(2, 1),
+        pads=(1, 0, 2, 1),
+    ),
+    row(
+        "QLinearMatMul",
+        *(n(5, 7, dtype="int8"), s(0.5, "float32"), s(1, "int8")),
+        *(n(7, 3, dtype="int8"), s(0.25, "float32"), s(-2, "int8"), s(3, "float32"), s(4, "int8")),
+    ),
+]
+
+_QKV = (f(2, 4, 5, 6), f(2, 2, 7, 6), f(2, 2, 7, 3))
+
+ATTENTION = [
+    row("Attention", *_QKV),
+    row("Attention", *_QKV, b(5, 7), scale=0.3, outputs=3),
+    row("Attention", *_QKV, f(2, 1, 5, 7), softcap=2.0, is_causal=1, outputs=4, qk_matmul_output_mode=3),
+    row("Attention", f(2, 5, 12), f(2, 7, 6), f(2, 7, 4), q_num_heads=4, kv_num_heads=2),
+    row("Attention", f(2, 2, 5, 6), f(2, 2, 3, 6), f(2, 2, 3, 6), None, f(2, 2, 4, 6), f(2, 2, 4, 6), outputs=3),
+    row("RotaryEmbedding", f(2, 3, 5, 8), f(11, 4), f(11, 4), n(2, 5, low=0, high=11, dtype="int64")),
+    row("RotaryEmbedding", f(2, 5, 24), f(2, 5, 2), f(2, 5, 2), num_heads=3, rotary_embedding_dim=4, interleaved=1),
+    row(
+        "LinearAttention",
+        f(2, 5, 12),
+        f(2, 5, 6),
+        f(2, 5, 4),
+        q_num_heads=4,
+        kv_num_heads=2,
+        update_rule="linear",
+        outputs=2,
+    ),
+    row(
+        "LinearAttention",
+        *(f(2, 5, 12), f(2, 5, 6), f(2, 5, 4), f(2, 2, 3, 2), -u(2, 5, 2), u(2, 5, 2, high=0.9)),
+        q_num_heads=4,
+        kv_num_heads=2,
+        outputs=2,
+    ),
+    row("CausalConvWithState", f(2, 3, 7), f(3, 1, 4), outputs=2),
+    row("CausalConvWithState", f(2, 3, 2), f(3, 1, 4), f(3), f(2, 3, 3), activation="silu", outputs=2),
+    row("SwiGLU", f(5, 7), f(5, 7), alpha=1.5),
+]
+
+SIGNAL = [
+    row("DFT", f(2, 11, 1)),
+    row("DFT", f(2, 11, 7, 2), s(8), s(1), inverse=1),
+    row("DFT", f(2, 11, 1), s(16), onesided=1),
+    row("STFT", f(2, 64, 1), s(8), u(16), onesided=1),  # said, because ONNX infers shapes as if the default were 0
+    row("STFT", f(2, 64, 1), s(5), None, s(16), onesided=0),
+    *(row(op, s(11), periodic=periodic) for op in ("HannWindow", "HammingWindow") for periodic in (0, 1)),
+    row("BlackmanWindow", s(11)),
+    row("MelWeightMatrix", s(8), s(16), s(8192), s(0, "float32"), s(4096, "float32")),
+]
+
+_GRID = u(2, 5, 4, 2, low=-1.3, high=1.3)
+_BOXES = np.sort(u(2, 9, 4, low=0, high=1).reshape(2, 9, 2, 2), axis=2).reshape(2, 9, 4)
+_ROIS = np.array([[0.5, 1, 6, 9.5], [1, 2, 3, 4], [-1, -2, 5, 12]], np.float32)
+
+VISION = [
+    *(row("AffineGrid", f(2, 2, 3), i(2, 3, 5, 4), align_corners=corners) for corners in (0, 1)),
+    row("AffineGrid", f(2, 3, 4), i(2, 3, 5, 4, 6)),
+    *(
+        row("GridSample", IMAGE, _GRID, mode=mode, padding_mode=padding, align_corners=corners)
+        for mode in ("linear", "nearest", "cubic")
+        for padding in ("zeros", "border", "reflection")
+        for corners in (0, 1)
+    ),
+    row("GridSample", f(2, 3, 5, 6, 7), u(2, 3, 4, 5, 3, low=-1.3, high=1.3)),
+    row("DeformConv", f(2, 4, 6, 5), f(6, 2, 3, 2), f(2, 24, 5, 4), group=2, offset_group=2, pads=(1, 0, 0, 0)),
+    row(
+        "DeformConv",
+        *(f(2, 3, 6, 5), f(4, 3, 2, 2), f(2, 8, 3, 4), f(4), u(2, 4, 3, 4)),
+        strides=(2, 1),
+        pads=(0, 0, 0, 0),
+    ),
+    row("Col2Im", f(2, 18, 16), i(6, 5), i(3, 2)),
+    row("Col2Im", f(2, 4, 16), i(8, 7), i(2, 2), pads=(0, 1, 1, 0), strides=(2, 2), dilations=(1, 1)),
+    row("CenterCropPad", f(5, 8, 3), i(8, 5), axes=(0, 1)),
+    row("CenterCropPad", f(5, 8), i(4, 11)),
+    row("NonMaxSuppression", _BOXES, f(2, 3, 9), i(4), u(1, low=0.3, high=0.4), s([0.0], "float32")),
+    row("NonMaxSuppression", u(2, 9, 4), f(2, 3, 9), i(2), s([0.5], "float32"), center_point_box=1),
+    *(
+        row("RoiAlign", IMAGE, _ROIS, i(1, 0, 1), mode=mode, output_height=4, output_width=3, sampling_ratio=ratio)
+        for mode in ("avg", "max")
+        for ratio in (0, 2)
+    ),
+    row("RoiAlign", IMAGE, _ROIS, i(1, 0, 1), spatial_scale=0.5, coordinate_transformation_mode="output_half_pixel"),
+    row(
+        "MaxRoiPool", IMAGE, np.hstack([[[1], [0], [1]], np.maximum(_ROIS, 0)]).astype(np.float32), pooled_shape=(3, 2)
+    ),
+    row("MaxUnpool", f(1, 1, 2, 2), np.array([[[[5, 7], [13, 15]]]]), kernel_shape=(2, 2), strides=(2, 2)),
+]
+
+LOSS = [
+    *(row("NegativeLogLikelihoodLoss", f(3, 5), i(1, 0, 4), u(5), reduction=how) for how in ("mean", "sum", "none")),
+    row("NegativeLogLikelihoodLoss", f(2, 5, 3), n(2, 3, low=0, high=5, dtype="int64"), ignore_index=2),
+    row("SoftmaxCrossEntropyLoss", f(3, 5), i(1, 0, 4), u(5), outputs=2),
+    row("SoftmaxCrossEntropyLoss", f(2, 5, 3), n(2, 3, low=0, high=5, dtype="int64"), ignore_index=2, reduction="sum"),
+]
+
+OTHERS = [
+    row("Det", f(2, 3, 4, 4)),
+    row("BitCast", n(5, 7), to="uint32"),
+    row("Unique", n(3, 7, low=0, high=5, dtype="int64"), outputs=4),
+    row("Unique", n(5, 3, low=0, high=2, dtype="int64"), axis=0, outputs=4),
+    row("Unique", n(11, low=0, high=5, dtype="int64"), sorted=0, outputs=4),
+    row("TensorScatter", f(2, 3, 11, 7), f(2, 3, 4, 7), i(3, 5)),
+    row("TensorScatter", f(2, 11, 7), f(2, 4, 7), i(9, 5), axis=1, mode="circular"),
+]
+
 TABLE = [
     *ELEMENTWISE,
     *LOGIC,
@@ -464,13 +593,25 @@ TABLE = [
     *SHAPING,
     *RESIZE,
     *RNN,
+    *QUANTIZATION,
+    *ATTENTION,
+    *SIGNAL,
+    *VISION,
+    *LOSS,
+    *OTHERS,
 ]
 
 # Operators that no row can hold; ONNX's own cases cover them (tests/conformance).
+_RANDOM = "makes random numbers"
+_TEXT = "takes text"
 _NO_TENSORS = "takes or makes sequences, optional values or graphs"
 WITHOUT_ROWS = {
     **dict.fromkeys(("If", "Loop", "Scan", "SequenceMap"), _NO_TENSORS),
     **dict.fromkeys(("SequenceEmpty", "SequenceConstruct", "SequenceLength", "SequenceAt"), _NO_TENSORS),
     **dict.fromkeys(("SequenceInsert", "SequenceErase", "SplitToSequence", "ConcatFromSequence"), _NO_TENSORS),
     **dict.fromkeys(("Optional", "OptionalHasElement", "OptionalGetElement"), _NO_TENSORS),
+    **dict.fromkeys(("RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike"), _RANDOM),
+    **dict.fromkeys(("Bernoulli", "Multinomial"), _RANDOM),
+    **dict.fromkeys(("StringConcat", "StringNormalizer", "StringSplit", "RegexFullMatch", "TfIdfVectorizer"), _TEXT),
+    "ImageDecoder": "takes the bytes of a picture's file",
 }

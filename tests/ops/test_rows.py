@@ -14,7 +14,10 @@ from tests.ops.table import TABLE, Row
 from tests.ops.truth import truth
 
 # The shape of their outputs follows from the values of their inputs.
-SHAPE_BY_VALUE = ("Compress", "ConstantOfShape", "NonZero", "Range")
+SHAPE_BY_VALUE = (
+    *("Compress", "ConstantOfShape", "NonZero", "Range", "Unique", "NonMaxSuppression"),
+    *("HannWindow", "HammingWindow", "BlackmanWindow", "MelWeightMatrix"),
+)
 
 each_row = pytest.mark.parametrize("row", TABLE, ids=str)
 
@@ -69,7 +72,11 @@ def test_float64_throughout(row):
 
 def keeps_dtype(row: Row) -> bool:
     """Whether the dtype of the output follows from float inputs."""
-    fixed = dict(row.attributes).keys() & {"to", "dtype"} or row.op in ("ConstantOfShape", "CastLike")
+    fixed = dict(row.attributes).keys() & {"to", "dtype"} or row.op in (
+        "ConstantOfShape",
+        "CastLike",
+        "MelWeightMatrix",
+    )
     return not fixed and any(x is not None and x.dtype == np.float32 for x in row.inputs)
 
 
