@@ -110,7 +110,7 @@ def _cannot(source: Source, provider: str, why: str) -> Unsupported:
 
 
 def _refuse_code(source: Source) -> None:
-    """Keras runs the code in an .h5 file whatever safe_mode says, so such a file is not given to it."""
+    """tf_keras runs the code in an .h5 file whatever safe_mode says, so such a file is given to no Keras."""
     names = [str(item.get("name") or item["class_name"]) for item in _objects(source) if item.get("class_name") in CODE]
     if names:
         raise Unsupported(

@@ -19,7 +19,7 @@ from interchange_keras.architecture import LayerEntry, Model, read_model
 from interchange_keras.container import Source, read
 from interchange_keras.layer import MOST_ELEMENTS, Fault, Layer, LayerFunction, Slot, slots_of
 from interchange_keras.layers import ACTIVATIONS, LAYERS
-from interchange_keras.options import accepts, bind, dtype_fault
+from interchange_keras.options import accepts, bind, dtype_fault, dtype_name
 from interchange_keras.plan import Step, Value, expand
 from interchange_keras.weights import assign
 
@@ -172,9 +172,7 @@ class _Conversion:
         for i, (name, layer) in enumerate(zip(names, self.model.inputs, strict=True)):
             config = entries[layer].config
             shape = config.get("batch_shape")
-            dtype = config.get("dtype") or "float32"
-            if isinstance(dtype, Mapping):
-                dtype = (dtype.get("config") or {}).get("name", "?")
+            dtype = dtype_name(config.get("dtype")) or "float32"
             fault = _input_fault(shape, dtype, config)
             if fault:
                 self._note(name, entries[layer], Fault("IX301", fault))

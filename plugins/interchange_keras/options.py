@@ -13,7 +13,8 @@ import numpy as np
 from interchange_keras import eras
 from interchange_keras.layer import Ints, LayerFunction
 
-FLOAT32 = ("float32", None)
+FLOAT32 = ("float32", "infer", "_infer", None)
+POLICIES = ("DTypePolicy", "FloatDTypePolicy", "Policy", "PolicyV1")
 
 
 def bind(
@@ -63,18 +64,20 @@ def accepts(function: LayerFunction, n_tensors: int) -> bool:
     return sum(p.default is p.empty for p in positional) - 1 <= n_tensors <= len(positional) - 1
 
 
+def dtype_name(dtype: Any) -> Any:
+    """The name in a config's dtype, which is a name or a policy."""
+    if not isinstance(dtype, Mapping):
+        return dtype
+    if dtype.get("class_name") not in POLICIES:
+        return dtype.get("class_name")  # quantised
+    details = dtype.get("config")
+    return details.get("name") if isinstance(details, Mapping) else None
+
+
 def dtype_fault(config: Mapping[str, Any]) -> str:
     """What is wrong with the dtype of a layer; "" if it computes in float32."""
-    dtype = config.get("dtype")
-    policy = dtype
-    if isinstance(dtype, Mapping):
-        details = dtype.get("config")
-        policy = details.get("name") if isinstance(details, Mapping) else None
-        if dtype.get("class_name") not in ("DTypePolicy", "Policy", "PolicyV1", "FloatDTypePolicy"):
-            return f"the dtype policy {dtype.get('class_name')} is not supported, only float32"
-        if policy in ("infer", "_infer"):
-            return ""
-    return "" if policy in FLOAT32 else f"the dtype policy {policy!r} is not supported, only float32"
+    name = dtype_name(config.get("dtype"))
+    return "" if name in FLOAT32 else f"the dtype policy {_short(name)} is not supported, only float32"
 
 
 def decode(value: Any) -> Any:

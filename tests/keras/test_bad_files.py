@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import zipfile
 
 import h5py
@@ -334,7 +335,10 @@ def test_unknown_option(golden):
 # --- fuzzing --------------------------------------------------------------------------------------------------------
 
 FUZZ = settings(
-    max_examples=250, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=int(os.environ.get("FUZZ", "250")),
+    deadline=None,
+    derandomize="FUZZ" not in os.environ,  # FUZZ=20000 looks for new ones
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 
 
@@ -423,3 +427,39 @@ def _places(node, path=()):
     for key, value in items:
         yield (*path, key)
         yield from _places(value, (*path, key))
+
+
+# --- what hypothesis found in HDF5 itself, and is kept away from it --------------------------------------------------
+
+
+def test_texts_that_would_crash_hdf5(edited):
+    """Variable-length values that are no texts."""
+
+    def change(file):
+        del file.attrs["backend"]
+        file.attrs.create(
+            "backend", [np.array([1, 2], "i4"), np.array([3], "i4")], dtype=h5py.vlen_dtype(np.dtype("i4"))
+        )
+
+    assert error_of(edited("dense.k2.h5", file=change)).code == "IX203"
+
+
+def test_heaps_that_hdf5_would_follow_for_ever(golden, tmp_path):
+    data = bytearray((golden / "dense.k2.h5").read_bytes())
+    first = data.index(b"GCOL") + 16
+    data[first : first + 2] = bytes(2)  # the first object becomes free space
+    data[first + 8 : first + 16] = bytes(8)  # of no size
+    path = tmp_path / "model.h5"
+    path.write_bytes(data)
+    assert "heap" in str(error_of(path))
+
+
+def test_texts_of_gigabytes(golden, tmp_path):
+    from interchange_keras.hdf5 import TEXT_TYPE
+
+    data = bytearray((golden / "dense.k2.h5").read_bytes())
+    at = next(TEXT_TYPE.finditer(data)).end() + 8  # a scalar: the length follows its dataspace
+    data[at : at + 4] = b"\xff" * 4
+    path = tmp_path / "model.h5"
+    path.write_bytes(data)
+    assert "attribute" in str(error_of(path))
