@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from onnx import AttributeProto, ModelProto, NodeProto, ValueInfoProto, helper
+from onnx import AttributeProto, ModelProto, NodeProto, TensorProto, ValueInfoProto, helper
 
 from interchange import ops
 from interchange.errors import BadInput, Unsupported
@@ -16,10 +16,10 @@ from interchange.graph import Array, Dimension, Graph, Node, TensorSpec
 from interchange_onnx import GOLDEN_KEY, PRODUCER
 from interchange_onnx.lift import inlined, lifted, opset_of
 from interchange_onnx.tensors import dtype_name, to_array
-from interchange_onnx.versions import schema_at
+from interchange_onnx.versions import PIN, schema_at
 
 OWN_DOMAINS = ("", "ai.onnx")
-TYPE_ATTRIBUTES = ("to", "dtype", "stash_type", "output_dtype", "output_datatype")
+TYPE_ATTRIBUTES = ("to", "dtype", "stash_type", "output_datatype", "output_dtype", "precision", "softmax_precision")
 # Not operators of a graph, but known here: Constant becomes a constant, the others lifting replaces.
 KNOWN_HERE = ("Constant", "Scatter", "Upsample")
 SUBGRAPHS = (AttributeProto.GRAPH, AttributeProto.GRAPHS)
@@ -248,9 +248,11 @@ def _node(proto: NodeProto, is_own: bool) -> Node:
     op = proto.op_type if proto.domain in OWN_DOMAINS else f"{proto.domain}.{proto.op_type}"
     source = proto.doc_string if is_own else f"{proto.name or next(filter(None, proto.output))} ({proto.op_type})"
     inputs, outputs = _without_trailing(proto.input), _without_trailing(proto.output)
+    schema = schema_at(op, PIN)
     attributes: dict[str, Any] = {}
     for attribute in proto.attribute:
-        attributes |= _attribute(op, attribute)
+        if schema is None or attribute.name in schema.attributes:  # else of an old opset, and at its default
+            attributes |= _attribute(op, attribute)
     return Node(op, inputs, outputs, attributes, source)
 
 
@@ -263,6 +265,8 @@ def _attribute(op: str, attribute: AttributeProto) -> dict[str, Any]:
         return {"value": array.item(), "dtype": array.dtype.name}
     value = _value(attribute)
     if attribute.type == AttributeProto.INT and attribute.name in TYPE_ATTRIBUTES and "." not in op:
+        if value == TensorProto.UNDEFINED:  # "as the inputs", the same as not to say it
+            return {}
         try:
             return {attribute.name: dtype_name(value)}
         except ValueError as error:

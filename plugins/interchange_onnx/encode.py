@@ -24,7 +24,10 @@ from interchange_onnx.versions import FLOOR, PIN, Use, cannot_be_rewritten, defa
 
 LOWEST_OPSET = 7  # what ONNX Runtime still reads
 # What the checker of onnx 1.23.2 cannot do without, though it is the default.
-EXPLICIT: Mapping[str, Mapping[str, Any]] = {"MeanVarianceNormalization": {"axes": (0, 2, 3)}}
+EXPLICIT: Mapping[str, Mapping[str, Any]] = {
+    "MeanVarianceNormalization": {"axes": (0, 2, 3)},
+    "STFT": {"onesided": 1},
+}
 EXTERNAL_FROM = 1024  # smaller constants stay in the model file, where shape inference can see them
 ALIGNMENT = 4096  # of constants in the second file, so that it can be memory-mapped
 
@@ -52,7 +55,7 @@ def lowered(graph: Graph) -> Graph:
             why=problems,
             next_step="Other exporters may: `interchange plugins` lists them.",
         )
-    graph = _constant_outputs_copied(channels_first(graph))
+    graph = _with_required_outputs(_constant_outputs_copied(channels_first(graph)))
     for steer in FAULTS:
         graph = steer(graph)
     read = {name for node in graph.nodes for name in node.inputs}
@@ -170,6 +173,18 @@ def _constant_outputs_copied(graph: Graph) -> Graph:
     nodes += [Node("Identity", (value,), (name,)) for name, value in fresh.items()]
     constants = {fresh.get(name, name): array for name, array in graph.constants.items()}
     return replace(graph, nodes=tuple(nodes), constants=constants)
+
+
+def _with_required_outputs(graph: Graph) -> Graph:
+    """ONNX demands a name for some outputs that a graph leaves out because nobody reads them."""
+    names = {*graph.inputs, *graph.constants, *(name for node in graph.nodes for name in node.outputs)}
+    nodes = []
+    for node in graph.nodes:
+        schema = schema_at(node.op, PIN)
+        missing = (0 if schema is None else schema.min_output) - len(node.outputs)
+        more = [f"{node.outputs[0]}_output_{len(node.outputs) + i}" for i in range(missing)]
+        nodes.append(replace(node, outputs=(*node.outputs, *more)) if more and names.isdisjoint(more) else node)
+    return replace(graph, nodes=tuple(nodes))
 
 
 # --- opsets ---------------------------------------------------------------------------------------------------------

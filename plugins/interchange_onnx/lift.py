@@ -106,7 +106,7 @@ def lifted(model: ModelProto, opset: int, path: Path) -> ModelProto:
         return model
     try:
         _widen_old_slopes(model, opset)
-        return converted(model, PIN)
+        return _with_axis_of_dft(converted(model, PIN))
     except Exception as error:  # the converter's errors have no common base
         raise Unsupported(
             "IX301",
@@ -142,6 +142,21 @@ def _widen_old_slopes(model: ModelProto, opset: int) -> None:
     declared = [value for value in model.graph.input if value.name not in slopes]
     del model.graph.input[:]
     model.graph.input.extend(declared)
+
+
+def _with_axis_of_dft(model: ModelProto) -> ModelProto:
+    """The axis of DFT, an attribute before opset 20, as an input: the converter leaves it where it is."""
+    for i, proto in enumerate(model.graph.node):
+        if proto.op_type != "DFT" or len(proto.input) > 2:
+            continue
+        axis = next((attribute.i for attribute in proto.attribute if attribute.name == "axis"), 1)
+        kept = [attribute for attribute in proto.attribute if attribute.name != "axis"]
+        del proto.attribute[:]
+        proto.attribute.extend(kept)
+        name = f"interchange_dft_axis_{i}"
+        proto.input.extend(["", name][len(proto.input) - 1 :])
+        model.graph.initializer.append(helper.make_tensor(name, TensorProto.INT64, [], [axis]))
+    return model
 
 
 def _has_changed(proto: NodeProto, opset: int) -> bool:

@@ -57,6 +57,7 @@ CHANGES: Mapping[tuple[str, int], Callable[[Use], bool]] = MappingProxyType(
         ("MaxPool", 22): _has("ceil_mode", 1),
         ("BatchNormalization", 7): _always,  # before, the default was training
         ("ConvTranspose", 11): _auto_pads,  # SAME_UPPER and SAME_LOWER changed places
+        ("DFT", 20): _always,  # the axis became an input, with another default
         ("GRU", 7): _always,  # outputs were optional by an attribute
         ("LSTM", 7): _always,
         ("RNN", 7): _always,

