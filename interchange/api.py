@@ -13,7 +13,7 @@ from interchange import plugins
 
 if TYPE_CHECKING:
     from interchange.graph import Array, Graph, TensorSpec
-    from interchange.verify.report import Report
+    from interchange.verifier.report import Report
 
 PathLike = str | Path
 
@@ -133,11 +133,11 @@ def verify(
         testset: a file or folder with samples (formats/testset.md).
         backends: names of backends; by default all that can be used here.
         progress: called with (what, done, total).
-        options: rtol, atol, reference, layers, limit … see interchange.verify.run.
+        options: rtol, atol, reference, layers, limit … see interchange.verifier.run.
 
     Returns:
         the report: `report.agreed`, `report.to_json()`, `report.to_html()`.
     """
-    from interchange.verify.run import verify as run
+    from interchange.verifier.run import verify as run
 
     return run(model, testset, backends=backends, progress=progress, **options)

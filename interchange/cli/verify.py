@@ -16,7 +16,7 @@ from interchange.cli.console import Console, common_options, is_terminal, render
 from interchange.errors import BadInput
 
 if TYPE_CHECKING:
-    from interchange.verify.report import Report
+    from interchange.verifier.report import Report
 
 DIFFER = 1
 

@@ -9,10 +9,10 @@ import numpy as np
 from interchange.errors import InterchangeError
 from interchange.graph import Array
 from interchange.testset import pictures
-from interchange.verify.assess import Ground, Reference, describe
-from interchange.verify.decisions import Decision, decide, flat
-from interchange.verify.process import Run
-from interchange.verify.report import BackendResult, Sample
+from interchange.verifier.assess import Ground, Reference, describe
+from interchange.verifier.decisions import Decision, decide, flat
+from interchange.verifier.process import Run
+from interchange.verifier.report import BackendResult, Sample
 
 MOST_SAMPLES = 50
 MOST_DIFFERING = 10  # samples beyond the first ones that are shown because backends differ on them

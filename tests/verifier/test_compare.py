@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from interchange.verify import judge
-from interchange.verify.compare import Tally, difference, structure_faults
-from interchange.verify.decisions import Decision, decide, tie_margin
-from interchange.verify.process import Output
+from interchange.verifier import judge
+from interchange.verifier.compare import Tally, difference, structure_faults
+from interchange.verifier.decisions import Decision, decide, tie_margin
+from interchange.verifier.process import Output
 
 FLOATS = arrays(np.float32, st.tuples(st.integers(1, 12), st.integers(1, 4)), elements=st.floats(width=32))
 

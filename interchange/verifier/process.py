@@ -19,7 +19,7 @@ import numpy as np
 
 from interchange.errors import BadInput, EnvironmentLacks, InterchangeError, Unsupported
 from interchange.graph import Array
-from interchange.verify.worker import save_arrays
+from interchange.verifier.worker import save_arrays
 
 TIMEOUT = 600.0  # seconds without a sign of life: for opening, or for one batch
 _TAIL = 4000  # characters of standard error that are kept
@@ -130,7 +130,7 @@ def run(
     }
     (folder / "job.json").write_text(json.dumps(job), "utf-8")
     # -P: the current folder is the user's, and a numpy.py that lies there must not be imported.
-    command = [sys.executable, "-P", "-m", "interchange.verify.worker", str(folder / "job.json")]
+    command = [sys.executable, "-P", "-m", "interchange.verifier.worker", str(folder / "job.json")]
     events = _Events()
     with (folder / "stderr.txt").open("wb") as errors:
         process = subprocess.Popen(

@@ -11,11 +11,11 @@ import numpy as np
 
 from interchange.graph import Array
 from interchange.testset import TestSet
-from interchange.verify import judge
-from interchange.verify.compare import Errors, Tally, difference, merged_faults, structure_faults
-from interchange.verify.decisions import Decision, decide, flat, tie_margin
-from interchange.verify.process import Output, Run
-from interchange.verify.report import DecisionResult, Flip, OutputResult
+from interchange.verifier import judge
+from interchange.verifier.compare import Errors, Tally, difference, merged_faults, structure_faults
+from interchange.verifier.decisions import Decision, decide, flat, tie_margin
+from interchange.verifier.process import Output, Run
+from interchange.verifier.report import DecisionResult, Flip, OutputResult
 
 MOST_FLIPS = 50
 

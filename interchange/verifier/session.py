@@ -8,9 +8,9 @@ from pathlib import Path
 
 from interchange import api, plugins
 from interchange.graph import Graph
-from interchange.verify import process
-from interchange.verify.names import BackendName
-from interchange.verify.process import Run
+from interchange.verifier import process
+from interchange.verifier.names import BackendName
+from interchange.verifier.process import Run
 
 Progress = Callable[[str, int, int], None]
 

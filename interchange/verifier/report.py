@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from interchange.verify.compare import Errors
+from interchange.verifier.compare import Errors
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -231,19 +231,19 @@ class Report:
 
     def to_table(self) -> Group:
         """The report for a terminal, to print with rich."""
-        from interchange.verify.table import table_of
+        from interchange.verifier.table import table_of
 
         return table_of(self)
 
     def to_html(self) -> str:
         """The report as one self-contained page."""
-        from interchange.verify.html import page_of
+        from interchange.verifier.html import page_of
 
         page: str = page_of(self)
         return page
 
     def __str__(self) -> str:
-        from interchange.verify.table import text_of
+        from interchange.verifier.table import text_of
 
         return text_of(self)
 

@@ -1,4 +1,4 @@
-"""The process in which one backend runs: `python -m interchange.verify.worker job.json`.
+"""The process in which one backend runs: `python -m interchange.verifier.worker job.json`.
 
 It reads the feeds batch by batch, writes the outputs beside each other, and reports in JSON lines on standard output.
 What the backend itself prints goes to standard error, so that it cannot disturb the lines.
@@ -68,7 +68,7 @@ def _open(job: Mapping[str, Any]) -> Iterator[Any]:
     if job["kind"] in OWN:
         yield _Evaluated(artifact, widened=job["kind"] == "oracle")
         return
-    from interchange.verify.names import backend
+    from interchange.verifier.names import backend
 
     with backend(job["backend"]).open(artifact, **job["options"]) as model:
         yield model

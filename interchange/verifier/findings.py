@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from interchange.verify import judge
-from interchange.verify.report import Report
+from interchange.verifier import judge
+from interchange.verifier.report import Report
 
 
 def findings_of(report: Report) -> tuple[str, ...]:

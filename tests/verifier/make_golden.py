@@ -1,6 +1,6 @@
 """Writes formats/golden/report: a report that agrees and one that does not, of two small networks.
 
-python tests/verify/make_golden.py
+python tests/verifier/make_golden.py
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ import numpy as np
 
 from interchange.builder import Builder
 from interchange.graph import Graph
-from interchange.verify.report import Report
-from interchange.verify.run import verify
+from interchange.verifier.report import Report
+from interchange.verifier.run import verify
 
 FOLDER = Path(__file__).parents[2] / "formats" / "golden" / "report"
 BROKEN = str(Path(__file__).parent / "broken")

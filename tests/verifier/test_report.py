@@ -16,8 +16,8 @@ from PIL import Image
 
 from interchange.builder import Builder
 from interchange.graph import Graph
-from interchange.verify.report import Report
-from interchange.verify.run import verify
+from interchange.verifier.report import Report
+from interchange.verifier.run import verify
 
 FORMATS = Path(__file__).parents[2] / "formats"
 SCHEMA = Draft202012Validator(json.loads((FORMATS / "report.schema.json").read_text("utf-8")))

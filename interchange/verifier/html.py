@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from importlib.resources import files
 from itertools import pairwise
 
-from interchange.verify import judge
-from interchange.verify.report import BackendResult, OutputResult, Report, Sample
-from interchange.verify.table import accuracy, decisions, number
+from interchange.verifier import judge
+from interchange.verifier.report import BackendResult, OutputResult, Report, Sample
+from interchange.verifier.table import accuracy, decisions, number
 
 _WORDS = {
     "rounding": "rounding only",
@@ -32,7 +32,7 @@ def page_of(report: Report) -> str:
     )
     environment.filters |= {"number": number, "decisions": decisions, "accuracy": accuracy, "seconds": seconds}
     environment.filters |= {"largest": largest, "largest_oracle": largest_oracle}
-    template = environment.from_string(files("interchange.verify").joinpath("page.html.jinja").read_text("utf-8"))
+    template = environment.from_string(files("interchange.verifier").joinpath("page.html.jinja").read_text("utf-8"))
     return template.render(
         report=report,
         plot=plot_of(report),

@@ -19,12 +19,12 @@ from interchange.errors import InterchangeError
 from interchange.evaluate import run as run_node
 from interchange.graph import Array, Graph, Node
 from interchange.testset import TestSet
-from interchange.verify import judge, process
-from interchange.verify.compare import difference
-from interchange.verify.names import Options, backend, parse
-from interchange.verify.process import Run
-from interchange.verify.report import BackendResult, LayerReport, LayerRow, Report
-from interchange.verify.session import Session
+from interchange.verifier import judge, process
+from interchange.verifier.compare import difference
+from interchange.verifier.names import Options, backend, parse
+from interchange.verifier.process import Run
+from interchange.verifier.report import BackendResult, LayerReport, LayerRow, Report
+from interchange.verifier.session import Session
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,11 +9,11 @@ import numpy as np
 from interchange import plugins
 from interchange.errors import BadInput, InterchangeError
 from interchange.graph import Array
-from interchange.verify.assess import Ground, Reference
-from interchange.verify.names import BackendName, Options, parse
-from interchange.verify.names import backend as find_backend
-from interchange.verify.process import Output, Run
-from interchange.verify.session import Session
+from interchange.verifier.assess import Ground, Reference
+from interchange.verifier.names import BackendName, Options, parse
+from interchange.verifier.names import backend as find_backend
+from interchange.verifier.process import Output, Run
+from interchange.verifier.session import Session
 
 GOLDEN, FLOAT64, ORACLE = "golden", "float64", "oracle"  # the last two are the same
 

@@ -14,9 +14,9 @@ from interchange.builder import Builder
 from interchange.errors import BadInput, EnvironmentLacks
 from interchange.evaluate import evaluate
 from interchange.graph import Graph, TensorSpec
-from interchange.verify import names
-from interchange.verify.report import Report
-from interchange.verify.run import verify
+from interchange.verifier import names
+from interchange.verifier.report import Report
+from interchange.verifier.run import verify
 
 
 def linear_model() -> Graph:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from interchange.graph import Array
-from interchange.verify.process import Output
+from interchange.verifier.process import Output
 
 MOST_WORST = 5
 

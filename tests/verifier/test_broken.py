@@ -8,8 +8,8 @@ import pytest
 
 from interchange.errors import EnvironmentLacks
 from interchange.graph import Graph
-from interchange.verify.report import BackendResult, Report
-from interchange.verify.run import verify
+from interchange.verifier.report import BackendResult, Report
+from interchange.verifier.run import verify
 
 # backend -> (status, what one of its faults says)
 BROKEN = {

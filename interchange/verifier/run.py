@@ -18,16 +18,16 @@ from interchange import options as plugin_options
 from interchange.errors import BadInput, EnvironmentLacks, InterchangeError, Unsupported
 from interchange.graph import Graph
 from interchange.testset import TestSet
-from interchange.verify import judge, process
-from interchange.verify.assess import Assessment, Ground, Reference, assess, error_maxima, floors_of
-from interchange.verify.decisions import decisions_of, labels_of
-from interchange.verify.findings import findings_of
-from interchange.verify.names import BackendName, Options, backend, parse_all
-from interchange.verify.process import Run
-from interchange.verify.references import Choice, choose, reason_of
-from interchange.verify.report import BackendResult, ModelInfo, OutputInfo, ReferenceInfo, Report, TestSetInfo
-from interchange.verify.samples import MOST_SAMPLES, samples_of
-from interchange.verify.session import Session
+from interchange.verifier import judge, process
+from interchange.verifier.assess import Assessment, Ground, Reference, assess, error_maxima, floors_of
+from interchange.verifier.decisions import decisions_of, labels_of
+from interchange.verifier.findings import findings_of
+from interchange.verifier.names import BackendName, Options, backend, parse_all
+from interchange.verifier.process import Run
+from interchange.verifier.references import Choice, choose, reason_of
+from interchange.verifier.report import BackendResult, ModelInfo, OutputInfo, ReferenceInfo, Report, TestSetInfo
+from interchange.verifier.samples import MOST_SAMPLES, samples_of
+from interchange.verifier.session import Session
 
 NotRun = tuple[tuple[str, str], ...]
 
@@ -104,7 +104,7 @@ def verify(
             samples=samples_of(ground, judged, runs, results, show),
         )
         if layers:
-            from interchange.verify.layers import layers_of
+            from interchange.verifier.layers import layers_of
 
             report = dataclasses.replace(report, layers=layers_of(session, samples, report, options))
     report = dataclasses.replace(report, findings=findings_of(report))

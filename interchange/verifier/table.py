@@ -11,7 +11,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from interchange.verify.report import BackendResult, DecisionResult, LayerReport, Report
+from interchange.verifier.report import BackendResult, DecisionResult, LayerReport, Report
 
 _STYLES = {
     "rounding": "green",
