@@ -85,6 +85,23 @@ def test_pixels_are_left_as_they_are_with_a_note(tmp_path, script):
     )
 
 
+@pytest.mark.parametrize("dtype", ["uint8", "int8", "int64"])
+def test_images_for_integers(dtype, script, tmp_path):
+    graph = Graph(
+        inputs={"x": TensorSpec(dtype, ("n", 3, 11, 9))},
+        outputs=("y",),
+        nodes=(Node("Identity", ("x",), ("y",), {}, ""),),
+        metadata={"preprocessing": '{"layout": "NCHW", "scale": 1.5, "mean": [20]}'},
+    )
+    path = ScriptExporter().save(graph, tmp_path / "p.py")[0]
+    pixels = np.asarray(Image.open(script.parent / "a.png")).transpose(2, 0, 1)
+    limits = np.iinfo(dtype)
+    want = np.clip(np.rint(pixels * 1.5 - 20), limits.min, limits.max)
+    done = run(path, str(script.parent / "a.png"), "--json")
+    assert done.stderr == ""
+    np.testing.assert_array_equal(json.loads(done.stdout)["y"], want[None])
+
+
 def test_output_file(script, want, tmp_path):
     done = run(script, "batch.npy", "one.npy", "--output", str(tmp_path / "out.npz"))
     assert (done.returncode, done.stdout) == (0, "")

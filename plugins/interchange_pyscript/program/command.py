@@ -24,7 +24,7 @@ from interchange_pyscript.program.files import (
 from interchange_pyscript.program.model import Model, named, shape_text
 from interchange_pyscript.program.numbers import InputError
 from interchange_pyscript.program.pictures import read_png, read_pnm
-from interchange_pyscript.program.prepare import prepared_image
+from interchange_pyscript.program.prepare import prepared_image, whole_pixels
 
 
 class Parser(argparse.ArgumentParser):
@@ -141,15 +141,14 @@ def read_input(model: Model, path: str, expected: str, alone: bool) -> dict[str,
 
 def read_content(model: Model, data: bytes, suffix: str, expected: str, alone: bool) -> dict[str, Tensor]:
     """`read_input` for the bytes of a file."""
-    shape = model.inputs[expected][1]
     if data[:6] == b"\x93NUMPY":
         return {expected: read_npy(data)[1]}
     if data[:4] == b"PK\x03\x04":
         return by_name(model, read_npz(data), expected, alone)
     if data[:8] == b"\x89PNG\r\n\x1a\n":
-        return {expected: as_sample(model, read_png(data), shape)}
+        return {expected: as_sample(model, read_png(data), expected)}
     if data[:2] in (b"P2", b"P3", b"P5", b"P6") and data[2:3].isspace():
-        return {expected: as_sample(model, read_pnm(data), shape)}
+        return {expected: as_sample(model, read_pnm(data), expected)}
     if b"\0" in data[:1000] or suffix in (".jpg", ".jpeg", ".gif", ".webp", ".bmp", ".tif", ".tiff"):
         raise InputError("this format is not known; an image can be saved as PNG, an array as .npy")
     if suffix == ".json" or data.lstrip()[:1] in (b"[", b"{"):
@@ -160,7 +159,7 @@ def read_content(model: Model, data: bytes, suffix: str, expected: str, alone: b
             )
         return {expected: from_nested(content)}
     table = read_csv(data.decode("utf-8-sig"))
-    sample = shape[1:]
+    sample = model.inputs[expected][1][1:]
     if len(sample) != 1 and all(isinstance(size, int) for size in sample) and math.prod(sample) == table.shape[1]:
         return {expected: Tensor(table.values, (table.shape[0], *sample))}
     return {expected: table}
@@ -176,11 +175,13 @@ def by_name(model: Model, found: dict[str, tuple[str, Tensor]], expected: str, a
     return {name: tensor for name, (_, tensor) in found.items() if name in model.inputs}
 
 
-def as_sample(model: Model, image: Tensor, shape: Sequence[Any]) -> Tensor:
+def as_sample(model: Model, image: Tensor, expected: str) -> Tensor:
     """An image as the model takes it."""
     if model.preprocessing is None:
         print("note: the model does not say how images are scaled; pixels are taken as 0 to 255", file=sys.stderr)
-    return prepared_image(image, shape, model.preprocessing or {})
+    dtype, shape = model.inputs[expected]
+    sample = prepared_image(image, shape, model.preprocessing or {})
+    return whole_pixels(sample, dtype) if "int" in dtype else sample
 
 
 def with_batch(tensor: Tensor, shape: Sequence[Any]) -> Tensor:

@@ -13,6 +13,7 @@ def image_plan(shape: Sequence[Any], settings: Mapping[str, Any]) -> tuple[int |
     """(height, width, colour, channels first) of the images for an input of that shape, the batch included."""
     sample = list(shape[1:])
     first = len(sample) == 3 and sample[0] in (1, 3) and sample[2] not in (1, 3)
+    first = settings["layout"] == "NCHW" if settings.get("layout") else first
     channels = sample[0] if first else sample[2] if len(sample) == 3 else 1
     sizes = sample[1:] if first else sample[:2] if len(sample) > 1 else [None, None]
     height, width = settings.get("size") or [size if isinstance(size, int) else None for size in sizes]
@@ -38,6 +39,13 @@ def prepared_image(image: Tensor, shape: Sequence[Any], settings: Mapping[str, A
     if len(shape) != 4 and all(isinstance(size, int) for size in shape[1:]):
         sample = Tensor(sample.values, shape[1:])  # (height, width) without channels, or one row of pixels
     return sample
+
+
+def whole_pixels(image: Tensor, dtype: str) -> Tensor:
+    """The nearest integers that an integer type has."""
+    bits = int(dtype.lstrip("uint"))
+    low, high = (0, (1 << bits) - 1) if dtype.startswith("u") else (-(1 << (bits - 1)), (1 << (bits - 1)) - 1)
+    return Tensor([min(max(round(value), low), high) for value in image.values], image.shape)
 
 
 def per_channel(setting: Any, channels: int, name: str) -> list[Any]:
