@@ -147,7 +147,9 @@ class _Reader:
             raise self.fault(f"the layer {name!r} has no config")
         if not isinstance(name, str):
             raise self.fault(f"a layer of the class {written} has no name")
+        # Keras 3 notes the module in .keras files only; but its operations have no dtype, and all its layers have one
         is_operation = isinstance(module, str) and module.startswith(("keras.src.ops", "keras.ops"))
+        is_operation |= module is None and self.source.version >= (3,) and "dtype" not in content
         is_keras = not is_operation and (
             not isinstance(module, str) or module.partition(".")[0] in ("keras", "tf_keras", "tensorflow", "builtins")
         )
