@@ -37,6 +37,10 @@ DIFFER = 1
 @click.option("--reference", metavar="NAME", help="What to compare with: golden, float64 or a backend.")
 @click.option("--layers", is_flag=True, help="Look for the guilty layer: replay each one.")
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Use the first N samples only.")
+@click.option("--batch-size", type=click.IntRange(min=1), metavar="N", help="Samples at once (default: 32).")
+@click.option(
+    "--timeout", type=float, metavar="SECONDS", help="End a backend that is silent for so long (default: 600)."
+)
 @click.option("--html", "html_file", metavar="FILE", help="Write the report as one HTML page.")
 @click.option("--open", "open_page", is_flag=True, help="Show that page in the browser.")
 @click.option("--report", "json_file", metavar="FILE", help="Write the report as JSON.")
@@ -53,6 +57,8 @@ def verify_command(
     reference: str | None,
     layers: bool,
     limit: int | None,
+    batch_size: int | None,
+    timeout: float | None,
     html_file: str | None,
     open_page: bool,
     json_file: str | None,
@@ -67,7 +73,15 @@ def verify_command(
         raise BadInput("IX103", "--open shows the page that --html writes.", next_step="Add --html FILE.")
     for file in (html_file, json_file):
         refuse_existing(file, force=force)
-    given = {"rtol": rtol, "atol": atol, "reference": reference, "limit": limit, "layers": layers or None}
+    given = {
+        "rtol": rtol,
+        "atol": atol,
+        "reference": reference,
+        "limit": limit,
+        "batch_size": batch_size,
+        "timeout": timeout,
+        "layers": layers or None,
+    }
     options = {name: value for name, value in given.items() if value is not None}
     with console.progress() as step:
         report = api.verify(model, testset, backends=list(backends) or None, progress=step, **options)

@@ -35,8 +35,9 @@ class Definition:
 class Module:
     """The parts of a module: definitions by name, in order, and what each imported name stands for."""
 
-    definitions: dict[str, Definition]
+    definitions: dict[str, ast.stmt]
     imports: dict[str, ast.Import | ast.ImportFrom]
+    rows: list[str]
 
 
 @dataclass(frozen=True)
@@ -79,12 +80,12 @@ def link(
     order = {module.__name__: i for i, module in enumerate(modules)}
     found: dict[str, Definition] = {}
     imports: dict[str, set[str]] = {}
-    waiting = [(_home(name, order, frozenset(without)), name) for name in names]
+    waiting = [(_home(name, order), name) for name in names]
     seen = set(waiting)
     while waiting:
         home, name = waiting.pop()
-        module = parse(home, frozenset(without))
-        definition = module.definitions[name]
+        module = parse(home)
+        definition = define(home, name, frozenset(without))
         if found.setdefault(name, definition).text != definition.text:
             raise EnvironmentLacks(
                 "IX403", f"{name!r} is defined in {found[name].module} and in {home}.", where="modules to copy from"
@@ -102,7 +103,8 @@ def link(
             if target not in seen:
                 seen.add(target)
                 waiting.append(target)
-    places = {name: i for home in order for i, name in enumerate(parse(home, frozenset(without)).definitions)}
+    homes = {definition.module for definition in found.values()} & set(order)
+    places = {name: i for home in homes for i, name in enumerate(parse(home).definitions)}
     last = len(order)
     ranked = sorted(found.values(), key=lambda d: (order.get(d.module, last), d.module, places.get(d.name, 0)))
     return Linked(tuple(ranked), tuple(sorted_imports(imports)))
@@ -114,8 +116,9 @@ def _title(module: str) -> str:
     return f"# --- {' '.join(words.split())} ".ljust(120, "-")
 
 
-def _home(name: str, order: Iterable[str], without: frozenset[str]) -> str:
-    return next(home for home in order if name in parse(home, without).definitions)
+def _home(name: str, order: Iterable[str]) -> str:
+    """The module that defines a function; asked of the imported modules, since reading source takes much longer."""
+    return next(h for h in order if getattr(getattr(sys.modules.get(h), name, None), "__module__", "") == h)
 
 
 def _original(statement: ast.ImportFrom, used: str) -> str:
@@ -159,20 +162,26 @@ def is_standard(line: str) -> bool:
 
 
 @functools.cache
-def parse(name: str, without: frozenset[str]) -> Module:
+def parse(name: str) -> Module:
     """The parts of a module, by its name."""
     source = inspect.getsource(importlib.import_module(name))
-    rows = source.splitlines()
-    definitions: dict[str, Definition] = {}
+    definitions: dict[str, ast.stmt] = {}
     imports: dict[str, ast.Import | ast.ImportFrom] = {}
     for node in ast.parse(source).body:
         if isinstance(node, (ast.Import, ast.ImportFrom)):
             imports |= {(alias.asname or alias.name): node for alias in node.names}
-            continue
-        for defined in _names_of(node):
-            text, is_block = _text(node, rows, without), isinstance(node, (ast.FunctionDef, ast.ClassDef))
-            definitions[defined] = Definition(name, defined, text, _uses(node, without), is_block)
-    return Module(definitions, imports)
+        else:
+            definitions |= dict.fromkeys(_names_of(node), node)
+    return Module(definitions, imports, source.splitlines())
+
+
+@functools.cache
+def define(home: str, name: str, without: frozenset[str]) -> Definition:
+    """One definition of a module."""
+    module = parse(home)
+    node = module.definitions[name]
+    is_block = isinstance(node, (ast.FunctionDef, ast.ClassDef))
+    return Definition(home, name, _text(node, module.rows, without), _uses(node, without), is_block)
 
 
 def _names_of(node: ast.stmt) -> list[str]:
@@ -205,13 +214,12 @@ def _text(node: ast.stmt, rows: list[str], without: frozenset[str]) -> str:
 
 def _uses(node: ast.stmt, without: frozenset[str]) -> frozenset[str]:
     """The names that a definition reads, those of annotations included, its own local names left out."""
-    parts: list[ast.AST] = [*ast.iter_child_nodes(node)]
-    dropped = set(getattr(node, "decorator_list", [])) - set(_kept(node, without))
-    names: set[str] = set()
-    for part in parts:
-        if part not in dropped:
-            names |= {n.id for n in ast.walk(part) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
-    local = {n.id for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
-    local |= {n.arg for n in ast.walk(node) if isinstance(n, ast.arg)}
-    own = local if isinstance(node, (ast.FunctionDef, ast.ClassDef)) else set()
-    return frozenset(names - own - set(_names_of(node)))
+    dropped = {id(d) for d in getattr(node, "decorator_list", [])} - {id(d) for d in _kept(node, without)}
+    parts = [part for part in ast.iter_child_nodes(node) if id(part) not in dropped]
+    inside = [n for part in parts for n in ast.walk(part)]
+    read = {n.id for n in inside if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
+    if not isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+        return frozenset(read.difference(_names_of(node)))
+    local = {n.id for n in inside if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+    local |= {n.arg for n in inside if isinstance(n, ast.arg)}
+    return frozenset(read - local - {node.name})
