@@ -16,7 +16,13 @@ Departures from ONNX:
 * the tensor `value` of `ConstantOfShape` is a number, `value`, and a `dtype`;
 * `Constant` does not exist: constants belong to the graph.
 
-An operator of a third party is named "domain.Op"; its module comes from the entry-point group `interchange.operators`.
+* an attribute that is a tensor is a list of its elements (`LabelEncoder` has a `dtype` for them), one that is a graph
+  is given to the function as a function.
+
+The operators of ONNX's other domains are named "ai.onnx.ml.Scaler" (`DOMAINS`). Those of ai.onnx.ml make float64 of
+float64, where ONNX makes float32.
+An operator of a third party is named "domain.Op" too; its module comes from the entry-point group
+`interchange.operators`.
 """
 
 from __future__ import annotations
@@ -39,6 +45,7 @@ from interchange.ops import (
     loss,
     normalization,
     pooling,
+    preview,
     quantization,
     random,
     reduction,
@@ -50,6 +57,9 @@ from interchange.ops import (
     text,
     vision,
 )
+from interchange.ops.ml import encoders as ml_encoders
+from interchange.ops.ml import linear as ml_linear
+from interchange.ops.ml import trees as ml_trees
 
 Operator = Callable[..., Any]
 
@@ -74,6 +84,12 @@ MODULES = (
     signal,
     text,
     vision,
+)
+
+
+# The other domains of ONNX; their operators are named "domain.Op", as a third party's are.
+DOMAINS: Mapping[str, tuple[ModuleType, ...]] = MappingProxyType(
+    {"ai.onnx.ml": (ml_encoders, ml_linear, ml_trees), "ai.onnx.preview": (preview,)}
 )
 
 
@@ -112,7 +128,9 @@ def _find(op: str) -> Operator | None:
 
 @functools.cache
 def _of_domain(domain: str) -> Mapping[str, Operator]:
-    """A third party's operators; imported at the first use of its domain."""
+    """The operators of another domain; a third party's are imported at the first use of it."""
+    if domain in DOMAINS:
+        return {name: function for module in DOMAINS[domain] for name, function in functions_of(module).items()}
     from interchange import plugins
 
     module = plugins.find("operators", domain)

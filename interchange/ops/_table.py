@@ -22,11 +22,14 @@ is required.
 
 def table() -> str:
     """The page, one section for each module of operators."""
-    return "\n".join([HEAD, f"{len(ops.OPERATORS)} operators.", *map(_section, ops.MODULES)])
+    others = [_section(module, domain) for domain, modules in ops.DOMAINS.items() for module in modules]
+    count = len(ops.OPERATORS) + sum(len(ops.functions_of(m)) for modules in ops.DOMAINS.values() for m in modules)
+    return "\n".join([HEAD, f"{count} operators.", *map(_section, ops.MODULES), *others])
 
 
-def _section(module: ModuleType) -> str:
-    title = module.__name__.rpartition(".")[2].capitalize()
+def _section(module: ModuleType, domain: str = "") -> str:
+    name = module.__name__.rpartition(".")[2]
+    title = f"{domain}: {name}" if domain else name.capitalize()
     lines = ["", f"## {title}", "", inspect.getdoc(module) or "", ""]
     lines += ["| operator | inputs | attributes | meaning |", "|---|---|---|---|"]
     lines += [_row(name, function) for name, function in sorted(ops.functions_of(module).items())]
