@@ -207,7 +207,7 @@ def _failure(
     else:
         what, next_step = f"The backend process ended without an answer: {_ending(process.returncode)}.", ""
     last = stderr.strip().splitlines()[-1:]
-    return BadInput(
+    return EnvironmentLacks(
         "IX404", what, where=stage, why=[f"its last words: {line[:300]}" for line in last], next_step=next_step
     )
 

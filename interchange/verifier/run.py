@@ -241,7 +241,8 @@ def _contend(
 
 def _cannot_be_had(error: InterchangeError) -> bool:
     """Whether an error before the first batch says that a backend cannot be had here, rather than that it is wrong."""
-    return isinstance(error, (Unsupported, EnvironmentLacks)) or error.code in ("IX103", "IX104")
+    ended = error.code == "IX404"  # it was there, and ended without an answer
+    return (isinstance(error, (Unsupported, EnvironmentLacks)) and not ended) or error.code in ("IX103", "IX104")
 
 
 def _usable(
@@ -281,7 +282,7 @@ def _artifact(session: Session, kind: str) -> Path:
         raise
     except Exception as error:  # an exporter's own mistake is a failure of that backend, not of the others
         what = f"The exporter {kind!r} raised {type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
-        raise BadInput("IX404", what) from error
+        raise EnvironmentLacks("IX404", what) from error
 
 
 def _result(ground: Ground, reference: Reference, name: BackendName, run: Run) -> BackendResult:

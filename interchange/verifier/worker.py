@@ -48,7 +48,7 @@ def main(path: str) -> int:
     except Exception as error:  # whatever a stranger's backend raises is its failure, not ours
         traceback.print_exc()
         line = (str(error).splitlines() or [""])[0]
-        what = {"code": "IX404", "what": f"The backend raised {type(error).__name__}: {line}"[:500], "exit_code": 2}
+        what = {"code": "IX404", "what": f"The backend raised {type(error).__name__}: {line}"[:500], "exit_code": 4}
         emit(event="error", phase=phase, error={**what, "where": "", "why": [], "next": ""})
         return 1
     return 0

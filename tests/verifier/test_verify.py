@@ -74,7 +74,7 @@ def test_a_backend_as_reference(toy: Graph, data: Path) -> None:
     assert report.reference.name == "sabotage:Wide"
     spoilt = verify(toy, data, backends=["numpy"], reference="sabotage:Bias")
     assert not spoilt.agreed
-    with pytest.raises(BadInput, match="IX404"):
+    with pytest.raises(EnvironmentLacks, match="IX404"):
         verify(toy, data, backends=["numpy"], reference="sabotage:Crash")
 
 
