@@ -53,8 +53,9 @@ class TensorSpec:
     """Element type (a NumPy dtype name) and shape of a value.
 
     Args:
-        kind: one of `KINDS`. Of a "sequence" (a list of arrays) dtype and shape are those of its elements; an
-            "optional" value may be None; a "map" is a dict, or a list of dicts, whose values are of that dtype.
+        kind: one of `KINDS`. Of a "sequence" (a list of arrays) dtype and shape are those of its elements, () where
+            they are of any rank; an "optional" value may be None; a "map" is a dict, or a list of dicts, whose values
+            are of that dtype.
     """
 
     dtype: str

@@ -250,10 +250,12 @@ def Identity(x):
 
 @shape_rule(same_shape)
 def Dropout(x, ratio=None, training_mode=None, *, seed=None) -> tuple[Array, Array]:
-    """x and all true, as in inference; there is no training here."""
-    if training_mode is not None and training_mode.item() and (ratio is None or ratio.item() > 0):
-        raise ValueError("Dropout is in training mode, which has random results")
-    return x, np.ones(x.shape, bool)
+    """x and all true. In training: 0 with the probability `ratio`, x / (1 - ratio) elsewhere; and where that is."""
+    share = 0.5 if ratio is None else ratio.item()
+    if training_mode is None or not training_mode.item() or share == 0:
+        return x, np.ones(x.shape, bool)
+    kept = np.random.RandomState(seed).uniform(size=x.shape) >= share
+    return np.where(kept, x * x.dtype.type(1 / (1 - share)), 0).astype(x.dtype), kept
 
 
 @elementwise

@@ -145,6 +145,7 @@ def ConstantOfShape(shape, *, value=0.0, dtype="float32"):
 def Range(start, limit, delta, *, stash_type="float32"):
     """start, start + delta, … as long as limit is not reached; small floats are computed in `stash_type`."""
     dtype = start.dtype
+    start, limit, delta = (x.reshape(()) for x in (start, limit, delta))
     if dtype.kind not in "iu":
         wide = np.promote_types(dtype, dtype_of(stash_type))
         start, limit, delta = start.astype(wide), limit.astype(wide), delta.astype(wide)

@@ -4,25 +4,27 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from onnx import AttributeProto, ModelProto, NodeProto, TensorProto, ValueInfoProto, helper
+from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, TypeProto, ValueInfoProto, helper
 
 from interchange import ops
 from interchange.errors import BadInput, Unsupported
-from interchange.graph import Array, Dimension, Graph, Node, TensorSpec
+from interchange.graph import Array, Body, Dimension, Graph, Node, TensorSpec, every_node
 from interchange_onnx import GOLDEN_KEY, PRODUCER
-from interchange_onnx.lift import inlined, lifted, opset_of
-from interchange_onnx.tensors import dtype_name, to_array
+from interchange_onnx.lift import SCAN_WITHOUT_BATCH, inlined, lifted, opset_of
+from interchange_onnx.protos import all_nodes, names_made
+from interchange_onnx.tensors import dtype_name, sparse_to_array, to_array
 from interchange_onnx.versions import PIN, schema_at
 
 OWN_DOMAINS = ("", "ai.onnx")
 TYPE_ATTRIBUTES = ("to", "dtype", "stash_type", "output_datatype", "output_dtype", "precision", "softmax_precision")
 # Not operators of a graph, but known here: Constant becomes a constant, the others lifting replaces.
 KNOWN_HERE = ("Constant", "Scatter", "Upsample")
-SUBGRAPHS = (AttributeProto.GRAPH, AttributeProto.GRAPHS)
+LABEL_VALUES = ("ai.onnx.ml.LabelEncoder", "values_tensor")
 MOST_NAMES = 5  # nodes named for each thing that is not supported
 
 
@@ -36,16 +38,15 @@ def read(path: Path) -> Graph:
     written_for = opset
     model = lifted(model, opset, path)
     opset = opset_of(model, path)
-    is_own = model.producer_name == PRODUCER
-    constants = _constants(model, path)
-    nodes = [_node(proto, is_own) for proto in model.graph.node if proto.op_type != "Constant" and any(proto.output)]
+    reader = _Reader(model, path)
+    nodes = reader.nodes(model.graph, {})
     _raise_unsupported(_unknown_attributes(nodes), path)
-    read_names = {name for node in nodes for name in node.inputs} | {output.name for output in model.graph.output}
+    read_names = {name for node in nodes for name in node.reads} | {output.name for output in model.graph.output}
     return Graph(
-        inputs={i.name: _spec(i, path) for i in model.graph.input if i.name not in constants},
+        inputs={i.name: _spec(i, path) for i in model.graph.input if i.name not in reader.constants},
         outputs=tuple(output.name for output in model.graph.output),
-        nodes=_in_order(nodes, {*constants, *(i.name for i in model.graph.input)}),
-        constants={name: array for name, array in constants.items() if name in read_names},
+        nodes=_in_order(nodes, {*reader.constants, *(i.name for i in model.graph.input)}),
+        constants={name: array for name, array in reader.constants.items() if name in read_names},
         metadata=_metadata(model, written_for, path),
     )
 
@@ -109,7 +110,7 @@ def _metadata(model: ModelProto, opset: int, path: Path) -> dict[str, str]:
 
 def _check_nodes(model: ModelProto, opset: int, path: Path) -> None:
     """Looks at each node of ONNX's own domain: what comes later relies on attributes having their types."""
-    faults = [fault for proto in model.graph.node for fault in _node_faults(proto, opset)]
+    faults = [fault for proto in all_nodes(model.graph) for fault in _node_faults(proto, opset)]
     if faults:
         raise _damaged(path, faults)
 
@@ -143,28 +144,23 @@ def _node_faults(proto: NodeProto, opset: int) -> Iterator[str]:
 def _unsupported(model: ModelProto, opset: int) -> dict[str, list[str]]:
     """What of the model is not supported -> the names of the nodes concerned."""
     found: dict[str, list[str]] = {}
-    for proto in model.graph.node:
+    for proto in all_nodes(model.graph):
         reason = _node_reason(proto, opset)
         if reason:
             found.setdefault(reason, []).append(_label(proto))
-    for sparse in model.graph.sparse_initializer:
-        found.setdefault("sparse tensor", []).append(repr(sparse.values.name))
     for value in (*model.graph.input, *model.graph.output):
-        kind = value.type.WhichOneof("value")
-        if kind not in ("tensor_type", None):
-            found.setdefault(f"value of {kind.replace('_', ' ')}", []).append(repr(value.name))
+        if value.type.WhichOneof("value") in ("opaque_type", "sparse_tensor_type"):
+            found.setdefault("value of a type that is no tensor", []).append(repr(value.name))
     return found
 
 
 def _node_reason(proto: NodeProto, opset: int) -> str:
     """Why a node is not supported; "" if it is."""
-    if any(attribute.type in SUBGRAPHS for attribute in proto.attribute):
-        return f"{proto.op_type} (holds graphs of its own)"
+    if any(attribute.type == AttributeProto.GRAPHS for attribute in proto.attribute):
+        return f"{proto.op_type} (holds lists of graphs)"
     if proto.domain not in OWN_DOMAINS:
         name = f"{proto.domain}.{proto.op_type}"
         return "" if ops.exists(name) else name
-    if any(attribute.type == AttributeProto.SPARSE_TENSOR for attribute in proto.attribute):
-        return f"{proto.op_type} (sparse)"
     if schema_at(proto.op_type, opset) is None:
         return f"{proto.op_type} (no operator of opset {opset})"
     return "" if ops.exists(proto.op_type) or proto.op_type in KNOWN_HERE else proto.op_type
@@ -173,7 +169,7 @@ def _node_reason(proto: NodeProto, opset: int) -> str:
 def _unknown_attributes(nodes: Sequence[Node]) -> dict[str, list[str]]:
     """Attributes that ONNX has and our operators have not."""
     found: dict[str, list[str]] = {}
-    for node in nodes:
+    for node in _with_inner(nodes):
         known = inspect.signature(ops.get(node.op)).parameters if ops.exists(node.op) else node.attributes
         for name in node.attributes:
             if name not in known:
@@ -181,6 +177,13 @@ def _unknown_attributes(nodes: Sequence[Node]) -> dict[str, list[str]]:
         if not ops.exists(node.op):
             found.setdefault(node.op, []).append(repr(node.outputs[0]))
     return found
+
+
+def _with_inner(nodes: Iterable[Node]) -> Iterator[Node]:
+    for node in nodes:
+        yield node
+        for body in node.bodies.values():
+            yield from every_node(body)
 
 
 def _raise_unsupported(found: Mapping[str, Sequence[str]], path: Path) -> None:
@@ -206,20 +209,94 @@ def _label(proto: NodeProto) -> str:
 # --- reading --------------------------------------------------------------------------------------------------------
 
 
-def _constants(model: ModelProto, path: Path) -> dict[str, Array]:
-    constants: dict[str, Array] = {}
-    for tensor in model.graph.initializer:
-        if not tensor.name or tensor.name in constants:
-            raise _damaged(
-                path, f"there are two constants {tensor.name!r}" if tensor.name else "a constant has no name"
+class _Reader:
+    """Reads the nodes of a graph and of those within it. Constants of all of them come into one place.
+
+    A name of a body that is in use anywhere else becomes another one, so that none hides another.
+    """
+
+    def __init__(self, model: ModelProto, path: Path) -> None:
+        self.constants: dict[str, Array] = {}
+        self._path = path
+        self._is_own = model.producer_name == PRODUCER
+        self._opset = opset_of(model, path)
+        self._taken = names_made(model.graph)
+
+    def nodes(self, graph: GraphProto, scope: Mapping[str, str]) -> list[Node]:
+        """The nodes; `scope` gives the names that differ from those in the file."""
+        for tensor in graph.initializer:
+            self._constant(scope.get(tensor.name, tensor.name), to_array(tensor, self._path.parent))
+        for sparse in graph.sparse_initializer:
+            self._constant(
+                scope.get(sparse.values.name, sparse.values.name), sparse_to_array(sparse, self._path.parent)
             )
-        constants[tensor.name] = to_array(tensor, path.parent)
-    for proto in model.graph.node:
-        if proto.op_type == "Constant" and proto.domain in OWN_DOMAINS and proto.output:
-            if proto.output[0] in constants:
-                raise _damaged(path, f"there are two constants {proto.output[0]!r}")
-            constants[proto.output[0]] = _constant(proto, path)
-    return constants
+        protos = []
+        for proto in graph.node:
+            if proto.op_type == "Constant" and proto.domain in OWN_DOMAINS and proto.output:
+                self._constant(scope.get(proto.output[0], proto.output[0]), _constant(proto, self._path))
+            elif any(proto.output):
+                protos.append(proto)
+        return [self._node(proto, scope) for proto in protos]
+
+    def _constant(self, name: str, array: Array) -> None:
+        if not name or name in self.constants:
+            raise _damaged(self._path, f"there are two constants {name!r}" if name else "a constant has no name")
+        self.constants[name] = array
+
+    def _body(self, graph: GraphProto, scope: Mapping[str, str]) -> Body:
+        inner = dict(scope)
+        for name in sorted(names_made(graph)):
+            inner[name] = self._free_name(name) if name else ""
+        nodes = self.nodes(graph, inner)
+        constants = {tensor.name for tensor in graph.initializer}
+        inputs = {inner[i.name]: _spec_or_nothing(i) for i in graph.input if i.name not in constants}
+        if len(inputs) + len(constants & {i.name for i in graph.input}) < len(graph.input):
+            raise _damaged(self._path, f"an input of the graph {graph.name!r} is there twice")
+        outputs = tuple(inner.get(output.name, output.name) for output in graph.output)
+        made = {name for node in nodes for name in node.outputs}
+        outside = {name for node in nodes for name in node.reads} - made
+        return Body(inputs, outputs, _in_order(nodes, outside))
+
+    def _free_name(self, wish: str) -> str:
+        name, n = wish, 0
+        while name in self._taken:
+            n += 1
+            name = f"{wish}_{n}"
+        self._taken.add(name)
+        return name
+
+    def _node(self, proto: NodeProto, scope: Mapping[str, str]) -> Node:
+        op = proto.op_type if proto.domain in OWN_DOMAINS else f"{proto.domain}.{proto.op_type}"
+        title = f"{proto.name or next(filter(None, proto.output))} ({proto.op_type})"
+        inputs = tuple(scope.get(name, name) for name in _without_trailing(proto.input))
+        outputs = tuple(scope.get(name, name) for name in _without_trailing(proto.output))
+        schema = schema_at(op, PIN)
+        attributes: dict[str, Any] = {}
+        for attribute in proto.attribute:
+            if attribute.type == AttributeProto.GRAPH:
+                attributes[attribute.name] = self._body(attribute.g, scope)
+            elif schema is None or attribute.name in (
+                *schema.attributes,
+                "directions",
+            ):  # else of an old opset, and at its default
+                attributes |= _attribute(op, attribute)
+        node = Node(op, inputs, outputs, attributes, proto.doc_string if self._is_own else title)
+        return self._batched_scan(node) if op == "Scan" and self._opset < SCAN_WITHOUT_BATCH else node
+
+    def _batched_scan(self, node: Node) -> Node:
+        """The first Scan, which had a batch before the steps, as a Scan over the batch of a Scan over the steps."""
+        lengths, *inputs = node.inputs
+        if lengths:
+            raise Unsupported("IX301", "A Scan of opset 8 with sequences of different lengths.", where=node.source)
+        attributes = {name: node.attributes[name] for name in ("body", "num_scan_inputs")}
+        directions = node.attributes.get("directions", ())
+        names = [self._free_name(f"{name}.sample") for name in inputs]
+        outputs = [self._free_name(f"{name}.sample") for name in node.outputs]
+        inner = Node(
+            "Scan", tuple(names), tuple(outputs), {**attributes, "scan_input_directions": directions}, node.source
+        )
+        body = Body(dict.fromkeys(names, TensorSpec("", ())), tuple(outputs), (inner,))
+        return Node("Scan", tuple(inputs), node.outputs, {"body": body, "num_scan_inputs": len(inputs)}, node.source)
 
 
 def _constant(proto: NodeProto, path: Path) -> Array:
@@ -228,6 +305,8 @@ def _constant(proto: NodeProto, path: Path) -> Array:
     (attribute,) = proto.attribute
     if attribute.type == AttributeProto.TENSOR:
         return to_array(attribute.t, path.parent)
+    if attribute.type == AttributeProto.SPARSE_TENSOR:
+        return sparse_to_array(attribute.sparse_tensor, path.parent)
     value = _value(attribute)
     if "string" in attribute.name:
         return np.array(value, object)
@@ -244,18 +323,6 @@ def _value(attribute: AttributeProto) -> Any:
     return tuple(value) if isinstance(value, Iterable) and not isinstance(value, (str, bytes)) else value
 
 
-def _node(proto: NodeProto, is_own: bool) -> Node:
-    op = proto.op_type if proto.domain in OWN_DOMAINS else f"{proto.domain}.{proto.op_type}"
-    source = proto.doc_string if is_own else f"{proto.name or next(filter(None, proto.output))} ({proto.op_type})"
-    inputs, outputs = _without_trailing(proto.input), _without_trailing(proto.output)
-    schema = schema_at(op, PIN)
-    attributes: dict[str, Any] = {}
-    for attribute in proto.attribute:
-        if schema is None or attribute.name in schema.attributes:  # else of an old opset, and at its default
-            attributes |= _attribute(op, attribute)
-    return Node(op, inputs, outputs, attributes, source)
-
-
 def _attribute(op: str, attribute: AttributeProto) -> dict[str, Any]:
     """An attribute of ONNX as those of our operators."""
     if attribute.type == AttributeProto.TENSOR and op == "ConstantOfShape":
@@ -263,8 +330,14 @@ def _attribute(op: str, attribute: AttributeProto) -> dict[str, Any]:
         if array.size != 1:
             raise BadInput("IX203", "The value of a ConstantOfShape is not one number.", where=attribute.name)
         return {"value": array.item(), "dtype": array.dtype.name}
+    if attribute.type == AttributeProto.TENSOR:
+        array = to_array(attribute.t, Path())
+        dtype = {"dtype": array.dtype.name} if (op, attribute.name) == LABEL_VALUES else {}
+        return {attribute.name: tuple(array.ravel().tolist()), **dtype}
+    if attribute.type == AttributeProto.TYPE_PROTO:
+        return {attribute.name: " ".join(str(attribute.tp).split())}
     value = _value(attribute)
-    if attribute.type == AttributeProto.INT and attribute.name in TYPE_ATTRIBUTES and "." not in op:
+    if attribute.type == AttributeProto.INT and attribute.name in TYPE_ATTRIBUTES:
         if value == TensorProto.UNDEFINED:  # "as the inputs", the same as not to say it
             return {}
         try:
@@ -283,14 +356,47 @@ def _without_trailing(names: Sequence[str]) -> tuple[str, ...]:
 
 
 def _spec(value: ValueInfoProto, path: Path) -> TensorSpec:
-    tensor = value.type.tensor_type
-    if not tensor.HasField("shape"):
-        raise Unsupported("IX301", "An input of the model has no rank.", where=f"{path}: {value.name}")
     try:
-        dtype = dtype_name(tensor.elem_type)
+        return _spec_of(value.type)
     except ValueError as error:
-        raise Unsupported("IX301", f"The input {value.name!r} has an unsupported {error}.", where=str(path)) from error
-    return TensorSpec(dtype, tuple(map(_dimension, tensor.shape.dim)))
+        raise Unsupported("IX301", f"The input {value.name!r} has {error}.", where=str(path)) from error
+
+
+def _spec_of(kind: TypeProto, *, is_element: bool = False) -> TensorSpec:
+    """Raises ValueError where there is nothing to say it with. The shape of elements of any rank is ()."""
+    which = kind.WhichOneof("value")
+    if which in ("sequence_type", "optional_type"):
+        inner = _spec_of(getattr(kind, which).elem_type, is_element=True)
+        name = which.removesuffix("_type")
+        if (name, inner.kind) not in NESTED:
+            raise ValueError(f"the unsupported type {name} of {inner.kind}")
+        return replace(inner, kind=NESTED[name, inner.kind])
+    if which == "map_type":
+        return replace(_spec_of(kind.map_type.value_type, is_element=True), kind="map")
+    tensor = kind.tensor_type
+    if not tensor.HasField("shape") and not is_element:
+        raise ValueError("no rank")
+    try:
+        return TensorSpec(dtype_name(tensor.elem_type), tuple(map(_dimension, tensor.shape.dim)))
+    except ValueError as error:
+        raise ValueError(f"an unsupported {error}") from error
+
+
+# what holds what -> the kind of the value
+NESTED = {
+    ("sequence", "tensor"): "sequence",
+    ("optional", "tensor"): "optional",
+    ("optional", "sequence"): "optional sequence",
+    ("sequence", "map"): "map",
+}
+
+
+def _spec_or_nothing(value: ValueInfoProto) -> TensorSpec:
+    """Of the input of a body, of which a file need say nothing."""
+    try:
+        return _spec_of(value.type)
+    except ValueError:
+        return TensorSpec("", ())
 
 
 def _dimension(dimension: Any) -> Dimension:
@@ -308,7 +414,7 @@ def _in_order(nodes: Sequence[Node], known: set[str]) -> tuple[Node, ...]:
     while waiting:
         later = []
         for node in waiting:
-            if known.issuperset(node.inputs):
+            if known.issuperset(node.reads):
                 ready.append(node)
                 known.update(node.outputs)
             else:

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from onnx import ModelProto, NodeProto, TensorProto, helper, inliner, shape_inference, version_converter
+from onnx import ModelProto, NodeProto, TensorProto, ValueInfoProto, helper, inliner, shape_inference, version_converter
 
 from interchange import ops
 from interchange.errors import BadInput, Unsupported
+from interchange_onnx.protos import all_graphs, all_nodes, names_made, names_read
 from interchange_onnx.versions import PIN, Use, changed_since, schema_at
 
 OWN_DOMAINS = ("", "ai.onnx")
 UNCHANGED = ("Constant",)  # decode takes every version of it
 PRELU_BROADCASTS = 7  # before, a slope of shape (C,) was one for each channel
+SCAN_WITHOUT_BATCH = 9
 DROPOUT_WITH_INPUTS = 12  # before, a file did not say whether it is for training: it never is
 SMALL = 1024  # elements of a constant that the converter may need to know, such as axes
 
@@ -101,12 +103,17 @@ def lifted(model: ModelProto, opset: int, path: Path) -> ModelProto:
         Unsupported: (IX301) an operator has changed, and ONNX's converter cannot rewrite it.
     """
     _drop_old_dropout(model, opset)
-    changed = sorted({proto.op_type for proto in model.graph.node if _has_changed(proto, opset)})
+    outside = {proto.op_type for proto in model.graph.node if _has_changed(proto, opset)}
+    changed = sorted({proto.op_type for proto in all_nodes(model.graph) if _has_changed(proto, opset)})
     if not changed:
         return model
     try:
+        if any(_is_batched_scan(proto, opset) for proto in all_nodes(model.graph)):
+            raise ValueError("the first version of Scan is taken only where nothing else has to be lifted")
         _widen_old_slopes(model, opset)
-        return _with_axis_of_dft(converted(model, PIN))
+        if len(changed) > len(outside) or any(_has_changed(p, opset) for p in all_nodes(model.graph, inner_only=True)):
+            _lift_bodies(model)
+        return _with_axis_of_dft(converted(model, PIN)) if outside else _at_pin(model)
     except Exception as error:  # the converter's errors have no common base
         raise Unsupported(
             "IX301",
@@ -115,6 +122,41 @@ def lifted(model: ModelProto, opset: int, path: Path) -> ModelProto:
             why=[f"operators that have changed since: {', '.join(changed)}", *str(error).strip().splitlines()[:3]],
             next_step="Export the model again with a newer opset.",
         ) from error
+
+
+def _lift_bodies(model: ModelProto) -> None:
+    """ONNX's converter leaves graphs in attributes as they are: so each is converted as a model of its own."""
+    inferred = shape_inference.infer_shapes(model)
+    types: dict[str, ValueInfoProto] = {}
+    for graph in all_graphs(inferred.graph):
+        for tensor in graph.initializer:
+            types[tensor.name] = helper.make_tensor_value_info(tensor.name, tensor.data_type, tensor.dims)
+        types |= {value.name: value for value in (*graph.input, *graph.value_info, *graph.output)}
+    for graph in reversed(all_graphs(model.graph)[1:]):
+        own = {value.name for value in graph.input}
+        outside = sorted(names_read(graph) - names_made(graph))
+        bare = ModelProto(ir_version=max(model.ir_version, 4))
+        bare.opset_import.extend(model.opset_import)
+        bare.graph.CopyFrom(graph)
+        bare.graph.input.extend(types[name] for name in outside if name in types)
+        inputs = {value.name: value for value in graph.input}
+        converted_graph = version_converter.convert_version(shape_inference.infer_shapes(bare), PIN).graph
+        graph.CopyFrom(converted_graph)
+        del graph.input[:]
+        graph.input.extend(inputs[value.name] for value in converted_graph.input if value.name in own)
+
+
+def _is_batched_scan(proto: NodeProto, opset: int) -> bool:
+    """Decode takes this one too; ONNX's converter takes the batch out of the model's inputs."""
+    return proto.op_type == "Scan" and opset < SCAN_WITHOUT_BATCH
+
+
+def _at_pin(model: ModelProto) -> ModelProto:
+    """The model, all of whose nodes mean at the pin what they mean at its opset."""
+    for entry in model.opset_import:
+        if entry.domain in OWN_DOMAINS:
+            entry.version = PIN
+    return model
 
 
 def _drop_old_dropout(model: ModelProto, opset: int) -> None:
@@ -160,7 +202,7 @@ def _with_axis_of_dft(model: ModelProto) -> ModelProto:
 
 
 def _has_changed(proto: NodeProto, opset: int) -> bool:
-    if proto.domain not in OWN_DOMAINS or proto.op_type in UNCHANGED:
+    if proto.domain not in OWN_DOMAINS or proto.op_type in UNCHANGED or _is_batched_scan(proto, opset):
         return False
     schema = schema_at(proto.op_type, opset)
     if schema is None:

@@ -7,13 +7,14 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 import numpy as np
-from onnx import TensorProto, helper, numpy_helper
+from onnx import SparseTensorProto, TensorProto, helper, numpy_helper
 
 from interchange.errors import BadInput
 from interchange.graph import Array
 
 # Several of these share a byte in a file.
 PACKED = ("int4", "uint4", "int2", "uint2", "float4_e2m1fn")
+MOST_DENSE = 1 << 28  # elements of a sparse tensor, zeros included
 NOT_ELEMENTS = (TensorProto.UNDEFINED, TensorProto.COMPLEX64, TensorProto.COMPLEX128)
 
 
@@ -46,6 +47,25 @@ def to_array(tensor: TensorProto, folder: Path) -> Array:
     except (ValueError, TypeError, KeyError, OverflowError, MemoryError) as error:
         raise _damaged(tensor, str(error)) from error
     return np.asarray(array)
+
+
+def sparse_to_array(sparse: SparseTensorProto, folder: Path) -> Array:
+    """The array of a sparse tensor, with its zeros.
+
+    Raises:
+        BadInput: (IX203) the tensor is damaged; (IX206) it is absurdly large.
+    """
+    values, indices = to_array(sparse.values, folder), to_array(sparse.indices, folder)
+    shape = tuple(sparse.dims)
+    if math.prod(shape) > MOST_DENSE:
+        raise BadInput("IX206", "A sparse tensor in the ONNX file is too large.", where=sparse.values.name)
+    try:
+        array = np.zeros(shape, values.dtype)
+        places = tuple(indices.T) if indices.ndim == 2 else np.unravel_index(indices, shape)
+        array[places] = values
+    except (ValueError, IndexError) as error:
+        raise _damaged(sparse.values, str(error)) from error
+    return array
 
 
 def _text(item: Any) -> str:

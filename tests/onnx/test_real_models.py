@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import onnxruntime
 import pytest
 from interchange_onnx import OnnxExporter, OnnxImporter
 from interchange_onnxruntime import OnnxRuntimeBackend
 
-from interchange.errors import Unsupported
 from interchange.evaluate import evaluate
 from interchange.golden import case_input
+from interchange.graph import every_node
 
 MODELS = Path(__file__).resolve().parents[3] / "shared" / "models"
 NMP = MODELS / "basic-pitch/icassp_2022/nmp.onnx"
@@ -50,11 +51,21 @@ def test_computes_what_the_file_computes(path, tolerance, tmp_path):
         np.testing.assert_allclose(exported[name], want, rtol=0, atol=1e-6)
 
 
-def test_control_flow_is_one_clear_error():
+def test_control_flow_comes_in_and_runs_as_in_onnx_runtime():
     assert recognises(present(SILERO))
-    with pytest.raises(Unsupported) as error:
-        OnnxImporter().load(SILERO)
-    assert "If (holds graphs of its own): 3 time(s)" in str(error.value)
+    graph = OnnxImporter().load(SILERO)
+    assert sum(node.op == "If" for node in every_node(graph)) >= 3
+    rng = np.random.default_rng(0)
+    for rate, length in ((16000, 512), (8000, 256)):
+        feeds = {
+            "input": rng.normal(0, 0.1, (1, length)).astype(np.float32),
+            "state": np.zeros((2, 1, 128), np.float32),
+            "sr": np.array(rate),
+        }
+        session = onnxruntime.InferenceSession(SILERO, providers=["CPUExecutionProvider"])
+        expected = session.run(None, feeds)
+        for have, want in zip(evaluate(graph, feeds).values(), expected, strict=True):
+            np.testing.assert_allclose(have, want, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize(
