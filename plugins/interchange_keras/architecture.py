@@ -3,32 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from interchange.errors import BadInput, InterchangeError, Unsupported
 from interchange_keras import eras
+from interchange_keras.calls import Call, Ref, read_call
 from interchange_keras.container import Source
 
 MOST_NESTED = 32
-IDLE_CALL_ARGUMENTS: Mapping[str, Sequence[Any]] = {"training": (None, False), "mask": (None,)}
-
-
-class Ref(NamedTuple):
-    """An output of a call of a layer."""
-
-    layer: str
-    call: int
-    tensor: int
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """One use of a layer. `faults` are arguments that nobody would understand."""
-
-    inputs: tuple[Ref, ...]
-    faults: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,8 +204,9 @@ class _Reader:
     def _functional(self, class_name: str, config: Mapping[str, Any], depth: int) -> Model:
         documents: list[Mapping[str, Any]] = config["layers"]
         plain = self._checked([self.entry(document, depth) for document in documents])
+        names = {entry.name for entry in plain}
         inbound = [
-            [_call(node) for node in document.get("inbound_nodes") or ()]
+            [read_call(node, names) for node in document.get("inbound_nodes") or ()]
             or ([Call(())] if e.class_name == "InputLayer" else [])
             for document, e in zip(documents, plain, strict=True)
         ]
@@ -233,7 +218,7 @@ class _Reader:
             return Ref(ref.layer, ref.call - offsets.get(ref.layer, 0), ref.tensor)
 
         entries = [
-            _with_calls(entry, [Call(tuple(map(shifted, call.inputs)), call.faults) for call in calls])
+            _with_calls(entry, [replace(call, inputs=tuple(map(shifted, call.inputs))) for call in calls])
             for entry, calls in zip(plain, inbound, strict=True)
         ]
         outputs = [shifted(ref) for ref in outputs]
@@ -288,41 +273,6 @@ def _with_calls(entry: LayerEntry, calls: Sequence[Call]) -> LayerEntry:
     return LayerEntry(
         entry.name, entry.class_name, entry.config, entry.registered_name, entry.is_keras, tuple(calls), entry.model
     )
-
-
-def _call(node: Any) -> Call:
-    """One entry of inbound_nodes: a list of [layer, call, tensor, {arguments}], or Keras 3's {"args", "kwargs"}."""
-    if isinstance(node, Mapping):
-        refs, faults = [], []
-        for value in _leaves(node.get("args") or []):
-            if isinstance(value, Ref):
-                refs.append(value)
-            elif value is not None:
-                faults.append(f"the call argument {value!r}")
-        arguments = node.get("kwargs") or {}
-    else:
-        refs, faults, arguments = [], [], {}
-        for item in [node] if node and isinstance(node[0], str) else node:
-            refs.append(Ref(str(item[0]), int(item[1]), int(item[2])))
-            arguments = {**arguments, **(item[3] if len(item) > 3 else {})}
-    for key, value in arguments.items():
-        if not any(value is idle for idle in IDLE_CALL_ARGUMENTS.get(key, ())):
-            faults.append(f"the call argument {key} = {str(value)[:80]}")
-    return Call(tuple(refs), tuple(faults))
-
-
-def _leaves(value: Any) -> Iterator[Any]:
-    """The references and plain values in the arguments of a call, in order."""
-    pending = [value]
-    while pending:
-        item = pending.pop()
-        if isinstance(item, Mapping) and item.get("class_name") == "__keras_tensor__":
-            layer, call, tensor = item["config"]["keras_history"]
-            yield Ref(str(layer), int(call), int(tensor))
-        elif isinstance(item, (list, tuple)):
-            pending.extend(reversed(item))
-        else:
-            yield item
 
 
 def _refs_and_keys(value: Any) -> tuple[list[Ref], tuple[str, ...]]:

@@ -17,9 +17,11 @@ from interchange.graph import Dimension, Graph
 from interchange_keras import eras
 from interchange_keras.architecture import LayerEntry, Model, read_model
 from interchange_keras.container import Source, read
-from interchange_keras.layer import MOST_ELEMENTS, Fault, Layer, LayerFunction, Slot, slots_of
+from interchange_keras.layer import MOST_ELEMENTS, Fault, Layer, LayerFunction, Slot, call_names_of, slots_of
 from interchange_keras.layers import ACTIVATIONS, LAYERS
-from interchange_keras.options import accepts, bind, dtype_fault, dtype_name
+from interchange_keras.operations import OPERATIONS
+from interchange_keras.masks import Mask, outputs_masks
+from interchange_keras.options import accepts, bind, dtype_fault, dtype_name, misfit
 from interchange_keras.plan import Step, Value, expand
 from interchange_keras.weights import assign
 
@@ -36,6 +38,7 @@ REASONS: Mapping[str, tuple[str, str]] = {
     "SlicingOpLambda": ("it is a slice outside of a layer", "export the model as a SavedModel and convert that"),
     "TensorFlowOpLayer": ("it is a TensorFlow operation", "export the model as a SavedModel and convert that"),
 }
+OPERATION = "keras.ops."  # before the class of what is no layer
 OTHERWISE = (
     "export the model as a SavedModel or ONNX and convert that; or write a layer plugin (docs/writing-a-plugin.md)"
 )
@@ -91,6 +94,8 @@ class _Conversion:
     functions: dict[str, LayerFunction] = field(default_factory=dict)  # by scoped layer name
     arguments: dict[str, dict[str, Any]] = field(default_factory=dict)
     builder: Builder = field(default_factory=Builder)
+    masks: dict[Value, Mask] = field(default_factory=dict)
+    masks_ended: dict[str, None] = field(default_factory=dict)  # the layers at which Keras, too, drops a mask
 
     def graph(self) -> Graph:
         entries = list(_entries(self.model))
@@ -100,7 +105,7 @@ class _Conversion:
         inputs, output_names = self.model.signature()
         outputs = expand(self.model, "", [(-1 - i, 0) for i in range(len(inputs))], steps, self.source.where)
         for step in steps:
-            for why in step.faults:
+            for why in (*step.faults, *self._call_faults(step)):
                 self._note(step.layer, step.entry, Fault("IX301", why))
         try:
             slots = {name: self._slots(name) for name, _ in entries}
@@ -157,6 +162,12 @@ class _Conversion:
         for why in faults:
             self._note(name, entry, Fault("IX301", why))
         self.arguments[name] = arguments
+
+    def _call_faults(self, step: Step) -> list[str]:
+        """What the layer's function will not understand of the call."""
+        function = self.functions.get(step.layer)
+        names = call_names_of(function) if function else None
+        return [] if names is None else step.entry.calls[step.call].faults(names)
 
     def _slots(self, name: str) -> Sequence[Slot]:
         function = self.functions.get(name)
@@ -215,7 +226,9 @@ class _Conversion:
                     activate=self._activate,
                 )
             try:
+                layer.masks, layer.given_masks = tuple(self.masks.get(value) for value in step.inputs), None
                 made = self._run(layer, step, [values[value] for value in step.inputs])
+                self._mask(layer, step, number, [values[value] for value in step.inputs], len(made))
             except Fault as fault:
                 self._note(name, step.entry, fault)
                 bad.add(name)
@@ -233,10 +246,25 @@ class _Conversion:
         return layers
 
     def _run(self, layer: Layer, step: Step, inputs: Sequence[str]) -> tuple[str, ...]:
-        function = self.functions[step.layer]
-        if not accepts(function, len(inputs)):
-            raise Fault("IX301", f"it is called with {len(inputs)} inputs")
-        return _outputs(layer, lambda: function(layer, *inputs, **self.arguments[step.layer]), own=_is_own(function))
+        function, call = self.functions[step.layer], step.entry.calls[step.call]
+        args, named = call.filled(inputs)
+        if call_names_of(function) is None:
+            if fault := misfit(function, args, {**self.arguments[step.layer], **named}):
+                raise Fault("IX301", fault)
+        else:
+            args = tuple(call.tensors(inputs))
+            if not accepts(function, len(args)):
+                raise Fault("IX301", f"it is called with {len(args)} inputs")
+        options = {**self.arguments[step.layer], **named}
+        return _outputs(layer, lambda: function(layer, *args, **options), own=_is_own(function))
+
+    def _mask(self, layer: Layer, step: Step, number: int, inputs: Sequence[str], count: int) -> None:
+        """Notes the masks of what a call has made."""
+        defaults = getattr(self.functions[step.layer], "__kwdefaults__", None) or {}
+        masks, has_ended = outputs_masks(layer, inputs, count, {**defaults, **self.arguments[step.layer]})
+        self.masks.update({(number, tensor): mask for tensor, mask in enumerate(masks)})
+        if has_ended:
+            self.masks_ended[layer.name] = None
 
     def _activate(self, layer: Layer, x: str, activation: Any) -> str:
         """Applies what a config names as activation: a name, or a function's or layer's {"class_name", "config"}."""
@@ -285,6 +313,8 @@ class _Conversion:
         metadata = {"format": self.source.format, "producer": self.source.producer, "layers": str(count)}
         if self.model.name:
             metadata["name"] = self.model.name
+        if self.masks_ended:
+            metadata["masks_ended"] = json.dumps(list(self.masks_ended))
         if unused:
             metadata["unused_weights"] = json.dumps(unused)
         return self.builder.graph(names, metadata)
@@ -343,6 +373,8 @@ def _is_own(function: LayerFunction) -> bool:
 
 def _find(entry: LayerEntry) -> LayerFunction | None:
     """Our own function for a class of Keras, else the plugin of that registered name."""
+    if entry.class_name.startswith(OPERATION):
+        return OPERATIONS.get(entry.class_name.removeprefix(OPERATION))
     if entry.is_keras and entry.class_name in LAYERS:
         return LAYERS[entry.class_name]
     for name in dict.fromkeys((entry.registered_name, entry.class_name)):

@@ -10,6 +10,8 @@
 * `weights` declares the weights in Keras's order: "bias:use_bias" is there only if that option is true,
   "mean:!mean" only if it is None or false, "~moving_mean" is not trainable, "cell/kernel" is of the attribute `cell`.
 * The result is the name of the output, or a tuple of names. The importer gives it the layer's name.
+* `called_with` declares the arguments by name that a call may have, such as "attention_mask": keyword parameters, too.
+  `takes_calls_as_written` is for what is called with lists, slices and numbers.
 """
 
 from __future__ import annotations
@@ -32,6 +34,12 @@ _F = TypeVar("_F", bound=LayerFunction)
 
 # No value of a model made for inference has more elements in one sample; placeholders of that size are still harmless.
 MOST_ELEMENTS = 1 << 28
+
+
+class Tensor(str):
+    """The name of a value in the graph, where texts that are none may stand, too."""
+
+    __slots__ = ()
 
 
 class Fault(Exception):
@@ -67,6 +75,28 @@ def weights(*declared: str) -> Callable[[_F], _F]:
         return function
 
     return mark
+
+
+def called_with(*names: str) -> Callable[[_F], _F]:
+    """Declares the arguments by name that calls of the layer may have; the function takes them as keywords."""
+
+    def mark(function: _F) -> _F:
+        function.call_names = names  # type: ignore[attr-defined]
+        return function
+
+    return mark
+
+
+def takes_calls_as_written(function: _F) -> _F:
+    """Gives the function each call's arguments as they are: lists, slices, numbers, and a Tensor for each value."""
+    function.call_names = None  # type: ignore[attr-defined]
+    return function
+
+
+def call_names_of(function: LayerFunction) -> tuple[str, ...] | None:
+    """The arguments by name that calls may have; None: the function takes calls as written."""
+    names: tuple[str, ...] | None = getattr(function, "call_names", ())
+    return names
 
 
 def slots_of(function: LayerFunction) -> tuple[Slot, ...]:
@@ -108,6 +138,8 @@ class Layer:
         self.version = version
         self.backend = backend
         self.used: set[str] = set()
+        self.masks: tuple[str | None, ...] = ()  # of the inputs of the call at hand; see interchange_keras.masks
+        self.given_masks: tuple[str | None, ...] | None = None
         self._builder = builder
         self._arrays = arrays
         self._reserved = reserved
@@ -136,6 +168,17 @@ class Layer:
         if not axes or not all(-rank <= axis < rank for axis in axes):
             self.reject(f"axis {list(axes)} of a value with {rank} dimensions")
         return [axis % rank for axis in axes]
+
+    # --- masks ---
+
+    @property
+    def mask(self) -> str | None:
+        """The mask of the first input, bool (batch, time); None if it has none."""
+        return self.masks[0] if self.masks else None
+
+    def give_masks(self, *masks: str | None) -> None:
+        """The masks of the outputs of this call, where the table (interchange_keras.masks) does not know them."""
+        self.given_masks = masks
 
     # --- weights and constants ---
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import inspect
 import math
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import numpy as np
 
 from interchange_keras import eras
-from interchange_keras.layer import Ints, LayerFunction
+from interchange_keras.layer import Ints, LayerFunction, call_names_of
 
 FLOAT32 = ("float32", "infer", "_infer", None)
 POLICIES = ("DTypePolicy", "FloatDTypePolicy", "Policy", "PolicyV1")
@@ -27,6 +27,7 @@ def bind(
         config: in today's vocabulary (`eras.modern_config`).
     """
     parameters, takes_all = keywords(function)
+    takes_all &= call_names_of(function) is not None  # else any other key is one of a call's arguments
     given = {**eras.defaults(name, version), **config}
     arguments: dict[str, Any] = {}
     faults: list[str] = []
@@ -62,6 +63,15 @@ def accepts(function: LayerFunction, n_tensors: int) -> bool:
     if any(p.kind is p.VAR_POSITIONAL for p in parameters):
         return n_tensors >= len(positional) - 1 and n_tensors > 0
     return sum(p.default is p.empty for p in positional) - 1 <= n_tensors <= len(positional) - 1
+
+
+def misfit(function: LayerFunction, args: Sequence[Any], options: Mapping[str, Any]) -> str:
+    """Why a function does not take these arguments after the layer; "" if it does."""
+    try:
+        inspect.signature(function).bind(None, *args, **options)
+    except TypeError as error:
+        return f"it is called with other arguments: {error}"
+    return ""
 
 
 def dtype_name(dtype: Any) -> Any:

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from interchange.errors import BadInput
-from interchange_keras.architecture import LayerEntry, Model, Ref
+from interchange_keras.architecture import LayerEntry, Model
+from interchange_keras.calls import Ref
 
 MOST_STEPS = 100_000
 
@@ -16,13 +17,13 @@ Value = tuple[int, int]  # (step, tensor); step -1 - i is input i of the model
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One call of one layer. `scope` is "outer/" in a nested model."""
+    """One call of one layer, or what is wrong with the call of a nested model. `scope` is "outer/" in one."""
 
     entry: LayerEntry
     scope: str
     call: int
     inputs: tuple[Value, ...]
-    faults: tuple[str, ...]
+    faults: tuple[str, ...] = ()
 
     @property
     def layer(self) -> str:
@@ -62,12 +63,12 @@ def expand(model: Model, scope: str, inputs: Sequence[Value], steps: list[Step],
         call = entry.calls[number]
         arguments = [value_of(ref) for ref in call.inputs]
         if entry.model is not None:
-            if call.faults:
-                steps.append(Step(entry, scope, number, tuple(arguments), call.faults))
+            if faults := call.faults():
+                steps.append(Step(entry, scope, number, tuple(arguments), tuple(faults)))
             values[entry.name, number] = expand(entry.model, f"{scope}{entry.name}/", arguments, steps, where)
             continue
         values[entry.name, number] = [(len(steps), 0)]
-        steps.append(Step(entry, scope, number, tuple(arguments), call.faults))
+        steps.append(Step(entry, scope, number, tuple(arguments)))
         if len(steps) > MOST_STEPS:
             raise BadInput("IX206", f"The model has more than {MOST_STEPS:,} calls of layers.", where=where)
     return [value_of(ref) for ref in model.outputs]
