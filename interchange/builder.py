@@ -109,7 +109,12 @@ class Builder:
         return name
 
     def graph(self, outputs: Sequence[str], metadata: Mapping[str, str]) -> Graph:
-        """The graph, with the constants that no node reads left out."""
-        read = {name for node in self._nodes for name in node.reads} | set(outputs)
+        """The graph, with the nodes and constants that no output needs left out."""
+        read, nodes = set(outputs), []
+        for node in reversed(self._nodes):
+            if not read.isdisjoint(node.outputs):
+                read.update(node.reads)
+                nodes.append(node)
+        read.discard("")
         constants = {name: array for name, array in self._constants.items() if name in read}
-        return Graph(self._inputs, tuple(outputs), tuple(self._nodes), constants, metadata)
+        return Graph(self._inputs, tuple(outputs), tuple(reversed(nodes)), constants, metadata)

@@ -19,8 +19,8 @@ from interchange_keras.architecture import LayerEntry, Model, read_model
 from interchange_keras.container import Source, read
 from interchange_keras.layer import MOST_ELEMENTS, Fault, Layer, LayerFunction, Slot, call_names_of, slots_of
 from interchange_keras.layers import ACTIVATIONS, LAYERS
-from interchange_keras.operations import OPERATIONS
 from interchange_keras.masks import Mask, outputs_masks
+from interchange_keras.operations import OPERATIONS
 from interchange_keras.options import accepts, bind, dtype_fault, dtype_name, misfit
 from interchange_keras.plan import Step, Value, expand
 from interchange_keras.weights import assign
