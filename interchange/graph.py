@@ -239,6 +239,22 @@ def every_node(graph: Graph) -> Iterator[Node]:
             yield from every_node(body)
 
 
+def with_names(node: Node, names: Mapping[str, str]) -> Node:
+    """The node that reads other values: `names` holds their old and new names. Its outputs keep theirs."""
+    attributes = {
+        name: _body_with_names(v, names) if isinstance(v, Graph) else v for name, v in node.attributes.items()
+    }
+    return replace(node, inputs=tuple(names.get(name, name) for name in node.inputs), attributes=attributes)
+
+
+def _body_with_names(body: Graph, names: Mapping[str, str]) -> Graph:
+    captured = {name: new for name, new in names.items() if name in body.captures}
+    if not captured:
+        return body
+    nodes = tuple(with_names(node, captured) for node in body.nodes)
+    return replace(body, nodes=nodes, outputs=tuple(captured.get(name, name) for name in body.outputs))
+
+
 def _lines(graph: Graph, title: str) -> Iterator[str]:
     """The graph as a program; bodies are indented below the line of their node."""
     yield f"{title}({', '.join(f'{name}: {spec}' for name, spec in graph.inputs.items())}):"

@@ -186,7 +186,8 @@ def _mel(inputs: Sequence[Partial], attributes: Mapping[str, Any], size: int) ->
 
 
 def _dft(inputs: Sequence[Partial], attributes: Mapping[str, Any], size: int) -> Sequence[Partial]:
-    return [Unknown(inputs[0].dtype, (size,) * (inputs[0].ndim - 1) + (2,))]
+    is_real = attributes.get("inverse") and attributes.get("onesided")
+    return [Unknown(inputs[0].dtype, (size,) * (inputs[0].ndim - 1) + (1 if is_real else 2,))]
 
 
 def _stft(inputs: Sequence[Partial], attributes: Mapping[str, Any], size: int) -> Sequence[Partial]:
@@ -359,13 +360,19 @@ def _loop(inputs: Sequence[Partial], call: Callable[..., list[Partial]], size: i
     made: list[Partial] = []
     for _ in range(len(state) + 2):  # a size that changes from step to step can reach each state by way of the others
         made = call(Unknown(INT64, ()), goes_on, *state)
-        before, state = state, [merged(a, b, size) for a, b in zip(state, made[1:], strict=False)]
+        before, state = state, [_next(a, b, size) for a, b in zip(state, made[1:], strict=False)]
         if state == before:
             break
     stops = condition is not None and (isinstance(made[0], Unknown) or not made[0].item())
     is_counted = trips is not None and not isinstance(trips, Unknown) and not stops
     count = max(int(trips.item()), 0) if is_counted else size
     return [*state, *(Unknown(y.dtype, (count, *y.shape)) for y in made[1 + len(initial) :])]
+
+
+def _next(before: Partial, after: Partial, size: int) -> Partial:
+    """A state that was one before a step and is the other after it, of which it has the kind."""
+    state = merged(before, after, size)
+    return replace(state, kind=getattr(after, "kind", "tensor")) if isinstance(state, Unknown) else state
 
 
 def _scan(

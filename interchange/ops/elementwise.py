@@ -228,6 +228,7 @@ def Cast(x, *, to, saturate=1, round_mode="up"):
     return cast(x, dtype_of(to), saturate, round_mode)
 
 
+@shape_rule(same_shape)
 @elementwise
 def CastLike(x, like, *, saturate=1, round_mode="up"):
     """x in the dtype of `like`."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 import numpy as np
 
 from interchange.ops._dtypes import dtype_of
-from interchange.ops._shapes import same_shape, shape_rule
 
 
 def _generator(seed):
@@ -26,19 +25,16 @@ def RandomUniform(*, dtype="float32", high=1.0, low=0.0, seed=None, shape):
     return _generator(seed).uniform(low, high, shape).astype(dtype_of(dtype))
 
 
-@shape_rule(same_shape)
 def RandomNormalLike(x, *, dtype=None, mean=0.0, scale=1.0, seed=None):
     """Normally distributed numbers in the shape of x."""
     return _generator(seed).normal(mean, scale, x.shape).astype(x.dtype if dtype is None else dtype_of(dtype))
 
 
-@shape_rule(same_shape)
 def RandomUniformLike(x, *, dtype=None, high=1.0, low=0.0, seed=None):
     """Numbers between `low` and `high` in the shape of x, all equally likely."""
     return _generator(seed).uniform(low, high, x.shape).astype(x.dtype if dtype is None else dtype_of(dtype))
 
 
-@shape_rule(same_shape)
 def Bernoulli(x, *, dtype=None, seed=None):
     """1 with the probability x, else 0."""
     return (_generator(seed).random(x.shape) < x).astype(x.dtype if dtype is None else dtype_of(dtype))

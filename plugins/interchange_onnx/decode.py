@@ -270,7 +270,7 @@ class _Reader:
         title = f"{proto.name or next(filter(None, proto.output))} ({proto.op_type})"
         inputs = tuple(scope.get(name, name) for name in _without_trailing(proto.input))
         outputs = tuple(scope.get(name, name) for name in _without_trailing(proto.output))
-        schema = schema_at(op, PIN)
+        schema = None if "." in op else schema_at(op, PIN)
         attributes: dict[str, Any] = {}
         for attribute in proto.attribute:
             if attribute.type == AttributeProto.GRAPH:
@@ -289,12 +289,11 @@ class _Reader:
         if lengths:
             raise Unsupported("IX301", "A Scan of opset 8 with sequences of different lengths.", where=node.source)
         attributes = {name: node.attributes[name] for name in ("body", "num_scan_inputs")}
-        directions = node.attributes.get("directions", ())
+        if "directions" in node.attributes:
+            attributes["scan_input_directions"] = node.attributes["directions"]
         names = [self._free_name(f"{name}.sample") for name in inputs]
         outputs = [self._free_name(f"{name}.sample") for name in node.outputs]
-        inner = Node(
-            "Scan", tuple(names), tuple(outputs), {**attributes, "scan_input_directions": directions}, node.source
-        )
+        inner = Node("Scan", tuple(names), tuple(outputs), attributes, node.source)
         body = Body(dict.fromkeys(names, TensorSpec("", ())), tuple(outputs), (inner,))
         return Node("Scan", tuple(inputs), node.outputs, {"body": body, "num_scan_inputs": len(inputs)}, node.source)
 

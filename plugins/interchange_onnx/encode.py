@@ -8,13 +8,24 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from onnx import AttributeProto, ModelProto, NodeProto, TensorProto, ValueInfoProto, checker, helper, numpy_helper
+from google.protobuf import text_format  # type: ignore[import-untyped]
+from onnx import (
+    AttributeProto,
+    GraphProto,
+    ModelProto,
+    NodeProto,
+    TensorProto,
+    ValueInfoProto,
+    checker,
+    helper,
+    numpy_helper,
+)
 
 from interchange import __version__
 from interchange.errors import BadInput, InterchangeError, Unsupported
 from interchange.evaluate import infer
 from interchange.golden import Case
-from interchange.graph import Array, Graph, Node, TensorSpec, dtype_of
+from interchange.graph import Array, Graph, Node, TensorSpec, dtype_of, every_node, with_names
 from interchange_onnx import GOLDEN_KEY, PRODUCER
 from interchange_onnx.faults import FAULTS
 from interchange_onnx.layout import channels_first
@@ -22,6 +33,7 @@ from interchange_onnx.lift import converted
 from interchange_onnx.tensors import PACKED
 from interchange_onnx.versions import FLOOR, PIN, Use, cannot_be_rewritten, default_of, lowest_opset, schema_at
 
+LABEL_ENCODER = "ai.onnx.ml.LabelEncoder"
 LOWEST_OPSET = 7  # what ONNX Runtime still reads
 # What the checker of onnx 1.23.2 cannot do without, though it is the default.
 EXPLICIT: Mapping[str, Mapping[str, Any]] = {
@@ -58,7 +70,7 @@ def lowered(graph: Graph) -> Graph:
     graph = _with_required_outputs(_constant_outputs_copied(channels_first(graph)))
     for steer in FAULTS:
         graph = steer(graph)
-    read = {name for node in graph.nodes for name in node.inputs}
+    read = {name for node in graph.nodes for name in node.reads}
     return replace(graph, constants={name: array for name, array in graph.constants.items() if name in read})
 
 
@@ -84,7 +96,7 @@ def encode(graph: Graph, *, opset: int | None, case: Case | None, external: Exte
         why = f"it has to be from {LOWEST_OPSET} to {PIN}"
         raise BadInput("IX103", f"The opset {opset!r} cannot be written.", why=why)
     specs = _specs(graph)
-    uses = [_use(node, specs) for node in graph.nodes]
+    uses = [_use(node, specs) for node in every_node(graph) if "." not in node.op]
     needs = [lowest_opset(use, min(opset or FLOOR, FLOOR)) for use in uses]
     needed = max([FLOOR if opset is None else LOWEST_OPSET, *needs])
     model = _model(graph, specs, needed if opset is None else max(opset, needed), case, external)
@@ -125,22 +137,23 @@ def check(model: ModelProto | str) -> None:
 
 
 def _node_problems(graph: Graph) -> Iterator[str]:
-    for node in graph.nodes:
+    inside = {id(node) for outer in graph.nodes for body in outer.bodies.values() for node in every_node(body)}
+    for node in every_node(graph):
         where = node.source or node.outputs[0]
         schema = schema_at(node.op, PIN)
-        if "." in node.op or schema is None:
+        if schema is None:
             yield f"{where}: {node.op} is not an operator of ONNX"
             continue
-        for name, value in node.attributes.items():
-            if isinstance(value, Graph):
-                yield f"{where}: {node.op} holds a graph ({name})"
-            elif name not in schema.attributes and not _is_departure(node.op, name):
+        if id(node) in inside and node.attributes.get("layout") == "NHWC":
+            yield f"{where}: {node.op} with its channels last in a graph within the graph"
+        for name in node.attributes:
+            if name not in schema.attributes and not _is_departure(node.op, name):
                 yield f"{where}: {node.op} of ONNX has no attribute {name!r}"
 
 
 def _is_departure(op: str, attribute: str) -> bool:
     """Whether an attribute is one that this graph has and ONNX has not."""
-    return attribute == "layout" or (op == "ConstantOfShape" and attribute == "dtype")
+    return attribute == "layout" or (op in ("ConstantOfShape", LABEL_ENCODER) and attribute == "dtype")
 
 
 def _dtype_problems(graph: Graph) -> Iterator[str]:
@@ -169,7 +182,7 @@ def _constant_outputs_copied(graph: Graph) -> Graph:
         while fresh[name] in names:
             fresh[name] += "_"
         names.add(fresh[name])
-    nodes = [replace(n, inputs=tuple(fresh.get(name, name) for name in n.inputs)) for n in graph.nodes]
+    nodes = [with_names(node, fresh) for node in graph.nodes]
     nodes += [Node("Identity", (value,), (name,)) for name, value in fresh.items()]
     constants = {fresh.get(name, name): array for name, array in graph.constants.items()}
     return replace(graph, nodes=tuple(nodes), constants=constants)
@@ -200,7 +213,7 @@ def _specs(graph: Graph) -> Mapping[str, TensorSpec]:
 
 def _use(node: Node, specs: Mapping[str, TensorSpec]) -> Use:
     inputs = _without_trailing(node.inputs)
-    dtypes = (f"tensor({_type_name(specs[name].dtype)})" if name in specs else "" for name in (*inputs, *node.outputs))
+    dtypes = (_type_name(specs[name]) if name in specs else "" for name in (*inputs, *node.outputs))
     attributes = {name: _comparable(value) for name, value in _attributes(node).items()}
     outputs = len(_without_trailing(node.outputs))
     return Use(node.op, attributes, tuple(bool(name) for name in inputs), outputs, tuple(dtypes))
@@ -213,17 +226,24 @@ def _comparable(value: Any) -> Any:
     return float(np.float32(value)) if isinstance(value, float) else value
 
 
-def _type_name(dtype: str) -> str:
+def _type_name(spec: TensorSpec) -> str:
+    """The type as the schemas write it; "" for maps."""
     names = {"float32": "float", "float64": "double", "object": "string"}
-    return names.get(dtype, dtype.replace("float8_", "float8"))
+    name = f"tensor({names.get(spec.dtype, spec.dtype.replace('float8_', 'float8'))})"
+    name = f"seq({name})" if spec.kind.endswith("sequence") else name
+    name = f"optional({name})" if spec.kind.startswith("optional") else name
+    return "" if spec.kind == "map" else name
 
 
 def _converted_down(model: ModelProto, opset: int, uses: Sequence[Use], needs: Sequence[int]) -> ModelProto:
     """The model in an opset that does not have all of its operators as they are."""
     in_the_way = sorted({(use.op, need) for use, need in zip(uses, needs, strict=True) if need > opset})
     why = [f"{op} needs opset {need}" for op, need in in_the_way]
+    holds_graphs = any(attribute.HasField("g") for proto in model.graph.node for attribute in proto.attribute)
     try:
-        lower = None if any(cannot_be_rewritten(use, opset) for use in uses) else converted(model, opset)
+        lower = (
+            None if holds_graphs or any(cannot_be_rewritten(use, opset) for use in uses) else converted(model, opset)
+        )
     except Exception as error:  # the converter's own errors have no common base
         lower, why = None, [*why, *str(error).strip().splitlines()[:1]]
     if lower is None:
@@ -245,11 +265,18 @@ def _model(
     graph: Graph, specs: Mapping[str, TensorSpec], opset: int, case: Case | None, external: External | None
 ) -> ModelProto:
     imports = [helper.make_opsetid("", opset)]
+    others: dict[str, int] = {}
+    for node in every_node(graph):
+        domain = node.op.rpartition(".")[0]
+        if domain:
+            others[domain] = max(others.get(domain, 1), lowest_opset(_use(node, specs), 1))
+    imports += [helper.make_opsetid(domain, version) for domain, version in others.items()]
     ir_version = helper.find_min_ir_version_for(imports)
     model = ModelProto(ir_version=ir_version, producer_name=PRODUCER, producer_version=__version__)
     model.opset_import.extend(imports)
     model.graph.name = graph.name
-    model.graph.node.extend(_node(node, opset) for node in graph.nodes)
+    versions = {"": opset, **others}
+    model.graph.node.extend(_node(node, versions, specs) for node in graph.nodes)
     model.graph.input.extend(_value_info(name, spec) for name, spec in graph.inputs.items())
     model.graph.initializer.extend(_tensor(name, array, external) for name, array in graph.constants.items())
     model.graph.output.extend(_declared(name, specs, model) for name in graph.outputs)
@@ -260,18 +287,73 @@ def _model(
     return model
 
 
-def _node(node: Node, opset: int) -> NodeProto:
-    proto = NodeProto(op_type=node.op, name=next(filter(None, node.outputs)), doc_string=node.source)
+def _node(node: Node, versions: Mapping[str, int], specs: Mapping[str, TensorSpec]) -> NodeProto:
+    domain, _, op = node.op.rpartition(".")
+    proto = NodeProto(op_type=op, domain=domain, name=next(filter(None, node.outputs)), doc_string=node.source)
     proto.input.extend(_without_trailing(node.inputs))
     proto.output.extend(_without_trailing(node.outputs))
-    pinned, schema = schema_at(node.op, PIN), schema_at(node.op, opset)
+    pinned, schema = schema_at(node.op, PIN), schema_at(node.op, versions[domain])
     assert pinned is not None
     assert schema is not None
     for name, value in _attributes(node).items():
         kept = name in schema.attributes or _comparable(value) != default_of(pinned.attributes[name])
-        if kept and value is not None:
+        if isinstance(value, Graph):
+            graph = _body(_with_types(node, value, specs), f"{node.outputs[0]}.{name}", versions, specs)
+            if node.op == "SequenceMap":
+                _type_elements([*graph.input, *graph.output], [*node.inputs, *node.outputs], specs)
+            proto.attribute.append(helper.make_attribute(name, graph))
+        elif kept and value is not None and pinned.attributes[name].type.name == "TENSOR":
+            tensor = value if isinstance(value, TensorProto) else _list_tensor(node, name, value, specs)
+            proto.attribute.append(helper.make_attribute(name, tensor))
+        elif kept and value is not None:
             proto.attribute.append(_attribute(name, value, pinned.attributes[name].type))
     return proto
+
+
+def _body(body: Graph, name: str, versions: Mapping[str, int], specs: Mapping[str, TensorSpec]) -> GraphProto:
+    """A graph in an attribute. Each of its outputs has to be made in it, once."""
+    proto = GraphProto(name=name)
+    for value, spec in body.inputs.items():
+        proto.input.append(_value_info(value, spec) if spec.dtype else ValueInfoProto(name=value))
+    proto.node.extend(_node(node, versions, specs) for node in body.nodes)
+    made = {output for node in body.nodes for output in node.outputs}
+    for i, output in enumerate(body.outputs):
+        if output not in made:
+            fresh = f"{name}.{i}.{output}"
+            proto.node.append(NodeProto(op_type="Identity", input=[output], output=[fresh]))
+            output = fresh
+        made.discard(output)
+        proto.output.append(ValueInfoProto(name=output))
+    return proto
+
+
+def _with_types(node: Node, body: Graph, specs: Mapping[str, TensorSpec]) -> Graph:
+    """The body with what its node tells of the types of its inputs; ONNX Runtime does not do without."""
+    told: list[TensorSpec | None] = [None] * len(body.inputs)
+    if node.op == "Loop":
+        told[:2] = [TensorSpec("int64", ()), TensorSpec("bool", ())]
+    inputs = {
+        name: spec if spec.dtype else known or spec
+        for (name, spec), known in zip(body.inputs.items(), told, strict=False)
+    }
+    return replace(body, inputs=inputs)
+
+
+def _type_elements(values: Sequence[ValueInfoProto], sequences: Sequence[str], specs: Mapping[str, TensorSpec]) -> None:
+    """Gives the inputs and outputs of a body the element types of the sequences that its node takes and makes."""
+    for value, name in zip(values, sequences, strict=False):
+        if name in specs:
+            value.type.CopyFrom(helper.make_tensor_type_proto(elem_type(specs[name].dtype), None))
+
+
+def _list_tensor(node: Node, name: str, values: Sequence[Any], specs: Mapping[str, TensorSpec]) -> TensorProto:
+    """The tensor that an attribute of ONNX is where ours is a list."""
+    dtype = specs[node.inputs[0]].dtype if node.inputs[0] in specs else "float32"
+    if name == "nodes_modes":
+        dtype = "uint8"
+    elif name in ("values_tensor", "default_tensor"):
+        dtype = node.attributes.get("dtype", "float32")
+    return numpy_helper.from_array(np.array(values, dtype_of(dtype)), "")
 
 
 def _attributes(node: Node) -> dict[str, Any]:
@@ -285,6 +367,8 @@ def _attributes(node: Node) -> dict[str, Any]:
     if node.op == "ConstantOfShape":
         dtype, value = given.pop("dtype", "float32"), given.pop("value", 0.0)
         return {"value": numpy_helper.from_array(np.array([value]).astype(dtype_of(dtype)), "")}
+    if node.op == LABEL_ENCODER:
+        given.pop("dtype", None)
     schema = schema_at(node.op, PIN)
     assert schema is not None
     types = {name for name, value in given.items() if isinstance(value, str) and _is_int(schema.attributes[name])}
@@ -304,8 +388,8 @@ def _attribute(name: str, value: Any, kind: Any) -> AttributeProto:
         proto.i = int(value)
     elif kind.name == "STRING":
         proto.s = value.encode()
-    elif kind.name == "TENSOR":
-        proto.t.CopyFrom(value)
+    elif kind.name == "TYPE_PROTO":
+        text_format.Parse(value, proto.tp)
     elif kind.name == "FLOATS":
         proto.floats.extend(map(float, value))
     elif kind.name == "INTS":
@@ -344,7 +428,13 @@ def _tensor(name: str, array: Array, external: External | None) -> TensorProto:
 
 
 def _value_info(name: str, spec: TensorSpec) -> ValueInfoProto:
-    return helper.make_tensor_value_info(name, elem_type(spec.dtype), list(spec.shape))
+    is_any = spec.kind != "tensor" and not spec.shape
+    kind = helper.make_tensor_type_proto(elem_type(spec.dtype), None if is_any else list(spec.shape))
+    if spec.kind.endswith("sequence"):
+        kind = helper.make_sequence_type_proto(kind)
+    if spec.kind.startswith("optional"):
+        kind = helper.make_optional_type_proto(kind)
+    return helper.make_value_info(name, kind)
 
 
 def _declared(name: str, specs: Mapping[str, TensorSpec], model: ModelProto) -> ValueInfoProto:

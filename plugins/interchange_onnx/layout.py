@@ -80,19 +80,21 @@ class _Lowering:
         if _is_spatial(node) or self._is_resize_of_last(node):
             self._lower_spatial(node)
         elif not self._pass(node):
+            for name in node.reads[len(node.inputs) :]:
+                self._as_is(name)
             self._append(_without_layout(node), [self._as_is(name) for name in node.inputs], node.outputs)
 
     def finish(self) -> Graph:
         for name in self._graph.outputs:
             self._as_is(name)
         nodes = self._with_old_names()
-        read = {name for node in nodes for name in node.inputs} | set(self._graph.outputs)
+        read = {name for node in nodes for name in node.reads} | set(self._graph.outputs)
         constants = {name: array for name, array in self._constants.items() if name in read}
         return replace(self._graph, nodes=tuple(nodes), constants=constants)
 
     def _with_old_names(self) -> list[Node]:
         """A constant that only its new form is left of keeps its name."""
-        read = {name for node in self._nodes for name in node.inputs} | set(self._graph.outputs)
+        read = {name for node in self._nodes for name in node.reads} | set(self._graph.outputs)
         forms: dict[str, list[str]] = {}
         for (base, _), name in self._derived.items():
             forms.setdefault(base, []).append(name)

@@ -89,10 +89,14 @@ def _is_float(use: Use) -> bool:
 
 @functools.cache
 def history(op: str) -> Sequence[Any]:
-    """The schemas of an operator of ONNX up to the pin, oldest first; none if there is no such operator."""
+    """The schemas of an operator of ONNX up to the pin, oldest first; none if there is no such operator.
+
+    Operators of ONNX's other domains are named "ai.onnx.ml.Scaler"; their opsets have numbers of their own.
+    """
     import onnx.defs
 
-    schemas = [s for s in _all_schemas() if s.name == op and s.since_version <= PIN]
+    schemas = [s for s in _all_schemas() if op == (f"{s.domain}.{s.name}" if s.domain else s.name)]
+    schemas = [schema for schema in schemas if schema.since_version <= PIN]
     schemas.sort(key=lambda schema: schema.since_version)
     assert onnx.defs.onnx_opset_version() >= PIN, "onnx is older than the pinned opset"
     return tuple(schemas)
@@ -102,7 +106,7 @@ def history(op: str) -> Sequence[Any]:
 def _all_schemas() -> Sequence[Any]:
     import onnx.defs
 
-    return tuple(schema for schema in onnx.defs.get_all_schemas_with_history() if schema.domain == "")
+    return tuple(onnx.defs.get_all_schemas_with_history())
 
 
 def schema_at(op: str, opset: int) -> Any | None:
@@ -178,7 +182,7 @@ def default_of(attribute: Any) -> Any:
 
 def _same_inputs(lower: Any, upper: Any, use: Use) -> bool:
     n = len(use.inputs)
-    if n < min(lower.min_input, upper.min_input) or n > min(lower.max_input, upper.max_input):
+    if n < max(lower.min_input, upper.min_input) or n > min(lower.max_input, upper.max_input):
         return False
     if (use.op, upper.since_version) in RENAMED_INPUTS:
         return True
