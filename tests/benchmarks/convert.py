@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import resource
 import shutil
 import statistics
 import subprocess
@@ -30,11 +31,13 @@ tf2onnx.convert.from_keras(model, input_signature=signature, output_path=sys.arg
 """
 
 
-def seconds(command: list[str], folder: Path) -> float:
+def seconds(command: list[str], folder: Path) -> tuple[float, float]:
+    """Wall-clock and CPU seconds of a whole process."""
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "KERAS_BACKEND": "tensorflow"}
-    begin = time.perf_counter()
+    begin, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run(command, cwd=folder, env=environment, check=True, capture_output=True)
-    return time.perf_counter() - begin
+    wall, after = time.perf_counter() - begin, resource.getrusage(resource.RUSAGE_CHILDREN)
+    return wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 def main() -> None:
@@ -55,18 +58,20 @@ def main() -> None:
             "interchange --help": [ours, "--help"],
             "import h5py, numpy": [sys.executable, "-c", "import h5py, numpy"],
         }
-        times: dict[str, list[float]] = {label: [] for label in commands}
+        times: dict[str, list[tuple[float, float]]] = {label: [] for label in commands}
         for round_number in range(options.rounds + 1):  # the first only warms the file cache
             for label, command in commands.items():
                 taken = seconds(command, folder)
                 if round_number:
                     times[label].append(taken)
 
-    print(f"{options.rounds} rounds, wall-clock seconds of the whole process")
-    print(f"{'process':36} {'min':>7} {'median':>7} {'max':>7}   tf2onnx / this, median of rounds")
-    for label, values in times.items():
-        ratio = statistics.median(peer / own for peer, own in zip(times["tf2onnx"], values, strict=True))
-        print(f"{label:36} {min(values):7.3f} {statistics.median(values):7.3f} {max(values):7.3f}   {ratio:6.1f}")
+    print(f"{options.rounds} rounds, seconds of the whole process; ratios are tf2onnx / this, median of the rounds")
+    for kind, title in enumerate(("wall clock", "CPU")):
+        print(f"{title:36} {'min':>7} {'median':>7} {'max':>7} {'ratio':>7}")
+        for label, rounds in times.items():
+            own = [taken[kind] for taken in rounds]
+            ratio = statistics.median(peer[kind] / mine for peer, mine in zip(times["tf2onnx"], own, strict=True))
+            print(f"{label:36} {min(own):7.3f} {statistics.median(own):7.3f} {max(own):7.3f} {ratio:7.1f}")
 
 
 if __name__ == "__main__":
