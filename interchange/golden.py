@@ -98,7 +98,8 @@ def rounding_floor(rounded: Array, exact: Array, dtype: str) -> float:
     if not finite.any():
         return 0.0
     unit = 2.0 ** -_FRACTION_BITS[dtype]
-    return max(float(np.abs(wide - exact)[finite].max()), unit * float(np.abs(exact)[finite].max()))
+    exact, wide = exact[finite], wide[finite]
+    return max(float(np.abs(wide - exact).max()), unit * float(np.abs(exact).max()))
 
 
 def check_case(case: Case, outputs: Mapping[str, Array]) -> list[str]:

@@ -157,8 +157,8 @@ class Graph:
 
     @property
     def parameters(self) -> int:
-        """The number of elements in all constants."""
-        return sum(array.size for array in self.constants.values())
+        """The number of elements in all constants that are weights."""
+        return sum(array.size for array in self.constants.values() if is_weight(array))
 
     def __str__(self) -> str:
         return "\n".join(_lines(self, self.name))
@@ -267,6 +267,11 @@ def _lines(graph: Graph, title: str) -> Iterator[str]:
         for name, body in node.bodies.items():
             yield from (f"        {line}" for line in _lines(body, name))
     yield f"    return {', '.join(graph.outputs)}"
+
+
+def is_weight(array: Array) -> bool:
+    """Whether a constant is a parameter of the network, rather than axes or a shape for an operator."""
+    return array.ndim > 1 or array.dtype != np.int64
 
 
 def equal(a: Graph, b: Graph) -> bool:

@@ -83,6 +83,8 @@ def _operators(graph: Graph) -> dict[str, int]:
 
 def layers(graph: Graph, shapes: Mapping[str, TensorSpec]) -> list[dict[str, Any]]:
     """The nodes by the layer that they came from; a constant counts for the first layer that reads it."""
+    from interchange.graph import is_weight
+
     grouped: dict[str, dict[str, Any]] = {}
     counted: set[str] = set()
     for node in graph.nodes:
@@ -91,7 +93,9 @@ def layers(graph: Graph, shapes: Mapping[str, TensorSpec]) -> list[dict[str, Any
         layer["operators"].append(node.op)
         layer["output"] = _spec_entry(shapes.get(node.outputs[0]))
         read = [name for name in node.inputs if name in graph.constants and name not in counted]
-        layer["parameters"] += sum(graph.constants[name].size for name in dict.fromkeys(read))
+        layer["parameters"] += sum(
+            graph.constants[name].size for name in dict.fromkeys(read) if is_weight(graph.constants[name])
+        )
         counted.update(read)
     return list(grouped.values())
 

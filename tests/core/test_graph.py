@@ -305,3 +305,10 @@ def test_a_deep_document_is_one_error() -> None:
     document = {**Graph(X, ("x",), ()).to_json(), "nodes": [node]}
     with pytest.raises(BadInput, match="IX210"):
         Graph.from_json(document, {})
+
+
+def test_parameters_are_weights_not_axes() -> None:
+    nodes = (Node("Add", ("x", "bias"), ("y",)), Node("ReduceSum", ("y", "axes"), ("z",)))
+    constants = {"bias": np.zeros((3,), np.float32), "axes": np.array([0])}
+    graph = Graph({"x": TensorSpec("float32", (2, 3))}, ("z",), nodes, constants)
+    assert graph.parameters == 3
