@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from interchange.errors import BadInput
 from interchange.graph import Array, Graph, Node, dtype_of
 
 INT64, BOOL = np.dtype(np.int64), np.dtype(bool)
@@ -31,12 +32,13 @@ class Unknown:
         return len(self.shape)
 
     def placeholder(self) -> Array:
-        """Zeros that take no memory."""
-        return np.broadcast_to(np.zeros((), self.dtype), self.shape)
+        """Zeros (empty texts) that take no memory."""
+        nothing = np.array("", object) if self.dtype.kind == "O" else np.zeros((), self.dtype)
+        return np.broadcast_to(nothing, self.shape)
 
 
 Partial = Any  # an Unknown, or a value: an array, a list (sequence), None (empty optional)
-Rule = Callable[[Sequence[Partial], Mapping[str, Any], int], Sequence[Partial]]
+Rule = Callable[[Sequence[Partial], Mapping[str, Any], int], Sequence[Partial] | None]
 InferBody = Callable[[Graph, Mapping[str, Partial], Sequence[Partial]], list[Partial]]
 
 
@@ -133,6 +135,22 @@ def _range(inputs: Sequence[Partial], attributes: Mapping[str, Any], size: int) 
 
 def _of_shape(inputs: Sequence[Partial], attributes: Mapping[str, Any], size: int) -> Sequence[Partial]:
     return [Unknown(dtype_of(attributes.get("dtype", "float32")), (size,) * inputs[0].shape[0])]
+
+
+def _reduce(inputs: Sequence[Partial], attributes: Mapping[str, Any], size: int) -> Sequence[Partial] | None:
+    """Which axes are reduced is unknown; how many are is not."""
+    count = int(np.prod(inputs[1].shape))
+    if count == 0:
+        return None
+    return _all(inputs[0], inputs[0].ndim if attributes.get("keepdims", 1) else inputs[0].ndim - count, size)
+
+
+def _squeeze(inputs: Sequence[Partial], attributes: Mapping[str, Any], size: int) -> Sequence[Partial]:
+    return _all(inputs[0], inputs[0].ndim - int(np.prod(inputs[1].shape)), size)
+
+
+def _unsqueeze(inputs: Sequence[Partial], attributes: Mapping[str, Any], size: int) -> Sequence[Partial]:
+    return _all(inputs[0], inputs[0].ndim + int(np.prod(inputs[1].shape)), size)
 
 
 def _reshape(inputs: Sequence[Partial], attributes: Mapping[str, Any], size: int) -> Sequence[Partial]:
@@ -259,6 +277,8 @@ def _get_element(inputs: Sequence[Partial], attributes: Mapping[str, Any], size:
     return [replace(inputs[0], kind=kind)]
 
 
+REDUCTIONS = ("Sum", "Mean", "Max", "Min", "Prod", "L1", "L2", "SumSquare", "LogSum", "LogSumExp")
+
 # operator -> the inputs on whose values the shapes depend, and the rule for when one of these is unknown
 RULES: Mapping[str, tuple[Sequence[int], Rule]] = {
     "NonZero": ((0,), _nonzero),
@@ -271,6 +291,9 @@ RULES: Mapping[str, tuple[Sequence[int], Rule]] = {
     "Range": (range(3), _range),
     "ConstantOfShape": ((0,), _of_shape),
     "Reshape": ((1,), _reshape),
+    "Squeeze": ((1,), _squeeze),
+    "Unsqueeze": ((1,), _unsqueeze),
+    **{f"Reduce{name}": ((1,), _reduce) for name in REDUCTIONS},
     "Expand": ((1,), _expand),
     "Tile": ((1,), _tile),
     "Slice": ((1, 2, 3, 4), _slice),
@@ -349,8 +372,15 @@ def _is_sequence(x: Partial) -> bool:
 def _if(condition: Partial, infer_branch: Callable[[str], list[Partial]], size: int) -> Sequence[Partial]:
     if not isinstance(condition, Unknown):
         return infer_branch("then_branch" if condition.item() else "else_branch")
-    both = (infer_branch("then_branch"), infer_branch("else_branch"))
-    return [merged(a, b, size) for a, b in zip(*both, strict=True)]
+    fitting, refusals = [], []
+    for branch in ("then_branch", "else_branch"):
+        try:
+            fitting.append(infer_branch(branch))
+        except BadInput as error:  # shapes that do not fit a branch are a reason not to take it
+            refusals.append(error)
+    if not fitting:
+        raise refusals[0]
+    return [merged(a, b, size) for a, b in zip(fitting[0], fitting[-1], strict=True)]
 
 
 def _loop(inputs: Sequence[Partial], call: Callable[..., list[Partial]], size: int) -> Sequence[Partial]:

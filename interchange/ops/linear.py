@@ -52,7 +52,7 @@ def _einsum_shape(*xs, equation):
         axes = list(before) + [""] * (x.ndim - len(before) - len(after)) * bool(dots) + list(after)
         cut = tuple(slice(None) if not c or c in kept else slice(1) for c in axes)
         small.append(x[cut])
-    return np.einsum(equation, *small).shape
+    return np.einsum(equation, *(np.empty(x.shape, bool) for x in small)).shape
 
 
 @shape_rule(_einsum_shape)

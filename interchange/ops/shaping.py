@@ -66,6 +66,7 @@ def Gather(x, indices, *, axis=0):
     return np.take(x, indices, axis)
 
 
+@shape_rule(lambda x, indices, **_: indices.shape)
 def GatherElements(x, indices, *, axis=0):
     """y[i, j …] = x[i, indices[i, j …] …]: the index replaces the coordinate on `axis`."""
     inside = tuple(slice(None) if i == axis % x.ndim else slice(size) for i, size in enumerate(indices.shape))
