@@ -20,6 +20,7 @@ from interchange.evaluate import evaluate, widen
 from interchange.graph import Graph
 
 LIGHT = Path(onnx.__file__).parent / "backend" / "test" / "data" / "light"
+FOLDER = tempfile.TemporaryDirectory()  # of models that are in memory only
 SUITES = ("node", "simple", "pytorch-converted", "pytorch-operator", "light")
 
 
@@ -50,10 +51,11 @@ class Case:
         """The model, imported as a user would."""
         if self.suite != "node":
             return OnnxImporter().load(self.path)
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "model.onnx"
-            path.write_bytes(self.model().SerializeToString())
-            return OnnxImporter().load(path)
+        path = Path(FOLDER.name) / f"{self.name}.onnx"
+        path.write_bytes(self.model().SerializeToString())
+        graph = OnnxImporter().load(path)
+        path.unlink()
+        return graph
 
     def data(self) -> Iterator[tuple[list[Any], list[Any]]]:
         """Inputs and expected outputs, set by set."""

@@ -13,7 +13,6 @@ from interchange.graph import TensorSpec
 from tests.conformance.suite import Case
 from tests.conformance.test_round_trip import small_cases
 
-
 # A shape whose first size is computed and whose others are known is all unknown to us, and then nothing fits.
 NOT_INFERRED = ("test_affine_grid_2d_expanded", "test_affine_grid_2d_align_corners_expanded")
 

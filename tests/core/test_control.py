@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from jsonschema import Draft202012Validator
 
 from interchange.errors import BadInput
 from interchange.evaluate import evaluate, infer, widen
+from interchange.golden import make_case
 from interchange.graph import Body, Graph, Node, TensorSpec, equal
 
 UNKNOWN = TensorSpec("", ())
@@ -154,6 +157,24 @@ def test_json_and_print() -> None:
     document = json.loads(json.dumps(graph.to_json()))
     assert equal(Graph.from_json(document, graph.constants), graph)
     assert "        body(i: ?[], g: ?[], s: ?[]):\n            t = Add(s, w)\n" in str(graph)
+
+
+def test_what_a_golden_case_cannot_hold_has_none() -> None:
+    x = {"x": TensorSpec("float32", (3,))}
+    for node in (
+        Node("SequenceConstruct", ("x",), ("y",)),
+        Node("RandomNormalLike", ("x",), ("y",)),
+        Node("Cast", ("x",), ("y",), {"to": "object"}),
+    ):
+        assert make_case(Graph(x, ("y",), (node,))) is None
+    case = make_case(loop(ADDING))
+    assert case is not None
+    assert [output["shape"] for output in case["outputs"]] == [[3], [0, 3]]
+
+
+def test_a_body_is_as_the_schema_says() -> None:
+    schema = json.loads((Path(__file__).parents[2] / "formats" / "graph.schema.json").read_text())
+    Draft202012Validator(schema).validate(json.loads(json.dumps(loop(ADDING).to_json())))
 
 
 def test_sequences_go_in_and_out() -> None:
