@@ -74,6 +74,7 @@ def read_call(node: Any, layers: Collection[str]) -> Call:
     if isinstance(node, Mapping) and node.keys() <= {"args", "kwargs"}:
         args = tuple(_young(value, inputs) for value in node.get("args") or ())
         kwargs = {key: _young(value, inputs) for key, value in (node.get("kwargs") or {}).items()}
+        kwargs.pop("training", None)  # of Keras 3: what predict says comes first, whatever is written here
     else:
         named: dict[str, Any] = {}
         args = (_old(node, inputs, named),)

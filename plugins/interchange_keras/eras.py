@@ -66,8 +66,9 @@ KEYS: Sequence[Key] = (
     Key("*", "nb_row nb_col", "kernel_size"),
     Key("*", "kernel_dim1 kernel_dim2 kernel_dim3", "kernel_size"),
     Key("*", "atrous_rate", "dilation_rate"),
-    Key("Conv1D Conv2D Conv3D Conv2DTranspose SeparableConv2D Dense", "bias", "use_bias"),
-    Key("Dense", "output_dim", "units"),
+    Key("Conv1D Conv2D Conv3D Conv2DTranspose SeparableConv2D Dense Highway MaxoutDense", "bias", "use_bias"),
+    Key("LocallyConnected1D LocallyConnected2D", "bias", "use_bias"),
+    Key("Dense MaxoutDense", "output_dim", "units"),
     Key("MaxPooling1D AveragePooling1D", "pool_length", "pool_size"),
     Key("MaxPooling1D AveragePooling1D", "stride", "strides"),
     Key("UpSampling1D", "length", "size"),
@@ -135,9 +136,15 @@ def _old_conv_kernel(kernel: Array, config: Mapping[str, Any]) -> Array:
     return kernel.transpose(*range(2, kernel.ndim), 1, 0) if config.get("data_format") == "channels_first" else kernel
 
 
+def _old_transposed_kernel(kernel: Array, config: Mapping[str, Any]) -> Array:
+    """(*kernel, in, out), with channels first (out, in, *kernel): as if it were that of a convolution."""
+    return kernel.transpose((2, 3, 0, 1) if config.get("data_format") == "channels_first" else (0, 1, 3, 2))
+
+
 OLD_WEIGHTS: Mapping[tuple[str, str], OldWeights] = {
     ("Conv1D", "kernel"): _old_conv1d_kernel,
     ("Conv2D", "kernel"): _old_conv_kernel,
+    ("Conv2DTranspose", "kernel"): _old_transposed_kernel,
     ("Conv3D", "kernel"): _old_conv_kernel,
 }
 

@@ -8,7 +8,8 @@
   file that are not among them, and not known to be irrelevant, are an error. Annotations are checked: int, float, bool,
   str, `Ints` (one or several integers), each with `| None`; Any takes the JSON value as it is.
 * `weights` declares the weights in Keras's order: "bias:use_bias" is there only if that option is true,
-  "mean:!mean" only if it is None or false, "~moving_mean" is not trainable, "cell/kernel" is of the attribute `cell`.
+  "mean:!mean" only if it is None or false, "weight:mode=concat" only if it has that value, "a&b" joins conditions;
+  "~moving_mean" is not trainable, "cell/kernel" is of the attribute `cell`.
 * The result is the name of the output, or a tuple of names. The importer gives it the layer's name.
 * `called_with` declares the arguments by name that a call may have, such as "attention_mask": keyword parameters, too.
   `takes_calls_as_written` is for what is called with lists, slices and numbers.
@@ -57,13 +58,20 @@ class Slot:
     """A declared weight."""
 
     name: str  # "kernel"; "cell/kernel"
-    option: str = ""  # there only if this option is true, or, after "!", if it is None or false
+    option: str = ""  # there only under this condition, see the module
     trainable: bool = True
 
     def is_there(self, options: Mapping[str, Any]) -> bool:
-        if self.option.startswith("!"):
-            return options.get(self.option[1:]) in (None, False)
-        return not self.option or bool(options.get(self.option))
+        return not self.option or all(_holds(condition, options) for condition in self.option.split("&"))
+
+
+def _holds(condition: str, options: Mapping[str, Any]) -> bool:
+    name, equals, value = condition.partition("=")
+    if equals:
+        return str(options.get(name)) == value
+    if condition.startswith("!"):
+        return options.get(condition[1:]) in (None, False)
+    return bool(options.get(condition))
 
 
 def weights(*declared: str) -> Callable[[_F], _F]:

@@ -60,9 +60,10 @@ def accepts(function: LayerFunction, n_tensors: int) -> bool:
     """Whether a function takes that many tensors after the layer."""
     parameters = inspect.signature(function).parameters.values()
     positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    needed = sum(p.default is p.empty for p in positional) - 1
     if any(p.kind is p.VAR_POSITIONAL for p in parameters):
-        return n_tensors >= len(positional) - 1 and n_tensors > 0
-    return sum(p.default is p.empty for p in positional) - 1 <= n_tensors <= len(positional) - 1
+        return n_tensors >= needed and n_tensors > 0
+    return needed <= n_tensors <= len(positional) - 1
 
 
 def misfit(function: LayerFunction, args: Sequence[Any], options: Mapping[str, Any]) -> str:

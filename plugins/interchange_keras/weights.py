@@ -150,6 +150,8 @@ def _from_store(source: Source, model: Model, slots: Slots) -> _Found:
             for slot in slots.get(name, ()):
                 part = slot.name.rpartition("/")[0]
                 place = "/".join(filter(None, (container, part, "vars", str(counters[part]))))
+                if part and place not in source.store:  # the attribute is private in Keras 2, and in some layers of 3
+                    place = f"{container}/_{part}/vars/{counters[part]}"
                 counters[part] += 1
                 if place in source.store:
                     claims.append((_Weight(name, slot, entry.name), place, source.store[place]))

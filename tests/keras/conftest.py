@@ -18,17 +18,19 @@ import pytest
 GOLDEN = Path(__file__).parent.parent / "golden" / "keras"
 
 
-def _rows() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("keras_rows", GOLDEN / "rows.py")
+def _module(name: str, path: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    sys.modules["keras_rows"] = module
+    sys.modules[name] = module
     spec.loader.exec_module(module)
     return module
 
 
-_rows()
+_module("keras_rows", GOLDEN / "rows.py")
+_calls = _module("keras_calls_rows", GOLDEN.parent / "keras_calls" / "rows.py")
+_module("keras_calls_operations", GOLDEN.parent / "keras_calls" / "operations.py").fill(_calls.ROWS)
 
 
 @pytest.fixture(scope="session")

@@ -6,9 +6,25 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from interchange_keras.layer import LayerFunction, slots_of
-from interchange_keras.layers import activations, convolution, core, merging, normalization, pooling
+from interchange_keras.layers import (
+    activations,
+    adaptive,
+    applications,
+    attention,
+    convolution,
+    core,
+    einsum,
+    merging,
+    normalization,
+    pooling,
+    random,
+    transposed,
+)
 
-MODULES = (core, activations, convolution, pooling, normalization, merging)
+MODULES = (
+    *(core, activations, convolution, transposed, pooling, adaptive, normalization, merging, einsum, attention),
+    *(random, applications),
+)
 
 LAYERS: Mapping[str, LayerFunction] = MappingProxyType(
     {name: function for module in MODULES for name, function in module.LAYERS.items()}

@@ -89,10 +89,25 @@ def merge(
     """`layers` are the branches of a Sequential that begins with it; the walk over the model has run them."""
     if mode == "concat":
         return concatenate(layer, *xs, axis=concat_axis)
+    if mode in ("dot", "cos"):
+        if len(xs) != 2:
+            layer.reject(f"mode {mode!r} of {len(xs)} inputs")
+        return _dot_of_keras_1(layer, *xs, mode=mode, axes=dot_axes)
     if mode not in MODES:
-        layer.refuse(f"mode is {mode!r}", f"{', '.join(MODES)} and concat are supported")
+        layer.refuse(f"mode is {mode!r}", f"{', '.join((*MODES, 'concat', 'dot', 'cos'))} are supported")
     merged: str = MODES[mode](layer, *xs)
     return merged
+
+
+def _dot_of_keras_1(layer: Layer, x: str, y: str, *, mode: str, axes: Any) -> str:
+    """The cosine divides by the roots of the products of x and y with themselves, and has a dimension more."""
+    pair = tuple(int(axis) for axis in axes) if isinstance(axes, list) else (int(axes),)
+    product = dot(layer, x, y, axes=pair)
+    if mode == "dot":
+        return product
+    first, second = pair * 2 if len(pair) == 1 else pair
+    squares = layer.add("Mul", dot(layer, x, x, axes=(first,)), dot(layer, y, y, axes=(second,)))
+    return layer.add("Unsqueeze", layer.add("Div", product, layer.add("Max", layer.add("Sqrt", squares), 1e-7)), [1])
 
 
 LAYERS: Mapping[str, LayerFunction] = {

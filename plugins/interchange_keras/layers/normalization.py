@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,10 @@ import numpy as np
 from interchange_keras.layer import Ints, Layer, LayerFunction, weights
 
 
-@weights("gamma:scale", "beta:center", "~moving_mean", "~moving_variance")
+@weights(
+    *("gamma:scale", "beta:center", "~moving_mean", "~moving_variance"),
+    *("~moving_stddev:renorm", "~renorm_mean:renorm", "~renorm_stddev:renorm"),
+)
 def batch_normalization(
     layer: Layer,
     x: str,
@@ -28,9 +31,10 @@ def batch_normalization(
     virtual_batch_size: Any = None,
     mode: int = 0,
 ) -> str:
-    """Keras 1 called the variance `running_std`; it was the variance all the same."""
+    """Keras 1 called the variance `running_std`; it was the variance all the same. Training alone is renormalised."""
     if renorm:
-        layer.refuse("renorm is true")
+        for name in ("moving_stddev", "renorm_mean", "renorm_stddev"):
+            layer.array(name)
     if virtual_batch_size is not None:
         layer.refuse(f"virtual_batch_size is {virtual_batch_size}")
     if mode:
@@ -39,7 +43,7 @@ def batch_normalization(
         )
     rank, axes = layer.rank(x), layer.axes(x, axis)
     if len(axes) != 1:
-        layer.refuse(f"axis is {list(axis)}")
+        return _batch_normalization_of_axes(layer, x, axes, epsilon, center, scale)
     at = axes[0]
     size = layer.shape(x)[at]
     mean, variance = layer.weight("moving_mean", (size,)), layer.weight("moving_variance", (size,))
@@ -53,6 +57,18 @@ def batch_normalization(
     last = [*(i for i in range(rank) if i != at), at]
     y = layer.add("BatchNormalization", layer.add("Transpose", x, perm=last), *inputs, epsilon=epsilon, layout="NHWC")
     return layer.add("Transpose", y, perm=[last.index(i) for i in range(rank)])
+
+
+def _batch_normalization_of_axes(
+    layer: Layer, x: str, axes: list[int], epsilon: float, center: bool, scale: bool
+) -> str:
+    """Keras 2 can keep statistics for several axes; their weights have the shape of the input, 1 elsewhere."""
+    shape = [size if i in axes else 1 for i, size in enumerate(layer.shape(x))]
+    x = layer.add("Sub", x, layer.weight("moving_mean", shape))
+    deviation = np.sqrt(layer.array("moving_variance", shape) + np.float32(epsilon))
+    factor = layer.array("gamma", shape) / deviation if scale else 1 / deviation
+    y = layer.add("Mul", x, layer.constant("factor", factor.astype(np.float32)))
+    return layer.add("Add", y, layer.weight("beta", shape)) if center else y
 
 
 @weights("~mean:!mean", "~variance:!mean", "~count:!mean")
@@ -91,8 +107,105 @@ def unit_normalization(layer: Layer, x: str, *, axis: Ints = (-1,)) -> str:
     return layer.add("Div", x, layer.add("Sqrt", squares))
 
 
+# --- statistics of the data at hand ---------------------------------------------------------------------------------
+
+
+def _scaled(layer: Layer, y: str, axes: list[int], scale: str | None, offset: str | None) -> str:
+    """y * scale + offset, the weights having the sizes of those axes in their order."""
+    shape = [layer.shape(y)[axis] if axis in axes else 1 for axis in range(layer.rank(y))][min(axes) :]
+    for op, name in (("Mul", scale), ("Add", offset)):
+        if name is not None:
+            array = layer.array(name, [layer.shape(y)[axis] for axis in axes])
+            ordered = array.transpose(np.argsort(axes)) if axes != sorted(axes) else array
+            y = layer.add(op, y, layer.constant(name, ordered.reshape([-1 if s is None else s for s in shape])))
+    return y
+
+
+def _variance(layer: Layer, centred: str, axes: list[int]) -> str:
+    return layer.add("ReduceMean", layer.add("Mul", centred, centred), axes)
+
+
+@weights("gamma:scale", "beta:center&!rms_scaling")
+def layer_normalization(
+    layer: Layer,
+    x: str,
+    *,
+    axis: Ints = (-1,),
+    epsilon: float = 1e-3,
+    center: bool = True,
+    scale: bool = True,
+    rms_scaling: bool = False,
+) -> str:
+    """With `rms_scaling` x / √(variance + epsilon) * gamma: not centred, though divided by the deviation."""
+    axes, rank = layer.axes(x, axis), layer.rank(x)
+    if rms_scaling:
+        deviation = layer.add("Sqrt", layer.add("Add", _variance_of(layer, x, axes), epsilon))
+        return _scaled(layer, layer.add("Div", x, deviation), axes, "gamma" if scale else None, None)
+    if axes == list(range(axes[0], rank)) and None not in (sizes := [layer.shape(x)[a] for a in axes]):
+        gamma = layer.weight("gamma", sizes) if scale else layer.constant("gamma", np.ones(_known(sizes), np.float32))
+        inputs = [gamma, *([layer.weight("beta", sizes)] if center else [])]
+        return layer.add("LayerNormalization", x, *inputs, axis=axes[0] - rank, epsilon=epsilon)
+    centred = layer.add("Sub", x, layer.add("ReduceMean", x, axes))
+    deviation = layer.add("Sqrt", layer.add("Add", _variance(layer, centred, axes), epsilon))
+    y = layer.add("Div", centred, deviation)
+    return _scaled(layer, y, axes, "gamma" if scale else None, "beta" if center else None)
+
+
+def _variance_of(layer: Layer, x: str, axes: list[int]) -> str:
+    return _variance(layer, layer.add("Sub", x, layer.add("ReduceMean", x, axes)), axes)
+
+
+def _known(sizes: Sequence[int | None]) -> list[int]:
+    return [size for size in sizes if size is not None]
+
+
+@weights("gamma:scale", "beta:center")
+def group_normalization(
+    layer: Layer,
+    x: str,
+    *,
+    groups: int = 32,
+    axis: Ints = (-1,),
+    epsilon: float = 1e-3,
+    center: bool = True,
+    scale: bool = True,
+) -> str:
+    """-1 groups are as many as channels."""
+    (at,), rank = layer.axes(x, axis), layer.rank(x)
+    size = layer.shape(x)[at]
+    if size is None or rank < 3:
+        layer.refuse("the number of channels of its input is not known" if size is None else "an input of rank 2")
+    groups = size if groups == -1 else groups
+    if groups < 1 or size % groups:
+        layer.reject(f"{size} channels in {groups} groups")
+    gamma = layer.weight("gamma", (size,)) if scale else layer.constant("gamma", np.ones(size, np.float32))
+    beta = layer.weight("beta", (size,)) if center else layer.constant("beta", np.zeros(size, np.float32))
+    options: dict[str, Any] = {"num_groups": groups, "epsilon": epsilon}
+    if at in (1, rank - 1):
+        order = "NHWC" if at == rank - 1 else "NCHW"
+        return layer.add("GroupNormalization", x, gamma, beta, layout=order, **options)
+    last = [*(i for i in range(rank) if i != at), at]
+    y = layer.add("Transpose", x, perm=last)
+    y = layer.add("GroupNormalization", y, gamma, beta, layout="NHWC", **options)
+    return layer.add("Transpose", y, perm=[last.index(i) for i in range(rank)])
+
+
+@weights("scale")
+def rms_normalization(layer: Layer, x: str, *, axis: Ints = (-1,), epsilon: float | None = None) -> str:
+    axes, rank = layer.axes(x, axis), layer.rank(x)
+    epsilon = 1e-7 if epsilon is None else epsilon
+    sizes = [layer.shape(x)[a] for a in axes]
+    if axes == list(range(axes[0], rank)):
+        return layer.add("RMSNormalization", x, layer.weight("scale", sizes), axis=axes[0] - rank, epsilon=epsilon)
+    root = layer.add("Sqrt", layer.add("Add", _variance(layer, x, axes), epsilon))
+    return _scaled(layer, layer.add("Div", x, root), axes, "scale", None)
+
+
 LAYERS: Mapping[str, LayerFunction] = {
     "BatchNormalization": batch_normalization,
+    "GroupNormalization": group_normalization,
+    "LayerNormalization": layer_normalization,
     "Normalization": normalization,
+    "RMSNormalization": rms_normalization,
     "UnitNormalization": unit_normalization,
 }

@@ -10,6 +10,7 @@ import numpy as np
 
 from interchange_keras import eras
 from interchange_keras.layer import Ints, Layer, LayerFunction
+from interchange_keras.layers.resizing import resized
 from interchange_keras.layers.spatial import dimensions, layout, padding, per_dimension, spatial_axes, unless_one
 
 
@@ -65,25 +66,19 @@ def cropping(layer: Layer, x: str, *, cropping: Any = (1,), data_format: str | N
     return layer.add("Slice", x, [begin for begin, _ in pairs], ends, axes)
 
 
-# Keras's interpolation -> attributes of Resize. Keras 3's "bicubic" and "lanczos" are left to whoever needs them.
-INTERPOLATION: Mapping[str, Mapping[str, str]] = {
-    "nearest": {"mode": "nearest", "coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"},
-    "bilinear": {"mode": "linear", "coordinate_transformation_mode": "half_pixel"},
-}
-
-
 def up_sampling(
     layer: Layer, x: str, *, size: Ints = (2,), data_format: str | None = None, interpolation: str = "nearest"
 ) -> str:
     n = dimensions(layer, x)
     axes = spatial_axes(n, layout(layer, data_format))
     factors = per_dimension(layer, size, n, "size")
-    if interpolation not in INTERPOLATION:
-        layer.refuse(f"interpolation is {interpolation!r}", f"{', '.join(INTERPOLATION)} are supported")
-    scales = np.ones(n + 2, np.float32)
-    scales[axes] = factors
     layer.check_size(math.prod([float(s or 64) for s in layer.shape(x)[1:]]) * math.prod(factors))
-    return layer.add("Resize", x, None, scales, **INTERPOLATION[interpolation])
+    if interpolation in ("nearest", "area"):  # each entry several times
+        scales = np.ones(n + 2, np.float32)
+        scales[axes] = factors
+        mode = {"coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
+        return layer.add("Resize", x, None, scales, mode="nearest", **mode)
+    return resized(layer, x, axes, None, interpolation, factors=factors)
 
 
 def _pairs(layer: Layer, value: Any, n: int, what: str) -> list[tuple[int, int]]:

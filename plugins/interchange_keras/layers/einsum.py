@@ -1,0 +1,67 @@
+"""Products of tensors that an equation describes, and Keras 1's layers of products."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from interchange_keras.layer import Layer, LayerFunction, weights
+
+
+@weights("kernel", "bias:bias_axes")
+def einsum_dense(
+    layer: Layer,
+    x: str,
+    *,
+    equation: str,
+    output_shape: Any,
+    activation: Any = None,
+    bias_axes: str | None = None,
+) -> str:
+    """The shapes of the weights say what `output_shape` said."""
+    kernel = layer.array("kernel")
+    inputs, arrow, _ = equation.replace(" ", "").partition("->")
+    terms = inputs.split(",")
+    if not arrow or len(terms) != 2 or len(terms[1]) != kernel.ndim or "." in terms[1]:
+        layer.reject(f"the equation {equation!r} does not fit a kernel of the shape {list(kernel.shape)}")
+    y = layer.add("Einsum", x, layer.weight("kernel"), equation=equation.replace(" ", ""))
+    if bias_axes:
+        y = layer.add("Add", y, layer.weight("bias"))
+    return layer.activation(y, activation)
+
+
+# --- Keras 1 --------------------------------------------------------------------------------------------------------
+
+
+@weights("W", "W_carry", "b:use_bias", "b_carry:use_bias")
+def highway(
+    layer: Layer, x: str, *, activation: Any = "linear", use_bias: bool = True, transform_bias: Any = None
+) -> str:
+    """g * activation(x @ W + b) + (1 - g) * x with the gate g = sigmoid(x @ W_carry + b_carry)."""
+    size = layer.shape(x)[-1]
+
+    def product(part: str) -> str:
+        inputs = [x, layer.weight(f"W{part}", (size, size)), *([layer.weight(f"b{part}", (size,))] if use_bias else [])]
+        return layer.add("Gemm", *inputs)
+
+    gate = layer.add("Sigmoid", product("_carry"))
+    y = layer.activation(product(""), activation)
+    return layer.add("Add", layer.add("Mul", y, gate), layer.add("Mul", layer.add("Sub", 1.0, gate), x))
+
+
+@weights("W", "b:use_bias")
+def maxout_dense(layer: Layer, x: str, *, units: int, nb_feature: int = 4, use_bias: bool = True) -> str:
+    """The largest of several linear functions of x."""
+    kernel = layer.array("W", (nb_feature, layer.shape(x)[-1], units))
+    flat = kernel.transpose(1, 0, 2).reshape(kernel.shape[1], nb_feature * units)
+    y = layer.add("MatMul", x, layer.constant("W", flat))
+    if use_bias:
+        y = layer.add("Add", y, layer.constant("b", layer.array("b", (nb_feature, units)).reshape(-1)))
+    return layer.add("ReduceMax", layer.add("Reshape", y, [0, nb_feature, units]), [1], keepdims=0)
+
+
+LAYERS: Mapping[str, LayerFunction] = {
+    "EinsumDense": einsum_dense,
+    "Highway": highway,
+    "MaxoutDense": maxout_dense,
+}
