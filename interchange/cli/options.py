@@ -55,7 +55,7 @@ def named(text: str) -> tuple[str, Options]:
 
 
 def importing(function: Function) -> Function:
-    """Adds --from, --replace and --import-option to a command, as `importer` and `import_options`."""
+    """Adds --from, --replace, --architecture and --import-option to a command, as `importer` and `import_options`."""
 
     def collect(context: click.Context, _: click.Parameter, texts: Sequence[str]) -> None:
         context.params["import_options"] = context.params.get("import_options", {}) | parse(texts)
@@ -64,6 +64,10 @@ def importing(function: Function) -> Function:
         layers = {name: str(target) for name, target in pairs(texts)}
         if layers:
             context.params["import_options"] = context.params.get("import_options", {}) | {"layers": layers}
+
+    def architecture(context: click.Context, _: click.Parameter, path: str | None) -> None:
+        if path is not None:
+            context.params["import_options"] = context.params.get("import_options", {}) | {"architecture": path}
 
     declared = (
         click.option(
@@ -80,6 +84,13 @@ def importing(function: Function) -> Function:
             expose_value=False,
             callback=replace,
             help="keras: your function in place of a layer, such as a Lambda.",
+        ),
+        click.option(
+            "--architecture",
+            metavar="FILE",
+            expose_value=False,
+            callback=architecture,
+            help="keras: the layers of a file that holds weights only: the JSON of model.to_json().",
         ),
         click.option(
             "--import-option",

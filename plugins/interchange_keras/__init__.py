@@ -33,7 +33,7 @@ MOST_USER_BLOCK = 1 << 20
 
 
 class KerasImporter:
-    """Reads whole models: .h5 of Keras 1, 2 and 3, and .keras."""
+    """Reads models: .h5 of Keras 1, 2 and 3, and .keras; and files of weights, with the architecture from another."""
 
     requires: ClassVar[Mapping[str, str]] = {"h5py": "h5py"}
 
@@ -47,6 +47,8 @@ class KerasImporter:
             layers: functions for layers that the importer does not know, or shall read in another way, by the layer's
                 name or its class: `{"lambda_1": my_function}`; the text "package.module:function" is imported.
             backend: the Keras backend that wrote the file, where the file does not say it ("theano").
+            architecture: a file with the architecture, where this one holds weights only: the JSON of model.to_json(),
+                or a whole model. It is taken instead of the one in this file, if there is one.
 
         Raises:
             BadInput: (IX103) an unknown option; (IX203, IX204, IX205, IX206) the file cannot be used; (IX207) the
@@ -55,7 +57,7 @@ class KerasImporter:
         """
         from interchange_keras.convert import load
 
-        known: Mapping[str, Callable[..., Any]] = {"layers": dict, "backend": str}
+        known: Mapping[str, Callable[..., Any]] = {"layers": dict, "backend": str, "architecture": str}
         unknown = [name for name in options if name not in known]
         if unknown:
             from interchange.errors import BadInput

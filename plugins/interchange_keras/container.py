@@ -6,8 +6,8 @@ import json
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +33,7 @@ class Source:
     """A Keras file, read but not understood.
 
     Args:
-        format: "keras-h5" or "keras-zip".
+        format: "keras-h5" or "keras-zip"; "keras-weights" for a .weights.h5 of Keras 3.
         keras: the version as the file says it; "" if it does not.
         backend: "tensorflow", "theano" …; "" if the file does not say.
         architecture: {"class_name": …, "config": …}.
@@ -61,11 +61,13 @@ class Source:
         return f"{writer}, backend {self.backend}" if self.backend else writer
 
 
-def read(path: Path, *, weights: bool = True) -> Source:
+def read(path: Path, *, weights: bool = True, architecture: Path | None = None) -> Source:
     """The content of a Keras file.
 
     Args:
         weights: False reads the architecture alone.
+        architecture: a file that says what the layers are, instead of the file itself: the JSON of model.to_json(),
+            or a whole model.
 
     Raises:
         BadInput: (IX101) it cannot be read; (IX203) damaged; (IX204) it holds weights only; (IX205) it refers to other
@@ -78,18 +80,75 @@ def read(path: Path, *, weights: bool = True) -> Source:
         raise BadInput(
             "IX101", "The file cannot be read.", where=str(path), why=error.strerror or str(error)
         ) from error
-    return _read_zip(path, size, weights) if is_zip else _read_h5(path, weights)
+    given = None if architecture is None else _read_architecture(architecture)
+    source = _read_zip(path, size, weights, given) if is_zip else _read_h5(path, weights, given)
+    return source if given is None else _completed(source, given)
+
+
+# --- an architecture of its own -------------------------------------------------------------------------------------
+
+
+def _read_architecture(path: Path) -> Source:
+    """The architecture alone, from what model.to_json() gave or from a whole model."""
+    where = str(path)
+    try:
+        with path.open("rb") as file:
+            is_model = file.read(4) in (b"PK\x03\x04", b"\x89HDF")
+        if is_model:
+            return read(path, weights=False)
+        data: str | bytes = path.read_bytes()
+    except OSError as error:
+        raise BadInput(
+            "IX101", "The architecture cannot be read.", where=where, why=error.strerror or str(error)
+        ) from error
+    with suppress(ValueError, RecursionError):
+        if isinstance(text := json.loads(data), str):  # json.dump(model.to_json()): JSON within JSON
+            data = text
+    document = _json_object(data, where, "the architecture")
+    if not isinstance(document.get("config"), (dict, list)):
+        raise BadInput(
+            "IX203",
+            "The JSON file is not the architecture of a Keras model.",
+            where=where,
+            why="it has no 'config'",
+            next_step="It is what model.to_json() gives.",
+        )
+    keras = str(document.get("keras_version") or "")
+    if not keras and ("module" in document or "build_config" in document):
+        keras = "3"  # which does not say so, but writes these
+    return Source("keras-json", where, keras, str(document.get("backend") or ""), document)
+
+
+def _completed(source: Source, architecture: Source) -> Source:
+    """The weights of one file with the architecture of another, which has the word about versions."""
+    known = [version for version in (source.keras, architecture.keras) if version]
+    if len({parse_version(version) < (2,) for version in known}) > 1:
+        raise BadInput(
+            "IX203",
+            "The weights and the architecture are not of the same Keras.",
+            where=f"{source.where}, {architecture.where}",
+            why=f"weights: {source.producer}; architecture: {architecture.producer}",
+        )
+    return replace(
+        source,
+        keras=architecture.keras or source.keras,
+        backend=architecture.backend or source.backend,
+        architecture=architecture.architecture,
+    )
 
 
 # --- .h5 ------------------------------------------------------------------------------------------------------------
 
 
-def _read_h5(path: Path, weights: bool) -> Source:
+def _read_h5(path: Path, weights: bool, given: Source | None) -> Source:
     where = str(path)
     with open_hdf5(path, where) as file:
         config = file.attribute("/", "model_config")
-        if config is None:
+        if config is None and (given is None or not _holds_weights(file)):
             raise _no_architecture(file, where)
+        if config is None and not file.has("model_weights") and any(map(file.has, STORE_ROOTS)):
+            store, names = _store(file) if weights else ({}, {})  # model.save_weights("x.weights.h5"), Keras 3
+            return Source("keras-weights", where, "", "", {}, store=store, store_names=names)
         root = "model_weights" if file.has("model_weights") else ""
         keras = file.attribute("/", "keras_version") or file.attribute(root, "keras_version")
         backend = file.attribute("/", "backend") or file.attribute(root, "backend")
@@ -98,7 +157,7 @@ def _read_h5(path: Path, weights: bool) -> Source:
             where=where,
             keras=str(keras or ""),
             backend=str(backend or ""),
-            architecture=_json_object(str(config), where, "model_config"),
+            architecture={} if given is not None else _json_object(str(config), where, "model_config"),
             groups=tuple(_groups(file, root)) if weights else (),
         )
 
@@ -113,9 +172,12 @@ def _groups(file: Hdf5, root: str) -> Iterator[Group]:
         yield Group(layer, tuple((name, file.array(f"{root}/{layer}/{name}")) for name in dict.fromkeys(names)))
 
 
+def _holds_weights(file: Hdf5) -> bool:
+    return file.names("/", "layer_names") is not None or any(map(file.has, ("model_weights", *STORE_ROOTS)))
+
+
 def _no_architecture(file: Hdf5, where: str) -> BadInput:
-    is_keras = file.names("/", "layer_names") is not None or any(map(file.has, ("model_weights", *STORE_ROOTS)))
-    if not is_keras:
+    if not _holds_weights(file):
         return BadInput(
             "IX203",
             "This HDF5 file is not a Keras model.",
@@ -127,22 +189,25 @@ def _no_architecture(file: Hdf5, where: str) -> BadInput:
         "The file holds weights only: it does not say which layers they belong to.",
         where=where,
         why="the attribute model_config is missing, so it was written by save_weights()",
-        next_step="Where the model is built: model.load_weights(this file), then model.save('model.keras').",
+        next_step="Give the architecture: --architecture model.json, which is what model.to_json() returns. Or where "
+        "the model is built: model.load_weights(this file), then model.save('model.keras').",
     )
 
 
 # --- .keras ---------------------------------------------------------------------------------------------------------
 
 
-def _read_zip(path: Path, size: int, weights: bool) -> Source:
+def _read_zip(path: Path, size: int, weights: bool, given: Source | None) -> Source:
     where = str(path)
     with _damaged_zip_is_bad_input(where), zipfile.ZipFile(path) as archive:
         members = {info.filename: info for info in archive.infolist()}
-        if ARCHITECTURE not in members:
+        if ARCHITECTURE not in members and given is None:
             raise BadInput(
                 "IX204", f"The .keras file has no {ARCHITECTURE}.", where=where, why="the architecture is missing"
             )
-        architecture = _json_object(_member(archive, members[ARCHITECTURE], size, where), where, ARCHITECTURE)
+        architecture: Mapping[str, Any] = {}
+        if given is None:
+            architecture = _json_object(_member(archive, members[ARCHITECTURE], size, where), where, ARCHITECTURE)
         metadata: Mapping[str, Any] = {}
         if "metadata.json" in members:
             metadata = _json_object(_member(archive, members["metadata.json"], size, where), where, "metadata.json")

@@ -44,9 +44,11 @@ OTHERWISE = (
 )
 
 
-def load(path: Path, *, layers: Mapping[str, Any] | None = None, backend: str = "") -> Graph:
+def load(
+    path: Path, *, layers: Mapping[str, Any] | None = None, backend: str = "", architecture: str | Path = ""
+) -> Graph:
     """See `KerasImporter.load`."""
-    source = read(path)
+    source = read(path, architecture=Path(architecture) if architecture else None)
     return _Conversion(source, read_model(source), _replacements(layers), backend or source.backend).graph()
 
 

@@ -203,9 +203,15 @@ def test_options_of_the_importer(run: Run, model: Path, monkeypatch: pytest.Monk
 
     monkeypatch.setattr(interchange.api, "load", load)
     options = "--from keras --replace lambda_1=my.module:fn --replace a/b=c:d --import-option backend=theano"
+    options += " --architecture m.json"
     for command in (["show", model], ["convert", model, "--to", "weights", "-o", "out"]):
         assert run(*command, *options.split()).code == 0
-    expected = {"format": "keras", "layers": {"lambda_1": "my.module:fn", "a/b": "c:d"}, "backend": "theano"}
+    expected = {
+        "format": "keras",
+        "layers": {"lambda_1": "my.module:fn", "a/b": "c:d"},
+        "architecture": "m.json",
+        "backend": "theano",
+    }
     assert seen == [expected, expected]
     assert run("show", model).code == 0
     assert seen[-1] == {"format": None}
