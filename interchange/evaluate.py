@@ -16,7 +16,7 @@ from interchange.unknown import RULES, Partial, Unknown, as_unknown, by_rule, co
 __all__ = ["FLOATS", "Partial", "Unknown", "evaluate", "infer", "infer_node", "run", "trace", "widen", "with_floats"]
 
 FLOATS = ("float16", "bfloat16", "float32", "float64")
-DTYPE_ATTRIBUTES = ("to", "dtype", "output_dtype", "output_datatype")
+DTYPE_ATTRIBUTES = ("to", "dtype", "output_dtype", "output_datatype", "precision", "softmax_precision")
 MOST_STEPS = 1_000_000  # how often bodies (branches, steps of loops) run in one evaluation
 
 # Sizes tried for unknown dimensions, the first that the network accepts; batches are told from the rest by axis.
@@ -259,7 +259,7 @@ def with_floats(graph: Graph, dtype: str) -> Graph:
         changed: dict[str, Any] = {}
         dtypes = {name: v for name, v in ops.defaults_of(node.op).items() if name in DTYPE_ATTRIBUTES and v is not None}
         for name, value in {**dtypes, **node.attributes}.items():
-            is_float = name in DTYPE_ATTRIBUTES and value in FLOATS
+            is_float = name in DTYPE_ATTRIBUTES and value in FLOATS and node.op != "BitCast"  # which keeps the bits
             changed[name] = with_floats(value, dtype) if isinstance(value, Graph) else dtype if is_float else value
         return changed
 
