@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from interchange.evaluate import DATA_SIZES, Partial, Unknown, infer_node
-from interchange.graph import Array, Dimension, Graph, Node, TensorSpec, dtype_of
+from interchange.graph import Array, Body, Dimension, Graph, Node, TensorSpec, dtype_of
 
 # Unknown dimensions are followed at these two pairs of sizes (batch, other): where they agree, the size is known.
 _SIZES = ((2, 64), (3, 128))
@@ -28,6 +28,7 @@ class Builder:
         self._constants: dict[str, Array] = {}
         self._nodes: list[Node] = []
         self._values: tuple[dict[str, Partial], dict[str, Partial]] = ({}, {})
+        self._around: list[tuple[list[Node], tuple[str, ...]]] = []  # the graphs around, and the inputs of the body
 
     def input(self, name: str, dtype: str, shape: Sequence[Dimension]) -> str:
         """Declares a graph input; inputs keep the order of the calls."""
@@ -107,6 +108,33 @@ class Builder:
             n += 1
             name = f"{wish}_{n}"
         return name
+
+    def begin_body(self, inputs: Sequence[tuple[str, str, int | None]]) -> tuple[str, ...]:
+        """Begins a graph for an attribute, as of Scan: what is added until `end_body` is in it.
+
+        Args:
+            inputs: for each a name, a value that it is like, and an axis of that which it lacks.
+
+        Returns:
+            The names of the body's inputs.
+        """
+        names: list[str] = []
+        for wish, like, axis in inputs:
+            names.append(self.free_name(wish, taken=names))
+            for values in self._values:
+                shape = list(values[like].shape)
+                if axis is not None:
+                    shape.pop(axis)
+                values[names[-1]] = Unknown(values[like].dtype, tuple(shape))
+        self._around.append((self._nodes, tuple(names)))
+        self._nodes = []
+        return tuple(names)
+
+    def end_body(self, outputs: Sequence[str]) -> Body:
+        """Ends what `begin_body` began."""
+        nodes = self._nodes
+        self._nodes, names = self._around.pop()
+        return Body({name: TensorSpec("", ()) for name in names}, tuple(outputs), tuple(nodes))
 
     def graph(self, outputs: Sequence[str], metadata: Mapping[str, str]) -> Graph:
         """The graph, with the nodes and constants that no output needs left out."""

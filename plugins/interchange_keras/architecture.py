@@ -14,6 +14,11 @@ from interchange_keras.container import Source
 
 MOST_NESTED = 32
 
+# A TimeDistributed is read as a model: these steps are around what it wraps (interchange_keras.layers.distributed).
+TIME_DISTRIBUTED = "TimeDistributed"
+MASKED = "Model.masked"  # stands before a model that is called with a mask
+JOIN, SPLIT = f"{TIME_DISTRIBUTED}.join", f"{TIME_DISTRIBUTED}.split"
+
 
 @dataclass(frozen=True, slots=True)
 class LayerEntry:
@@ -131,15 +136,34 @@ class _Reader:
             raise self.fault(f"the layer {name!r} has no config")
         if not isinstance(name, str):
             raise self.fault(f"a layer of the class {written} has no name")
-        # Keras 3 notes the module in .keras files only; but its operations have no dtype, and all its layers have one
+        # Keras 3 notes the module in .keras files only; but all its layers say whether they are trained
         is_operation = isinstance(module, str) and module.startswith(("keras.src.ops", "keras.ops"))
-        is_operation |= module is None and self.source.version >= (3,) and "dtype" not in content
+        is_operation |= module is None and self.source.version >= (3,) and _is_without_policy(written, content)
         is_keras = not is_operation and (
             not isinstance(module, str) or module.partition(".")[0] in ("keras", "tf_keras", "tensorflow", "builtins")
         )
+        if is_keras and class_name == TIME_DISTRIBUTED and isinstance(content.get("layer"), Mapping):
+            return LayerEntry(name, class_name, content, model=self._time_distributed(name, content["layer"], depth))
         if is_operation:
             class_name = f"keras.ops.{class_name}"
         return LayerEntry(name, class_name, eras.modern_config(class_name, content), registered or written, is_keras)
+
+    def _time_distributed(self, name: str, wrapped: Mapping[str, Any], depth: int) -> Model:
+        """input -> join -> what it wraps -> split"""
+        if depth > MOST_NESTED:
+            raise BadInput("IX206", f"Models are nested more than {MOST_NESTED} deep.", where=self.source.where)
+        self.path.append(name)
+        inner = self.entry(wrapped, depth + 1)
+        self.path.pop()
+        free = [word if word != inner.name else f"{word}_1" for word in ("input", "join", "split")]
+        x, joined, made = (Ref(layer, 0, 0) for layer in (free[0], free[1], inner.name))
+        entries = (
+            LayerEntry(free[0], "InputLayer", {}, calls=(Call(()),)),
+            LayerEntry(free[1], JOIN, {}, calls=(Call((x,)),)),
+            _with_calls(inner, [Call((joined,))]),
+            LayerEntry(free[2], SPLIT, {}, calls=(Call((made, x)),)),
+        )
+        return Model(name, TIME_DISTRIBUTED, entries, (free[0],), (Ref(free[2], 0, 0),))
 
     def _checked(self, entries: Sequence[LayerEntry]) -> tuple[LayerEntry, ...]:
         repeated = [name for name, n in Counter(entry.name for entry in entries).items() if n > 1]
@@ -183,10 +207,13 @@ class _Reader:
     def _input_of(self, first: LayerEntry, written: Mapping[str, Any], build_shape: Any) -> LayerEntry:
         """The InputLayer that Keras makes for a Sequential which has none; its shape is where it can be found."""
         given: Mapping[str, Any] = eras.modern_config("InputLayer", written)
-        if first.model is not None:
+        if first.model is not None and first.class_name != TIME_DISTRIBUTED:
             inner = next((entry for entry in first.model.layers if entry.name in first.model.inputs), None)
             given = inner.config if inner is not None else {}
         shape = given.get("batch_shape")
+        wrapped = written.get("layer")
+        if shape is None and isinstance(wrapped, Mapping) and isinstance(wrapped.get("config"), Mapping):
+            shape = eras.modern_config("InputLayer", wrapped["config"]).get("batch_shape")
         if shape is None and isinstance(written.get("input_dim"), int) and first.class_name == "Dense":
             shape = [None, written["input_dim"]]
         dtype = given.get("dtype") if isinstance(given.get("dtype"), str) else "float32"
@@ -267,6 +294,11 @@ class _Reader:
         for ref in inputs:
             if ref.layer not in by_name or by_name[ref.layer].class_name != "InputLayer":
                 raise self.fault(f"the model's input {ref.layer!r} does not exist")
+
+
+def _is_without_policy(class_name: str, config: Mapping[str, Any]) -> bool:
+    """Whether a config is an operation's: without a dtype, or of one that makes values of a given dtype."""
+    return "dtype" not in config or class_name in ("Cast", "FullLike", "OnesLike", "ZerosLike")
 
 
 def _with_calls(entry: LayerEntry, calls: Sequence[Call]) -> LayerEntry:

@@ -10,7 +10,12 @@ import numpy as np
 
 from interchange_keras.layer import Tensor
 
-IDLE_ARGUMENTS: Mapping[str, Sequence[Any]] = {"training": (None, False), "mask": (None,)}
+IDLE_ARGUMENTS: Mapping[str, Sequence[Any]] = {
+    "training": (None, False),
+    "mask": (None,),
+    "initial_state": (None,),
+    "constants": (None,),
+}
 CONSTANT = "_CONSTANT_VALUE"  # Keras 2 writes it for the name of a layer, before a plain first argument
 
 

@@ -15,10 +15,12 @@ from interchange.builder import Builder
 from interchange.errors import BadInput, EnvironmentLacks, InterchangeError, Unsupported
 from interchange.graph import Dimension, Graph
 from interchange_keras import eras
-from interchange_keras.architecture import LayerEntry, Model, read_model
+from interchange_keras.architecture import MASKED, LayerEntry, Model, read_model
+from interchange_keras.calls import Input
 from interchange_keras.container import Source, read
-from interchange_keras.layer import MOST_ELEMENTS, Fault, Layer, LayerFunction, Slot, call_names_of, slots_of
+from interchange_keras.layer import MOST_ELEMENTS, Fault, Layer, LayerFunction, Slot, call_names_of, slots_for
 from interchange_keras.layers import ACTIVATIONS, LAYERS
+from interchange_keras.layers.distributed import STEPS
 from interchange_keras.masks import Mask, outputs_masks
 from interchange_keras.operations import OPERATIONS
 from interchange_keras.options import accepts, bind, dtype_fault, dtype_name, misfit
@@ -107,10 +109,12 @@ class _Conversion:
         inputs, output_names = self.model.signature()
         outputs = expand(self.model, "", [(-1 - i, 0) for i in range(len(inputs))], steps, self.source.where)
         for step in steps:
+            if step.entry.class_name == MASKED:
+                self._look_at(step.layer, step.entry)
             for why in (*step.faults, *self._call_faults(step)):
                 self._note(step.layer, step.entry, Fault("IX301", why))
         try:
-            slots = {name: self._slots(name) for name, _ in entries}
+            slots = {name: self._slots(name, entry) for name, entry in entries}
             ledger = assign(self.source, self.model, slots)
         except BadInput:
             if self.faults:  # a layer that nobody knows explains why the rest does not fit
@@ -136,7 +140,11 @@ class _Conversion:
             if name not in layers or weight not in layers[name].used
         ]
         return self._finished(
-            outputs, output_names, values, [*unused, *ledger.unclaimed], sum(e.model is None for _, e in entries)
+            outputs,
+            output_names,
+            values,
+            [*unused, *ledger.unclaimed],
+            sum(entry.model is None and entry.class_name not in STEPS for _, entry in entries),
         )
 
     # --- before the walk ---
@@ -159,7 +167,7 @@ class _Conversion:
         arguments, faults = bind(function, entry.class_name, entry.config, self.source.version)
         if replacement is not None:  # the user knows what the other options mean
             faults = [fault for fault in faults if not fault.endswith("is not supported")]
-        if fault := dtype_fault(entry.config):
+        if not entry.class_name.startswith(OPERATION) and (fault := dtype_fault(entry.config)):
             faults.append(fault)
         for why in faults:
             self._note(name, entry, Fault("IX301", why))
@@ -169,15 +177,22 @@ class _Conversion:
         """What the layer's function will not understand of the call."""
         function = self.functions.get(step.layer)
         names = call_names_of(function) if function else None
-        return [] if names is None else step.entry.calls[step.call].faults(names)
+        return [] if names is None else step.entry.calls[step.call].faults((*names, "mask"))
 
-    def _slots(self, name: str) -> Sequence[Slot]:
+    def _slots(self, name: str, entry: LayerEntry) -> Sequence[Slot]:
         function = self.functions.get(name)
         if function is None:
             return ()
         defaults = getattr(function, "__kwdefaults__", None) or {}
         options = {**defaults, **self.arguments[name]}
-        return [slot for slot in slots_of(function) if slot.is_there(options)]
+        try:
+            return slots_for(function, entry.class_name, options, self.source.version)
+        except Fault as fault:
+            self._note(name, entry, fault)
+        except KeyError:  # an option is missing, which has been noted
+            if not any(name == layer for layer, _ in self.faults):
+                raise
+        return ()
 
     def _inputs(self, names: Sequence[str]) -> dict[Value, str]:
         entries = {entry.name: entry for entry in self.model.layers}
@@ -223,12 +238,12 @@ class _Conversion:
                     version=self.source.version,
                     backend=self.backend,
                     builder=self.builder,
-                    arrays=arrays[name],
+                    arrays=arrays.get(name, {}),
                     reserved=reserved,
                     activate=self._activate,
                 )
             try:
-                layer.masks, layer.given_masks = tuple(self.masks.get(value) for value in step.inputs), None
+                self._set_masks(layer, step, values)
                 made = self._run(layer, step, [values[value] for value in step.inputs])
                 self._mask(layer, step, number, [values[value] for value in step.inputs], len(made))
             except Fault as fault:
@@ -236,14 +251,16 @@ class _Conversion:
                 bad.add(name)
                 continue
             calls[name] += 1
-            wish = name if calls[name] == 1 else f"{name}/call_{calls[name] - 1}"
+            wish = step.value_name if calls[name] == 1 else f"{step.value_name}/call_{calls[name] - 1}"
+            named: dict[str, str] = {}
             for tensor, value in enumerate(made):
                 key = (number, tensor)
+                value = named.get(value, value)  # the same value again, under the name that it has got
                 if value in existing:  # the layer does nothing: its output is its input
                     values[key] = value
                     continue
                 free = self.builder.free_name(wish if len(made) == 1 else f"{wish}/{tensor}", taken=tuple(reserved))
-                values[key] = self.builder.rename(value, outputs.get(key, free))
+                named[value] = values[key] = self.builder.rename(value, outputs.get(key, free))
                 existing.add(values[key])
         return layers
 
@@ -257,8 +274,18 @@ class _Conversion:
             args = tuple(call.tensors(inputs))
             if not accepts(function, len(args)):
                 raise Fault("IX301", f"it is called with {len(args)} inputs")
+            if "mask" not in (call_names_of(function) or ()):
+                named.pop("mask", None)  # see _set_masks
         options = {**self.arguments[step.layer], **named}
         return _outputs(layer, lambda: function(layer, *args, **options), own=_is_own(function))
+
+    def _set_masks(self, layer: Layer, step: Step, values: Mapping[Value, str]) -> None:
+        """The masks of the inputs of a call; one that the call names comes before the one that the first input has."""
+        masks, given = [self.masks.get(value) for value in step.inputs], step.entry.calls[step.call].kwargs.get("mask")
+        layer.names_mask = isinstance(given, Input)
+        if isinstance(given, Input) and masks:
+            masks[0] = values[step.inputs[given.number]]
+        layer.masks, layer.given_masks = tuple(masks), None
 
     def _mask(self, layer: Layer, step: Step, number: int, inputs: Sequence[str], count: int) -> None:
         """Notes the masks of what a call has made."""
@@ -377,8 +404,8 @@ def _find(entry: LayerEntry) -> LayerFunction | None:
     """Our own function for a class of Keras, else the plugin of that registered name."""
     if entry.class_name.startswith(OPERATION):
         return OPERATIONS.get(entry.class_name.removeprefix(OPERATION))
-    if entry.is_keras and entry.class_name in LAYERS:
-        return LAYERS[entry.class_name]
+    if entry.is_keras and (own := LAYERS.get(entry.class_name) or STEPS.get(entry.class_name)):
+        return own
     for name in dict.fromkeys((entry.registered_name, entry.class_name)):
         found: LayerFunction | None = plugins.find("keras_layers", name)
         if found is not None:

@@ -75,9 +75,14 @@ KEYS: Sequence[Key] = (
     Key("Dropout SpatialDropout1D SpatialDropout2D SpatialDropout3D GaussianDropout AlphaDropout", "p", "rate"),
     Key("GaussianNoise", "sigma", "stddev"),
     Key("InputLayer", "input_dtype", "dtype"),
+    Key("SimpleRNN LSTM GRU", "output_dim", "units"),
+    Key("SimpleRNN LSTM GRU ConvLSTM2D", "inner_activation", "recurrent_activation"),
+    Key("SimpleRNN LSTM GRU ConvLSTM2D", "consume_less", "implementation", {"cpu": 0, "mem": 1, "gpu": 2}),
     # Keras 2
     Key("InputLayer", "batch_input_shape", "batch_shape"),
     Key("LeakyReLU", "alpha", "negative_slope"),
+    # every era: what these wrap; the first parameter of every function is called `layer`
+    Key("Bidirectional TimeDistributed", "layer", "wrapped"),
 )
 
 
@@ -92,6 +97,18 @@ class Default:
 
 
 DEFAULTS: Sequence[Default] = (
+    Default("LSTM", "recurrent_activation", "hard_sigmoid", before=(2, 3)),
+    Default("GRU", "recurrent_activation", "hard_sigmoid", before=(2, 3)),
+    Default("LSTMCell", "recurrent_activation", "hard_sigmoid", before=(2, 3)),
+    Default("GRUCell", "recurrent_activation", "hard_sigmoid", before=(2, 3)),
+    Default("ConvLSTM2D", "recurrent_activation", "hard_sigmoid", before=(3,)),
+    Default("ConvLSTM1D", "recurrent_activation", "hard_sigmoid", before=(3,)),
+    Default("ConvLSTM3D", "recurrent_activation", "hard_sigmoid", before=(3,)),
+    Default("GRU", "reset_after", False, before=(3,)),
+    Default("GRUCell", "reset_after", False, before=(3,)),
+    Default("LSTM", "implementation", 0, before=(2,)),
+    Default("GRU", "implementation", 0, before=(2,)),
+    Default("Bidirectional", "zero_output_for_mask", False, before=(2, 2, 4)),
     Default("hard_sigmoid", "slope", 0.2, before=(3,)),  # clip(0.2 x + 0.5, 0, 1); Keras 3: relu6(x + 3) / 6
 )
 
@@ -101,6 +118,8 @@ IRRELEVANT = re.compile(
     | batch_input_shape | batch_size                          # read by the Sequential that the layer begins
     | init | .*_init | [Wb]_regularizer | [Wb]_constraint                                                     # Keras 1
     | input_dim | input_length | input_shape | input_dtype
+    | dropout | recurrent_dropout | dropout_[WU] | unit_forget_bias | implementation | enable_caching_device
+    | stateful | unroll                      # recurrent layers: training, speed, what a second batch would begin with
     """,
     re.VERBOSE,
 )

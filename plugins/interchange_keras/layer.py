@@ -10,6 +10,7 @@
 * `weights` declares the weights in Keras's order: "bias:use_bias" is there only if that option is true,
   "mean:!mean" only if it is None or false, "weight:mode=concat" only if it has that value, "a&b" joins conditions;
   "~moving_mean" is not trainable, "cell/kernel" is of the attribute `cell`.
+  `weights_by` finds them out, where that is not enough.
 * The result is the name of the output, or a tuple of names. The importer gives it the layer's name.
 * `called_with` declares the arguments by name that a call may have, such as "attention_mask": keyword parameters, too.
   `takes_calls_as_written` is for what is called with lists, slices and numbers.
@@ -26,7 +27,7 @@ import numpy as np
 
 from interchange import ops
 from interchange.builder import Builder
-from interchange.graph import Array
+from interchange.graph import Array, Body
 from interchange_keras.eras import Version
 
 Ints = tuple[int, ...]
@@ -85,6 +86,23 @@ def weights(*declared: str) -> Callable[[_F], _F]:
     return mark
 
 
+WeightNames = Callable[[str, Mapping[str, Any], Version], Sequence[str]]
+
+
+def weights_by(find: WeightNames, shown: Sequence[str]) -> Callable[[_F], _F]:
+    """Declares weights that depend on more than one option: `find(class_name, options, version)` names them.
+
+    Args:
+        shown: what the documentation says of them.
+    """
+
+    def mark(function: _F) -> _F:
+        function.find_weights = find  # type: ignore[attr-defined]
+        return weights(*shown)(function)
+
+    return mark
+
+
 def called_with(*names: str) -> Callable[[_F], _F]:
     """Declares the arguments by name that calls of the layer may have; the function takes them as keywords."""
 
@@ -108,8 +126,17 @@ def call_names_of(function: LayerFunction) -> tuple[str, ...] | None:
 
 
 def slots_of(function: LayerFunction) -> tuple[Slot, ...]:
+    """The declared weights, whatever the options."""
     slots: tuple[Slot, ...] = getattr(function, "weight_slots", ())
     return slots
+
+
+def slots_for(function: LayerFunction, class_name: str, options: Mapping[str, Any], version: Version) -> list[Slot]:
+    """The weights of a layer with these options. Raises Fault if the options make no sense."""
+    find: WeightNames | None = getattr(function, "find_weights", None)
+    if find is not None:
+        return [_slot(text) for text in find(class_name, options, version)]
+    return [slot for slot in slots_of(function) if slot.is_there(options)]
 
 
 def _slot(text: str) -> Slot:
@@ -148,6 +175,7 @@ class Layer:
         self.used: set[str] = set()
         self.masks: tuple[str | None, ...] = ()  # of the inputs of the call at hand; see interchange_keras.masks
         self.given_masks: tuple[str | None, ...] | None = None
+        self.names_mask = False  # whether the call at hand names the mask of its first input itself
         self._builder = builder
         self._arrays = arrays
         self._reserved = reserved
@@ -239,6 +267,14 @@ class Layer:
         names = [self._value(op, position, value, inputs) for position, value in enumerate(inputs)]
         wishes = [self._builder.free_name(f"{self.name}/{op}", taken=tuple(self._reserved))] * outputs
         return self._builder.add_many(op, names, wishes, source=self.source, **attributes)
+
+    def begin_body(self, inputs: Sequence[tuple[str, str, int | None]]) -> tuple[str, ...]:
+        """Begins a graph for an attribute; for each of its inputs a name, a value like it, an axis that it lacks."""
+        return self._builder.begin_body([(f"{self.name}/{part}", like, axis) for part, like, axis in inputs])
+
+    def end_body(self, outputs: Sequence[str]) -> Body:
+        """Ends it."""
+        return self._builder.end_body(outputs)
 
     def activation(self, x: str, activation: Any) -> str:
         """Applies an activation as a config names it: a name, None, or a {"class_name": …, "config": …}."""

@@ -93,7 +93,7 @@ def of_embedding(layer: Layer, xs: Sequence[str], masks: Sequence[Mask], options
 
 _PASSED = """
     Activation ActivityRegularization AlphaDropout BatchNormalization Dense Dropout ELU GaussianDropout GaussianNoise
-    GroupNormalization LayerNormalization LeakyReLU Masking PReLU ReLU Softmax SpatialDropout1D SpatialDropout2D
+    GroupNormalization LayerNormalization LeakyReLU PReLU ReLU Softmax SpatialDropout1D SpatialDropout2D
     SpatialDropout3D ThresholdedReLU UnitNormalization
     Highway MaxoutDense ParametricSoftplus SReLU
 """

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from interchange.errors import BadInput
-from interchange_keras.architecture import LayerEntry, Model
-from interchange_keras.calls import Ref
+from interchange_keras.architecture import MASKED, SPLIT, LayerEntry, Model
+from interchange_keras.calls import Call, Input, Ref
 
 MOST_STEPS = 100_000
 
@@ -28,6 +28,11 @@ class Step:
     @property
     def layer(self) -> str:
         return self.scope + self.entry.name
+
+    @property
+    def value_name(self) -> str:
+        """What it makes is named after the layer; what comes out of a TimeDistributed after that."""
+        return self.scope.removesuffix("/") if self.entry.class_name == SPLIT else self.layer
 
 
 def expand(model: Model, scope: str, inputs: Sequence[Value], steps: list[Step], where: str) -> list[Value]:
@@ -63,7 +68,13 @@ def expand(model: Model, scope: str, inputs: Sequence[Value], steps: list[Step],
         call = entry.calls[number]
         arguments = [value_of(ref) for ref in call.inputs]
         if entry.model is not None:
-            if faults := call.faults():
+            if isinstance(call.kwargs.get("mask"), Input) and len(call.positional) == 1:
+                masked = Call(call.inputs[:2], (Input(0),), {"mask": Input(1)})
+                steps.append(
+                    Step(LayerEntry(f"{entry.name}/", MASKED, {}, calls=(masked,)), scope, 0, tuple(arguments))
+                )
+                arguments = [(len(steps) - 1, 0)]
+            if faults := call.faults(("mask",)):
                 steps.append(Step(entry, scope, number, tuple(arguments), tuple(faults)))
             values[entry.name, number] = expand(entry.model, f"{scope}{entry.name}/", arguments, steps, where)
             continue

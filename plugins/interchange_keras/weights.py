@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from interchange.errors import BadInput
 from interchange.graph import Array
-from interchange_keras.architecture import LayerEntry, Model
+from interchange_keras.architecture import JOIN, SPLIT, TIME_DISTRIBUTED, LayerEntry, Model
 from interchange_keras.container import Source
 from interchange_keras.layer import Slot
 
@@ -144,7 +144,8 @@ def _from_store(source: Source, model: Model, slots: Slots) -> _Found:
         for entry, container in _containers(current, path, source.store_names):
             name = f"{scope}{entry.name}"
             if entry.model is not None:
-                pending.append((entry.model, f"{container}/{root}", f"{name}/"))
+                inside = container if entry.class_name == TIME_DISTRIBUTED else f"{container}/{root}"
+                pending.append((entry.model, inside, f"{name}/"))
                 continue
             counters: Counter[str] = Counter()
             for slot in slots.get(name, ()):
@@ -164,6 +165,9 @@ def _from_store(source: Source, model: Model, slots: Slots) -> _Found:
 
 def _containers(model: Model, path: str, names: Mapping[str, str]) -> Iterator[tuple[LayerEntry, str]]:
     """The layers of a model and their folders: the class in snake_case, numbered; Keras 3 notes the name there, too."""
+    if model.class_name == TIME_DISTRIBUTED:
+        yield from ((entry, f"{path}/layer") for entry in model.layers if entry.class_name not in (JOIN, SPLIT))
+        return
     noted = {name: place for place, name in names.items() if place.rpartition("/")[0] == path}
     counters: Counter[str] = Counter()
     for entry in model.layers:

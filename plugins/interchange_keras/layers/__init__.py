@@ -14,16 +14,19 @@ from interchange_keras.layers import (
     convolution,
     core,
     einsum,
+    embedding,
+    masking,
     merging,
     normalization,
     pooling,
     random,
+    recurrent,
     transposed,
 )
 
 MODULES = (
     *(core, activations, convolution, transposed, pooling, adaptive, normalization, merging, einsum, attention),
-    *(random, applications),
+    *(random, applications, embedding, masking, recurrent),
 )
 
 LAYERS: Mapping[str, LayerFunction] = MappingProxyType(

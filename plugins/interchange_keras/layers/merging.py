@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from interchange_keras.layer import Ints, Layer, LayerFunction
@@ -24,10 +24,15 @@ def subtract(layer: Layer, x: str, y: str) -> str:
 
 
 def multiply(layer: Layer, *xs: str) -> str:
-    first, *others = _same_rank(layer, xs)
+    """In Keras 3 steps that do not count are 1, and 0 where no input counts."""
+    xs = tuple(_same_rank(layer, xs))
+    masks = _wide_masks(layer, xs)
+    first, *others = (layer.add("Where", m, x, 1.0) if m else x for x, m in zip(xs, masks, strict=True))
     for other in others:
         first = layer.add("Mul", first, other)
-    return first
+    if None in masks:
+        return first
+    return layer.add("Where", _either(layer, masks), first, 0.0)
 
 
 def average(layer: Layer, *xs: str) -> str:
@@ -35,11 +40,40 @@ def average(layer: Layer, *xs: str) -> str:
 
 
 def maximum(layer: Layer, *xs: str) -> str:
-    return layer.add("Max", *_same_rank(layer, xs))
+    return _extreme(layer, "Max", xs)
 
 
 def minimum(layer: Layer, *xs: str) -> str:
-    return layer.add("Min", *_same_rank(layer, xs))
+    return _extreme(layer, "Min", xs)
+
+
+def _extreme(layer: Layer, op: str, xs: tuple[str, ...]) -> str:
+    """In Keras 3 only the steps that count are compared: one that does not is replaced by what there is so far."""
+    xs = tuple(_same_rank(layer, xs))
+    masks = _wide_masks(layer, xs)
+    if not any(masks):
+        return layer.add(op, *xs)
+    (y, so_far), *others = zip(xs, masks, strict=True)
+    for x, mask in others:
+        x = layer.add("Where", mask, x, y) if mask else x
+        y = layer.add("Where", so_far, y, x) if so_far else y
+        so_far = layer.add("Or", so_far, mask) if so_far and mask else None
+        y = layer.add(op, y, x)
+    return y
+
+
+def _wide_masks(layer: Layer, xs: tuple[str, ...]) -> list[str | None]:
+    """Keras 3: the masks of the inputs, with a last dimension; before they did not matter here."""
+    if layer.version < (3,) or len(layer.masks) != len(xs):
+        return [None] * len(xs)
+    return [layer.add("Unsqueeze", mask, [-1]) if mask else None for mask in layer.masks]
+
+
+def _either(layer: Layer, masks: Sequence[str | None]) -> str:
+    first, *others = (mask for mask in masks if mask is not None)
+    for other in others:
+        first = layer.add("Or", first, other)
+    return first
 
 
 def concatenate(layer: Layer, *xs: str, axis: int = -1) -> str:

@@ -44,7 +44,16 @@ def _padding(layer: Layer, name: str, size: list[int]) -> dict[str, Any]:
 
 def global_pool(layer: Layer, x: str, *, data_format: str | None = None, keepdims: bool = False) -> str:
     axes = spatial_axes(dimensions(layer, x), layout(layer, data_format))
+    if layer.class_name == "GlobalAveragePooling1D" and layer.mask is not None:
+        return _masked_mean(layer, x, layer.mask, axes[0], keepdims=int(keepdims))
     return layer.add("ReduceMax" if "Max" in layer.class_name else "ReduceMean", x, axes, keepdims=int(keepdims))
+
+
+def _masked_mean(layer: Layer, x: str, mask: str, axis: int, *, keepdims: int) -> str:
+    """The mean of the steps that count; not a number where none does."""
+    counts = layer.add("Unsqueeze", layer.add("Cast", mask, to=layer.dtype(x)), [3 - axis])
+    total = layer.add("ReduceSum", layer.add("Mul", x, counts), [axis], keepdims=keepdims)
+    return layer.add("Div", total, layer.add("ReduceSum", counts, [axis], keepdims=keepdims))
 
 
 def zero_padding(layer: Layer, x: str, *, padding: Any = (1,), data_format: str | None = None) -> str:

@@ -1,0 +1,73 @@
+"""TimeDistributed: a model of its own, in which what it wraps stands between two steps.
+
+The first makes one batch of all samples and their time steps, the second takes them apart again. So it wraps whatever
+can be converted, layers and models, and their names, weights and masks are dealt with like everybody's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from interchange_keras.architecture import JOIN, MASKED, SPLIT
+from interchange_keras.layer import Layer, LayerFunction
+
+
+def join(layer: Layer, x: str) -> str:
+    """(batch, time, …) -> (batch * time, …)"""
+    if layer.rank(x) < 3:
+        layer.reject(f"its input has {layer.rank(x)} dimensions")
+    mask = layer.mask
+    layer.give_masks(_joined(layer, mask) if mask is not None and layer.rank(mask) > 1 else None)
+    return _joined(layer, x)
+
+
+def _joined(layer: Layer, x: str) -> str:
+    rest = layer.shape(x)[2:]
+    if None not in rest:
+        return layer.add("Reshape", x, np.array([-1, *rest], np.int64))
+    sizes = layer.add("Concat", layer.constant("all", np.array([-1])), layer.add("Shape", x, start=2), axis=0)
+    return layer.add("Reshape", x, sizes)
+
+
+def split(layer: Layer, y: str, x: str) -> str:
+    """(batch * time, …) -> (batch, time, …), as many as x has.
+
+    Keras 3 gives what it makes the mask of x. Keras 2 asks the layer that it wraps, and falls back on that.
+    """
+    inner, mask = layer.masks
+    if layer.version < (3,):
+        if inner is not None:
+            mask = _split(layer, inner, x)
+        elif mask is not None and layer.rank(mask) > 2:
+            mask = _any(layer, mask)
+    layer.give_masks(mask)
+    return _split(layer, y, x)
+
+
+def _split(layer: Layer, y: str, x: str) -> str:
+    time, rest = layer.shape(x)[1], layer.shape(y)[1:]
+    if time is not None and None not in rest:
+        return layer.add("Reshape", y, np.array([-1, time, *rest], np.int64))
+    parts = [layer.add("Shape", x, end=2)]
+    if layer.rank(y) > 1:
+        parts.append(layer.constant("rest", np.array(rest)) if None not in rest else layer.add("Shape", y, start=1))
+    return layer.add("Reshape", y, layer.add("Concat", *parts, axis=0) if len(parts) > 1 else parts[0])
+
+
+def _any(layer: Layer, mask: str) -> str:
+    """(batch, time, …) -> (batch, time): whether any counts."""
+    axes = list(range(2, layer.rank(mask)))
+    counted = layer.add("ReduceMax", layer.add("Cast", mask, to="float32"), axes, keepdims=0)
+    return layer.add("Cast", counted, to="bool")
+
+
+def masked(layer: Layer, x: str) -> str:
+    """x with the mask that the call names."""
+    layer.give_masks(layer.mask)
+    return x
+
+
+# Classes that no file knows: the reader and the plan put them in.
+STEPS: Mapping[str, LayerFunction] = {JOIN: join, SPLIT: split, MASKED: masked}

@@ -1,0 +1,159 @@
+"""Recurrent layers, embeddings, TimeDistributed and masks against real Keras 2 and 3 (tests/golden/keras_sequences)."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+import tarfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from interchange_keras import KerasImporter
+from interchange_keras.layers.cells import GATES, from_cudnn, onnx_weights
+from interchange_keras.operations import OPERATIONS
+
+from interchange.evaluate import evaluate
+
+GOLDEN = Path(__file__).parent.parent / "golden" / "keras_sequences"
+
+spec = importlib.util.spec_from_file_location("keras_sequence_rows", GOLDEN / "rows.py")
+rows = importlib.util.module_from_spec(spec)
+sys.modules["keras_sequence_rows"] = rows
+spec.loader.exec_module(rows)
+
+CASES = [(row, era, suffix) for row in rows.ROWS for era in row.eras for suffix in (".h5", ".keras")]
+BY_NAME = {row.name: row for row in rows.ROWS}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    made = tmp_path_factory.mktemp("keras_sequences")
+    with tarfile.open(GOLDEN / "models.tar.xz") as archive:
+        archive.extractall(made, filter="data")
+    return made
+
+
+@pytest.fixture(scope="module")
+def truth() -> dict[str, np.ndarray]:
+    with np.load(GOLDEN / "outputs.npz") as stored:
+        return dict(stored)
+
+
+def expected(truth, row, era):
+    prefix = f"{row.name}.k{era}:" if row.differs else f"{row.name}:"
+    return [
+        truth[key] for key in sorted((k for k in truth if k.startswith(prefix)), key=lambda k: int(k[len(prefix) :]))
+    ]
+
+
+@pytest.mark.parametrize(("row", "era", "suffix"), CASES, ids=lambda v: getattr(v, "name", v))
+def test_row(row, era, suffix, folder, truth):
+    if era == "3" and "NotEqual" not in OPERATIONS:
+        pytest.skip("Keras 3 writes the computation of masks into its files, as operations")
+    graph = KerasImporter().load(folder / f"{row.name}.k{era}{suffix}")
+    made = list(evaluate(graph, dict(zip(graph.inputs, row.arrays(), strict=True))).values())
+    known = expected(truth, row, era)
+    assert len(made) == len(known)
+    for value, array in zip(made, known, strict=True):
+        assert value.shape == array.shape
+        assert value.dtype == array.dtype
+        np.testing.assert_allclose(value, array, rtol=2e-5, atol=3e-6)
+    assert "unused_weights" not in graph.metadata
+
+
+# --- masks against a slow reference ---------------------------------------------------------------------------------
+
+
+def sigmoid(x):
+    return 1 / (1 + np.exp(-x))
+
+
+def slow(kind, x, mask, kernel, recurrent, bias, *, backwards):
+    """One sample, one step at a time: outputs in the order of the steps of x, and the last states."""
+    units = recurrent.shape[0]
+    h, c, output = np.zeros(units), np.zeros(units), np.zeros(units)
+    outputs = np.zeros((len(x), units))
+    for t in reversed(range(len(x))) if backwards else range(len(x)):
+        if mask[t]:
+            if kind == "SimpleRNN":
+                h = np.tanh(x[t] @ kernel + h @ recurrent + bias)
+            elif kind == "LSTM":
+                i, f, g, o = np.split(x[t] @ kernel + h @ recurrent + bias, 4)
+                c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
+                h = sigmoid(o) * np.tanh(c)
+            else:
+                (xz, xr, xh), (hz, hr, hh) = np.split(x[t] @ kernel + bias[0], 3), np.split(h @ recurrent + bias[1], 3)
+                z = sigmoid(xz + hz)
+                h = z * h + (1 - z) * np.tanh(xh + sigmoid(xr + hr) * hh)
+            output = h
+        outputs[t] = output
+    return outputs, [h, c] if kind == "LSTM" else [h]
+
+
+@pytest.fixture(scope="module")
+def masked_layers(folder):
+    """kind -> graph of a Masking and a bidirectional layer that returns sequences, and its weights."""
+    import h5py
+
+    made = {}
+    for kind in ("SimpleRNN", "LSTM", "GRU"):
+        path = folder / f"bidirectional_{kind.lower()}_masked.k2.h5"
+        with h5py.File(path) as file:
+            group = file["model_weights/bidirectional"]
+            weights = [group[name][()].astype(np.float64) for name in group.attrs["weight_names"]]
+        made[kind] = KerasImporter().load(path), weights
+    return made
+
+
+@settings(deadline=None, max_examples=25)
+@given(masks=st.lists(st.lists(st.booleans(), min_size=7, max_size=7), min_size=1, max_size=5))
+@pytest.mark.parametrize("kind", ["SimpleRNN", "LSTM", "GRU"])
+def test_any_padding(kind, masks, masked_layers):
+    graph, weights = masked_layers[kind]
+    mask = np.array(masks)
+    x = rows.values((len(mask), 7, 5)) * mask[..., None]
+    y, *states = evaluate(graph, {"x0": x.astype(np.float32)}).values()
+    for sample in range(len(mask)):
+        ahead, ahead_states = slow(kind, x[sample], mask[sample], *weights[:3], backwards=False)
+        back, back_states = slow(kind, x[sample], mask[sample], *weights[3:], backwards=True)
+        expected_y = np.concatenate([ahead, back], axis=-1) * mask[sample][:, None]  # zeros where padded
+        np.testing.assert_allclose(y[sample], expected_y, atol=2e-6)
+        for state, known in zip(states, [*ahead_states, *back_states], strict=True):
+            np.testing.assert_allclose(state[sample], known, atol=2e-6)
+
+
+# --- weights --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["SimpleRNN", "LSTM", "GRU"])
+def test_gates_are_reordered(kind):
+    """Each gate's numbers are its letter's; the letters say the order."""
+    keras, onnx = {"SimpleRNN": ("h", "h"), "LSTM": ("ifco", "iofc"), "GRU": ("zrh", "zrh")}[kind]
+    assert len(GATES[kind]) == len(keras)
+    numbers = {letter: float(i + 1) for i, letter in enumerate(keras)}
+    columns = np.concatenate([np.full(2, numbers[letter], np.float32) for letter in keras])
+    w, r, b = onnx_weights(kind, np.tile(columns, (3, 1)), np.tile(columns, (2, 1)), columns)
+    rows_of_onnx = np.concatenate([np.full(2, numbers[letter], np.float32) for letter in onnx])
+    assert w.tolist() == np.tile(rows_of_onnx[:, None], (1, 3)).tolist()
+    assert r.tolist() == np.tile(rows_of_onnx[:, None], (1, 2)).tolist()
+    assert b.tolist() == [*rows_of_onnx, *np.zeros(len(columns))]
+    _, _, both = onnx_weights(kind, np.tile(columns, (3, 1)), np.tile(columns, (2, 1)), np.stack([columns, -columns]))
+    assert both.tolist() == [*rows_of_onnx, *-rows_of_onnx]
+
+
+def test_cudnn_keeps_gates_transposed():
+    """What Keras itself does when a layer for the CPU reads such a file, written out element by element."""
+    kernel, recurrent = np.arange(24.0).reshape(3, 8), np.arange(16.0).reshape(2, 8)
+    made, again, bias = from_cudnn("LSTM", kernel, recurrent, np.arange(16.0))
+    for gate in range(4):
+        ours, stored = made[:, 2 * gate : 2 * gate + 2], kernel[:, 2 * gate : 2 * gate + 2]
+        for unit in range(2):
+            for feature in range(3):
+                position = unit * 3 + feature  # CuDNN: (units, features), row by row
+                assert ours[feature, unit] == stored.ravel()[position]
+        assert (again[:, 2 * gate : 2 * gate + 2] == recurrent[:, 2 * gate : 2 * gate + 2].T).all()
+    assert bias.tolist() == [i + i + 8.0 for i in range(8)]
+    assert from_cudnn("GRU", np.zeros((3, 6)), np.zeros((2, 6)), np.arange(12.0))[2].shape == (2, 6)
