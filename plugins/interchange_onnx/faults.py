@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from interchange.graph import Graph, Node
+from interchange_onnx.same import explicit_pads
 
 
 def no_pad_before_max_pool(graph: Graph) -> Graph:
@@ -67,37 +68,6 @@ def time_before_batch(graph: Graph) -> Graph:
     return replace(graph, nodes=tuple(nodes))
 
 
-def explicit_pads_with_dilations(graph: Graph) -> Graph:
-    """With both dilations and an `auto_pad` SAME_… ONNX Runtime (seen in 1.31.1) refuses convolutions, and its pools
-    forget the dilations. The pads that are meant are known where the strides are 1, as they have to be in Keras.
-
-    Given   y = Conv(x, w, auto_pad="SAME_UPPER", dilations=(2, 2)), w: float32[5, 3, 3, 3]
-    Result  y = Conv(x, w, pads=(2, 2, 2, 2), dilations=(2, 2))
-    """
-
-    def steer(node: Node) -> Node:
-        attributes = dict(node.attributes)
-        auto_pad, dilations = attributes.get("auto_pad", "NOTSET"), attributes.get("dilations") or (1,)
-        sizes = _kernel_sizes(graph, node)
-        if not sizes or max(dilations) == 1 or max(attributes.get("strides") or (1,)) > 1 or auto_pad[:4] != "SAME":
-            return node
-        total = [(size - 1) * dilation for size, dilation in zip(sizes, dilations, strict=True)]
-        small, large = tuple(n // 2 for n in total), tuple(n - n // 2 for n in total)
-        pads = small + large if auto_pad == "SAME_UPPER" else large + small
-        del attributes["auto_pad"]
-        return replace(node, attributes={**attributes, "pads": pads})
-
-    return replace(graph, nodes=tuple(map(steer, graph.nodes)))
-
-
-def _kernel_sizes(graph: Graph, node: Node) -> tuple[int, ...]:
-    """The spatial sizes of the window of a convolution or pool; () where there is none, or it is not known."""
-    if node.op in ("MaxPool", "AveragePool", "LpPool"):
-        return tuple(node.attributes["kernel_shape"])
-    is_known = node.op == "Conv" and node.inputs[1] in graph.constants
-    return tuple(graph.constants[node.inputs[1]].shape[2:]) if is_known else ()
-
-
 BATCH_INPUTS = (0, 5, 6)  # X, initial_h, initial_c
 BACK = ((2, 0, 1, 3), (1, 0, 2), (1, 0, 2))  # Y, Y_h, Y_c
 
@@ -119,7 +89,7 @@ def _free(name: str, names: set[str]) -> str:
 
 
 FAULTS: Sequence[Callable[[Graph], Graph]] = (
-    explicit_pads_with_dilations,
+    explicit_pads,
     no_pad_before_max_pool,
     time_before_batch,
 )

@@ -433,6 +433,50 @@ def test_dilations_with_automatic_pads(op, auto_pad, tmp_path):
     np.testing.assert_allclose(run(save(graph, tmp_path), feeds)["y"], want, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.parametrize("is_known", [True, False], ids=["known", "unknown"])
+@pytest.mark.parametrize("auto_pad", ["SAME_UPPER", "SAME_LOWER"])
+@pytest.mark.parametrize("op", ["Conv", "ConvTranspose", "MaxPool", "AveragePool", "LpPool"])
+def test_automatic_pads_of_all_sizes(op, auto_pad, is_known, tmp_path):
+    """Sizes 5 to 20 by kernels 1 to 4 by strides 1 to 5; where the sizes are known, as many models."""
+    for kernel, stride, size in np.ndindex(4, 5, 1 if not is_known else 16):
+        width = size + 5 if is_known else None
+        b = Builder()
+        x = b.input("x", "float32", (1, 2, width))
+        common = {"auto_pad": auto_pad, "strides": (stride + 1,)}
+        if "Conv" in op:
+            y = b.add(op, [x, b.constant("k", random(2, 2, kernel + 1))], "y", **common)
+        else:
+            y = b.add(op, [x], "y", kernel_shape=(kernel + 1,), **common)
+        graph = b.graph([y], {})
+        path = save(graph, tmp_path, selftest=False)
+        with OnnxRuntimeBackend().open(path) as model:
+            for n in [width] if is_known else range(5, 21):
+                feeds = {"x": random(1, 2, n)}
+                want = evaluate(graph, feeds)["y"]
+                np.testing.assert_allclose(model(feeds)["y"], want, rtol=1e-5, atol=1e-5, err_msg=str(common))
+
+
+@pytest.mark.parametrize("auto_pad", ["SAME_UPPER", "SAME_LOWER"])
+@pytest.mark.parametrize("height", [11, None])
+@pytest.mark.parametrize("dilations", [(1, 1), (2, 2)])
+def test_automatic_pads_that_differ_by_axis(dilations, height, auto_pad, tmp_path):
+    b = Builder()
+    x = b.input("x", "float32", ("n", height, None, 2))
+    common = {"layout": "NHWC", "auto_pad": auto_pad, "strides": (2, 7), "dilations": dilations}
+    conv = b.add("Conv", [x, b.constant("k", random(4, 3, 2, 3))], "conv", **common)
+    pool, where = b.add_many("MaxPool", [x], ["pool", "where"], kernel_shape=(4, 3), **common)
+    mean = b.add("AveragePool", [x], "mean", kernel_shape=(3, 3), count_include_pad=1, **common)
+    graph = b.graph([conv, pool, where, mean], {})
+    path = save(graph, tmp_path)
+    for width in range(6, 21):
+        feeds = {"x": random(2, 11, width, 2)}
+        outputs = run(path, feeds)
+        for name, want in evaluate(graph, feeds).items():
+            if name == "where":  # channels first: another numbering
+                continue
+            np.testing.assert_allclose(outputs[name], want, rtol=1e-5, atol=1e-5, err_msg=name)
+
+
 @pytest.mark.parametrize(("op", "gates", "outputs"), [("RNN", 1, 2), ("GRU", 3, 2), ("LSTM", 4, 3)])
 def test_recurrent_layers_with_the_batch_first(op, gates, outputs, tmp_path):
     b = Builder()
