@@ -17,7 +17,6 @@ import interchange
 from interchange.cli.about import explain_command, plugins_command
 from interchange.cli.console import Console, common_options, prepare_streams
 from interchange.cli.convert import convert_command
-from interchange.cli.doctor import doctor_command
 from interchange.cli.run import run_command
 from interchange.cli.show import show_command
 from interchange.cli.verify import verify_command
@@ -33,15 +32,7 @@ def cli() -> None:
     """Turn a trained neural network into a form that runs anywhere, and prove that it still computes the same thing."""
 
 
-for command in (
-    convert_command,
-    verify_command,
-    run_command,
-    show_command,
-    plugins_command,
-    doctor_command,
-    explain_command,
-):
+for command in (convert_command, verify_command, run_command, show_command, plugins_command, explain_command):
     cli.add_command(command)
 
 

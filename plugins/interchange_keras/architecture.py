@@ -298,7 +298,19 @@ class _Reader:
 
 def _is_without_policy(class_name: str, config: Mapping[str, Any]) -> bool:
     """Whether a config is an operation's: without a dtype, or of one that makes values of a given dtype."""
-    return "dtype" not in config or class_name in ("Cast", "FullLike", "OnesLike", "ZerosLike")
+    makes = (
+        "Cast",
+        "Cumprod",
+        "Cumsum",
+        "FullLike",
+        "MultiHot",
+        "OneHot",
+        "OnesLike",
+        "Prod",
+        "SaturateCast",
+        "ZerosLike",
+    )
+    return "dtype" not in config or class_name in makes
 
 
 def _with_calls(entry: LayerEntry, calls: Sequence[Call]) -> LayerEntry:

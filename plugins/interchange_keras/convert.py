@@ -22,7 +22,7 @@ from interchange_keras.layer import MOST_ELEMENTS, Fault, Layer, LayerFunction, 
 from interchange_keras.layers import ACTIVATIONS, LAYERS
 from interchange_keras.layers.distributed import STEPS
 from interchange_keras.masks import Mask, outputs_masks
-from interchange_keras.operations import OPERATIONS
+from interchange_keras.operations import FUNCTION_LAYERS, OPERATIONS
 from interchange_keras.options import accepts, bind, dtype_fault, dtype_name, misfit
 from interchange_keras.plan import Step, Value, expand
 from interchange_keras.weights import assign
@@ -33,11 +33,6 @@ REASONS: Mapping[str, tuple[str, str]] = {
         "it is Python code inside the file, which is never run",
         "give its meaning: layers={'<name>': function}, or --replace",
     ),
-    "TFOpLambda": (
-        "it is a TensorFlow operation outside of a layer",
-        "export the model as a SavedModel and convert that",
-    ),
-    "SlicingOpLambda": ("it is a slice outside of a layer", "export the model as a SavedModel and convert that"),
     "TensorFlowOpLayer": ("it is a TensorFlow operation", "export the model as a SavedModel and convert that"),
 }
 OPERATION = "keras.ops."  # before the class of what is no layer
@@ -404,8 +399,9 @@ def _find(entry: LayerEntry) -> LayerFunction | None:
     """Our own function for a class of Keras, else the plugin of that registered name."""
     if entry.class_name.startswith(OPERATION):
         return OPERATIONS.get(entry.class_name.removeprefix(OPERATION))
-    if entry.is_keras and (own := LAYERS.get(entry.class_name) or STEPS.get(entry.class_name)):
-        return own
+    for table in (LAYERS, STEPS, FUNCTION_LAYERS):
+        if entry.is_keras and entry.class_name in table:
+            return table[entry.class_name]
     for name in dict.fromkeys((entry.registered_name, entry.class_name)):
         found: LayerFunction | None = plugins.find("keras_layers", name)
         if found is not None:

@@ -11,7 +11,7 @@ import pytest
 import interchange
 from tests.cli.conftest import ROOT, Run, process
 
-COMMANDS = ("convert", "verify", "run", "show", "plugins", "doctor", "explain")
+COMMANDS = ("convert", "verify", "run", "show", "plugins", "explain")
 HEAVY = ("numpy", "rich", "h5py", "onnx", "jinja2", "safetensors")
 
 

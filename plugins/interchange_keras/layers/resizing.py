@@ -39,11 +39,13 @@ def _cubic(b: float, c: float) -> Callable[[Array], Array]:
 
 
 def _gaussian(x: Array) -> Array:
-    return np.where(x < 1.5, np.exp(-2 * x * x), 0.0)
+    result: Array = np.where(x < 1.5, np.exp(-2 * x * x), 0.0)
+    return result
 
 
 def _triangle(x: Array) -> Array:
-    return np.maximum(1 - x, 0)
+    result: Array = np.maximum(1 - x, 0)
+    return result
 
 
 # name -> (how far the kernel reaches, the kernel of a distance)
