@@ -1,15 +1,20 @@
 """The command line: a thin layer over `interchange.api`. Nothing heavy is imported before a command needs it.
 
 Exit codes: 0 done or agreed; 1 outputs differ (`verify`); 2 bad usage or input; 3 the model asks for something that is
-not supported; 4 the environment lacks something, or interchange itself failed (IX901); 130 interrupted.
+not supported; 4 the environment lacks something, or interchange itself failed (IX901); 130 interrupted; 143 terminated.
 """
 
 from __future__ import annotations
 
+import errno
+import signal
 import sys
+import threading
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 
 import click
 
@@ -17,12 +22,22 @@ import interchange
 from interchange.cli.about import explain_command, plugins_command
 from interchange.cli.console import Console, common_options, prepare_streams
 from interchange.cli.convert import convert_command
+from interchange.cli.doctor import doctor_command
 from interchange.cli.run import run_command
 from interchange.cli.show import show_command
 from interchange.cli.verify import verify_command
 from interchange.errors import BadInput, EnvironmentLacks, InterchangeError
 
 INTERRUPTED = 130
+_UNWRITABLE = (errno.ENOSPC, errno.EFBIG, errno.EIO, errno.EBADF, errno.EDQUOT)
+
+
+class Terminated(BaseException):
+    """The system wants the process to end (SIGTERM, SIGHUP): everything is cleaned up on the way out."""
+
+    def __init__(self, number: int) -> None:
+        self.exit_code = 128 + number
+        super().__init__(number)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -32,7 +47,15 @@ def cli() -> None:
     """Turn a trained neural network into a form that runs anywhere, and prove that it still computes the same thing."""
 
 
-for command in (convert_command, verify_command, run_command, show_command, plugins_command, explain_command):
+for command in (
+    convert_command,
+    verify_command,
+    run_command,
+    show_command,
+    plugins_command,
+    doctor_command,
+    explain_command,
+):
     cli.add_command(command)
 
 
@@ -42,7 +65,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     prepare_streams()
     console = Console(json=_asks_for_json(arguments))
     try:
-        code = cli.main(arguments, prog_name="interchange", standalone_mode=False, obj=console)
+        with _orderly_end():
+            code = cli.main(arguments, prog_name="interchange", standalone_mode=False, obj=console)
         return code if isinstance(code, int) else 0
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message(), err=True)
@@ -51,10 +75,38 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     except click.Abort:
         return console.interrupted(INTERRUPTED)
+    except Terminated as error:
+        return console.interrupted(error.exit_code, "Terminated.")
+    except OSError as error:
+        lost = error.filename is None and error.errno in _UNWRITABLE  # the help, which click writes
+        block = console.unwritable(str(error.strerror)) if lost else as_block(error)
+        return console.failed(block, details=traceback.format_exc())
     except Exception as error:
         return console.failed(as_block(error), details=traceback.format_exc())
     finally:
         console.close()
+
+
+@contextmanager
+def _orderly_end() -> Iterator[None]:
+    """Makes SIGTERM and SIGHUP an exception, so that processes are ended and temporary folders removed."""
+
+    def end(number: int, _: FrameType | None) -> None:
+        for each in before:
+            signal.signal(each, signal.SIG_IGN)  # the cleaning up is not disturbed
+        raise Terminated(number)
+
+    before = {}
+    if threading.current_thread() is threading.main_thread():
+        numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+        before = {n: signal.getsignal(n) for n in numbers if signal.getsignal(n) == signal.SIG_DFL}
+    for number in before:
+        signal.signal(number, end)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _asks_for_json(arguments: Sequence[str]) -> bool:

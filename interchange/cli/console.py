@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import contextlib
 import json
 import os
 import sys
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
 import click
 
-from interchange.errors import InterchangeError
+from interchange.errors import BadInput, InterchangeError
 
 if TYPE_CHECKING:
     import rich.console
@@ -41,10 +42,21 @@ PLAIN |= {"─": "-", "━": "-", "│": "|", "╷": " ", "╵": " ", "·": ".",
 def prepare_streams() -> None:
     """Lets stdout and stderr write any text in any encoding: what an ASCII terminal lacks is said in ASCII."""
     codecs.register_error("interchange", _in_plain_characters)
+    _occupy_closed_descriptors()
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
             reconfigure(errors="interchange")
+
+
+def _occupy_closed_descriptors() -> None:
+    """Keeps a file that is opened later from taking the place of a standard stream that was closed (`>&-`)."""
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            with contextlib.suppress(OSError):
+                os.open(os.devnull, os.O_RDWR)  # takes the lowest one that is free
 
 
 def _in_plain_characters(error: UnicodeError) -> tuple[str, int]:
@@ -60,6 +72,7 @@ class Console:
     json: bool = False
     quiet: bool = False
     verbose: bool = False
+    lost: bool = False  # whether stdout could not be written
 
     # --- answers ---
 
@@ -72,12 +85,29 @@ class Console:
             self.write(line)
 
     def write(self, text: str, *, err: bool = False) -> None:
-        """One line or block. A reader who has left (`| head`) is no error."""
+        """One line or block. A reader who has left (`| head`) is no error.
+
+        Raises:
+            BadInput: (IX105) stdout cannot be written. What stderr cannot take is lost.
+        """
         stream = sys.stderr if err else sys.stdout
+        if stream is None:  # closed by the caller
+            if not err:
+                raise self.unwritable("it is closed")
+            return
         try:
             click.echo(text, file=stream, color=has_colour(stream))
         except BrokenPipeError:
             _to_nowhere(stream)
+        except OSError as error:
+            _to_nowhere(stream)
+            if not err:
+                raise self.unwritable(error.strerror or str(error)) from error
+
+    def unwritable(self, why: str) -> BadInput:
+        """The error for a stdout that cannot be written; from now on errors go to stderr, also with --json."""
+        self.lost = True
+        return BadInput("IX105", "The output cannot be written.", where="standard output", why=why)
 
     def note(self, text: str) -> None:
         """Something worth knowing that is not the answer."""
@@ -85,10 +115,10 @@ class Console:
             self.write(text, err=True)
 
     def close(self) -> None:
-        for stream in (sys.stdout, sys.stderr):
+        for stream in filter(None, (sys.stdout, sys.stderr)):
             try:
                 stream.flush()
-            except BrokenPipeError:
+            except OSError:
                 _to_nowhere(stream)
 
     # --- errors ---
@@ -96,20 +126,26 @@ class Console:
     def failed(self, error: InterchangeError, details: str) -> int:
         """Shows an error and returns its exit code."""
         if self.json:
-            self.write(json.dumps({"error": error.to_json()}, ensure_ascii=False))
+            self._write_error(error.to_json())
         else:
             self.write(_painted(error), err=True)
         if self.verbose:
             self.write(details, err=True)
         return error.exit_code
 
-    def interrupted(self, exit_code: int) -> int:
+    def interrupted(self, exit_code: int, what: str = "Interrupted.") -> int:
         if self.json:
-            what = {"code": "", "what": "Interrupted.", "where": "", "why": [], "next": "", "exit_code": exit_code}
-            self.write(json.dumps({"error": what}))
+            self._write_error({"code": "", "what": what, "where": "", "why": [], "next": "", "exit_code": exit_code})
         else:
-            self.write("Interrupted.", err=True)
+            self.write(what, err=True)
         return exit_code
+
+    def _write_error(self, entry: Mapping[str, Any]) -> None:
+        text = json.dumps({"error": entry}, ensure_ascii=False)
+        try:
+            self.write(text, err=self.lost)
+        except BadInput:
+            self.write(text, err=True)
 
     # --- progress ---
 
@@ -161,17 +197,19 @@ def common_options(function: Function) -> Function:
 # --- terminals ------------------------------------------------------------------------------------------------------
 
 
-def is_terminal(stream: TextIO) -> bool:
-    return stream.isatty() and os.environ.get("TERM") != "dumb" and "CI" not in os.environ
+def is_terminal(stream: TextIO | None) -> bool:
+    return stream is not None and stream.isatty() and os.environ.get("TERM") != "dumb" and "CI" not in os.environ
 
 
-def has_colour(stream: TextIO) -> bool:
+def has_colour(stream: TextIO | None) -> bool:
     return is_terminal(stream) and "NO_COLOR" not in os.environ
 
 
 def _to_nowhere(stream: TextIO) -> None:
-    """Points a stream whose reader has left at the null device, so that nothing fails at the end of the process."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    """Points a stream that cannot be written at the null device, so that nothing fails at the end of the process."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
 
 
 def _painted(error: InterchangeError) -> str:

@@ -110,6 +110,8 @@ def destinations(output: str, stem: str, exporters: Mapping[str, plugins.Exporte
     """
     from interchange.files import target_path
 
+    if not output:
+        raise BadInput("IX103", "-o names neither a file nor a folder.", next_step="For this folder, write -o .")
     folder = Path(output)
     is_file = not output.endswith(("/", os.sep)) and not folder.is_dir()
     suffixes = {exporter.suffix for exporter in exporters.values()}

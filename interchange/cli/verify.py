@@ -109,6 +109,8 @@ def show_page(path: Path) -> bool:
 
 def refuse_existing(file: str | None, *, force: bool) -> None:
     """Finds out before the work whether its result could be written."""
+    if file == "":
+        raise BadInput("IX103", "The name of the file to write is empty.")
     if file and Path(file).exists() and not force:
         raise BadInput("IX102", "The file exists already.", where=file, next_step="Add --force to replace it.")
 

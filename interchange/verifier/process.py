@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -113,7 +114,7 @@ def run(
     """Runs one job to its end, its failure or its timeout. Never raises for what the process does.
 
     Args:
-        folder: where job, outputs and standard error go; a new folder.
+        folder: where job, outputs, standard error and the process's own temporary files go; a new folder.
         kind: "backend", "oracle" (the graph in float64) or "native" (the graph in its own dtypes).
         timeout: seconds without a sign of life after which the process is ended.
         progress: called with the number of batches done.
@@ -131,15 +132,24 @@ def run(
     (folder / "job.json").write_text(json.dumps(job), "utf-8")
     # -P: the current folder is the user's, and a numpy.py that lies there must not be imported.
     command = [sys.executable, "-P", "-m", "interchange.verifier.worker", str(folder / "job.json")]
+    (folder / "tmp").mkdir()
+    environment = os.environ | dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str((folder / "tmp").absolute()))
     events = _Events()
     with (folder / "stderr.txt").open("wb") as errors:
         process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, start_new_session=True
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            env=environment,
+            start_new_session=True,
         )
+        patience = 0.0  # for an interruption
         try:
             timed_out = _follow(process, events, timeout, progress)
+            patience = 1.0
         finally:
-            _end(process)
+            _end(process, patience)
     stderr = _tail(folder / "stderr.txt")
     return Run(
         folder=folder,
@@ -183,16 +193,29 @@ def _pump(stream: IO[bytes], lines: queue.Queue[bytes | None]) -> None:
     lines.put(None)
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def _end(process: subprocess.Popen[bytes], patience: float) -> None:
     """Gives the process a moment to end by itself, then ends it and everything that it started."""
-    try:
-        process.wait(timeout=1.0)
-    except subprocess.TimeoutExpired:
-        process.kill()
     if hasattr(os, "killpg"):
+        _wait_unreaped(process.pid, patience)
+        # Before the process is waited for: as long as it is not, nobody else can have its number.
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)
+    else:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=patience)
+        process.kill()
     process.wait()
+
+
+def _wait_unreaped(pid: int, patience: float) -> None:
+    """Waits until a child has ended, without taking its number out of the system."""
+    end = time.monotonic() + patience
+    while time.monotonic() < end:
+        if hasattr(os, "waitid"):  # not on every system
+            with contextlib.suppress(ChildProcessError):
+                if os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None:
+                    return
+        time.sleep(0.005)
 
 
 def _failure(

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+import interchange
 from interchange import api
 from interchange.cli import as_block
 from tests.cli.conftest import ROOT, Run, process
+from tests.core.graphs import tiny
 
 # arguments -> code of the error, exit code
 MISTAKES = {
@@ -31,6 +38,8 @@ MISTAKES = {
     "no such exporter": (["convert", "tiny.safetensors", "--to", "punchcards"], "IX104", 2),
     "no such backend": (["run", "tiny.safetensors", "x.npy", "--backend", "abacus"], "IX104", 2),
     "no such code": (["explain", "IX999"], "IX103", 2),
+    "a target without a name": (["convert", "tiny.safetensors", "--to", "weights", "-o", ""], "IX103", 2),
+    "a report without a name": (["verify", "tiny.safetensors", "x.npy", "--html", ""], "IX103", 2),
     "an option without a value": (["convert", "tiny.safetensors", "--to", "weights", "--option", "a"], "IX103", 2),
     "an input that is not there": (["run", "tiny.safetensors", "nothing.npy"], "IX101", 2),
     "a damaged model": (["show", "half.safetensors", "--from", "weights"], "IX203", 2),
@@ -120,12 +129,95 @@ def test_an_interruption(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_real_interruption(tmp_path: Path) -> None:
     code = (
         "import os, signal, sys, interchange.api as api; from interchange.cli import main\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored under nohup\n"
         "api.load = lambda *a, **k: os.kill(os.getpid(), signal.SIGINT)\n"
         "sys.exit(main(['show', 'x']))"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
-    assert signal.SIGINT
     assert (done.returncode, done.stderr.strip()) == (130, "Interrupted.")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+def test_a_termination_cleans_up(tmp_path: Path, name: str) -> None:
+    """Of the process itself, of the worker, and of what that started; nothing stays in the temporary folder."""
+    slow = (
+        "import subprocess, sys, tempfile, time\n"
+        "class Slow:\n"
+        "    artifact = 'weights'\n"
+        "    def open(self, artifact):\n"
+        "        tempfile.mkdtemp()\n"
+        "        child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'])\n"
+        f"        open({str(tmp_path / 'started')!r}, 'w').write(str(child.pid))\n"
+        "        time.sleep(60)\n"
+    )
+    (tmp_path / "slow.py").write_text(slow)
+    interchange.save(tiny(), tmp_path / "m.safetensors", to="weights")
+    np.savez(tmp_path / "t.npz", x=np.ones((2, 4)), y=np.ones((2, 3)))
+    (tmp_path / "tmp").mkdir()
+    code = (
+        f"import signal, sys; signal.signal(signal.{name}, signal.SIG_DFL)\n"
+        "from interchange.cli import main; sys.exit(main())"
+    )
+    command = [sys.executable, "-c", code, "verify", "m.safetensors", "t.npz", "--backend", "slow:Slow"]
+    variables = {**os.environ, "TMPDIR": str(tmp_path / "tmp")}
+    variables["PYTHONPATH"] = os.pathsep.join([str(tmp_path), str(ROOT), *filter(None, sys.path)])
+    process = subprocess.Popen(command, cwd=tmp_path, env=variables, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    started = tmp_path / "started"
+    wait_for(lambda: started.exists() and bool(started.read_text()))
+    process.send_signal(getattr(signal, name))
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 128 + getattr(signal, name)
+    assert errors.decode().splitlines()[-1] == "Terminated."
+    assert list((tmp_path / "tmp").iterdir()) == []
+    wait_for(lambda: not is_running(int(started.read_text())))
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def is_running(pid: int) -> bool:
+    """Whether there is such a process, but for one that only waits to be asked how it ended."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    status = Path(f"/proc/{pid}/stat")
+    return not status.exists() or status.read_text().rpartition(")")[2].split()[0] != "Z"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX shells")
+@pytest.mark.parametrize("arguments", [["explain"], ["explain", "--json"]])
+@pytest.mark.parametrize("target", ["&-", "/dev/full"])
+def test_a_stdout_that_cannot_be_written(arguments: list[str], target: str) -> None:
+    if target == "/dev/full" and not Path(target).exists():
+        pytest.skip("there is no /dev/full")
+    done = redirected(arguments, f">{target}")
+    assert done.returncode == 2
+    assert done.stdout == ""
+    if "--json" in arguments:
+        assert json.loads(done.stderr)["error"]["code"] == "IX105"
+    else:
+        assert done.stderr.startswith("IX105: The output cannot be written.")
+        assert "Traceback" not in done.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX shells")
+def test_a_stderr_that_cannot_be_written_is_no_error() -> None:
+    assert redirected(["explain", "IX101"], "2>&-").returncode == 0
+    assert redirected(["explain", "IX999"], "2>&-").returncode == 2
+    if Path("/dev/full").exists():
+        assert redirected(["explain", "IX999"], "2>/dev/full").returncode == 2
+        assert redirected(["--help"], ">/dev/full").stderr.startswith("IX105")
+
+
+def redirected(arguments: list[str], redirection: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", "import sys; from interchange.cli import main; sys.exit(main())", *arguments]
+    return subprocess.run(f"{shlex.join(command)} {redirection}", shell=True, cwd=ROOT, capture_output=True, text=True)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX pipes")

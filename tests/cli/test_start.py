@@ -11,7 +11,7 @@ import pytest
 import interchange
 from tests.cli.conftest import ROOT, Run, process
 
-COMMANDS = ("convert", "verify", "run", "show", "plugins", "explain")
+COMMANDS = ("convert", "verify", "run", "show", "plugins", "doctor", "explain")
 HEAVY = ("numpy", "rich", "h5py", "onnx", "jinja2", "safetensors")
 
 
@@ -76,3 +76,8 @@ def test_without_arguments_there_is_help_and_a_failure(run: Run) -> None:
 def test_common_options_go_before_or_after_the_command(run: Run, place: str) -> None:
     done = run("--json", "explain", "IX101") if place == "before" else run("explain", "IX101", "--json")
     assert done.json["code"] == "IX101"
+
+
+def test_help_and_version_stay_text(run: Run) -> None:
+    assert run("--json", "--version").out == f"interchange {interchange.__version__}\n"
+    assert run("--json", "--help").out == run("--help").out
