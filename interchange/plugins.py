@@ -81,8 +81,32 @@ class Model(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that `interchange doctor` tells of a package or a device.
+
+    Args:
+        name: what it is about: "CUDAExecutionProvider".
+        state: WORKS, ABSENT (not installed, no such device) or BROKEN (installed, and does not work).
+        detail: versions, or why.
+        next_step: what the user can do.
+    """
+
+    name: str
+    state: str
+    detail: str = ""
+    next_step: str = ""
+
+
+WORKS, ABSENT, BROKEN = "works", "absent", "broken"
+
+
 class Backend(Protocol):
-    """Entry-point group `interchange.backends`: runs an artifact."""
+    """Entry-point group `interchange.backends`: runs an artifact.
+
+    It may also have `diagnose(self) -> Iterable[Finding]`, which tries its devices for `interchange doctor`; what
+    `requires` names may be missing then.
+    """
 
     requires: ClassVar[Mapping[str, str]]
     artifact: ClassVar[str]  # name of the exporter whose artifact it runs; "source": the model file itself
@@ -133,6 +157,11 @@ class Plugin:
     def fault(self) -> str:
         """Why the plugin does not work at all; "" if it does."""
         return self._loaded[1]
+
+    @property
+    def loaded(self) -> Any:
+        """The plugin, though packages that it needs may be missing; None if it is broken."""
+        return self._loaded[0]
 
     @property
     def missing(self) -> tuple[str, ...]:

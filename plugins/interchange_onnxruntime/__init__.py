@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
-    from interchange.plugins import Model
+    from interchange.plugins import Finding, Model
 
 
 class OnnxRuntimeBackend:
@@ -46,3 +46,9 @@ class OnnxRuntimeBackend:
         from interchange_onnxruntime.session import open_session
 
         yield open_session(artifact, provider, threads, optimization, tf32=tf32, cpu_nodes=cpu_nodes)
+
+    def diagnose(self) -> Iterable[Finding]:
+        """Which packages are installed, and which providers run a model."""
+        from interchange_onnxruntime.diagnosis import findings
+
+        return findings()
