@@ -19,12 +19,13 @@ from interchange_keras.architecture import MASKED, LayerEntry, Model, read_model
 from interchange_keras.calls import Input
 from interchange_keras.container import Source, read
 from interchange_keras.layer import MOST_ELEMENTS, Fault, Layer, LayerFunction, Slot, call_names_of, slots_for
-from interchange_keras.layers import ACTIVATIONS, LAYERS
+from interchange_keras.layers import ACTIVATIONS, LAYERS, quantized
 from interchange_keras.layers.distributed import STEPS
 from interchange_keras.masks import Mask, outputs_masks
 from interchange_keras.operations import FUNCTION_LAYERS, OPERATIONS
-from interchange_keras.options import accepts, bind, dtype_fault, dtype_name, misfit
+from interchange_keras.options import accepts, bind, misfit
 from interchange_keras.plan import Step, Value, expand
+from interchange_keras.precision import WIDE, Policy, policy_of
 from interchange_keras.weights import assign
 
 # Why a well-known class is not converted, where there is more to say than that it is not.
@@ -92,6 +93,7 @@ class _Conversion:
     faults: dict[tuple[str, str], Fault] = field(default_factory=dict)  # (layer, why), in the order found
     functions: dict[str, LayerFunction] = field(default_factory=dict)  # by scoped layer name
     arguments: dict[str, dict[str, Any]] = field(default_factory=dict)
+    policies: dict[str, Policy] = field(default_factory=dict)
     builder: Builder = field(default_factory=Builder)
     masks: dict[Value, Mask] = field(default_factory=dict)
     masks_ended: dict[str, None] = field(default_factory=dict)  # the layers at which Keras, too, drops a mask
@@ -119,8 +121,9 @@ class _Conversion:
         if not self.faults or all(fault.code != "IX203" for fault in self.faults.values()):
             arrays = {
                 name: {
-                    weight: _as_float32(
-                        eras.modern_weight(entry.class_name, weight, array, entry.config, self.source.version)
+                    weight: self._policy(name).variable(
+                        entry.class_name,
+                        eras.modern_weight(entry.class_name, weight, array, entry.config, self.source.version),
                     )
                     for weight, array in ledger.arrays.get(name, {}).items()
                 }
@@ -149,7 +152,14 @@ class _Conversion:
         if entry.model is not None or entry.class_name == "InputLayer":
             return
         replacement = self.replacements.get(name) or self.replacements.get(entry.class_name)
-        function = replacement or _find(entry)
+        try:  # an operation has none; what it calls dtype is an argument
+            is_operation = entry.class_name.startswith(OPERATION)
+            policy = policy_of(None if is_operation else entry.config.get("dtype"))
+            self.policies[name] = policy
+        except ValueError as error:
+            self._note(name, entry, Fault("IX301", str(error)))
+            policy = Policy("float32")
+        function = replacement or _find_in(entry, policy)
         if function is None:
             why, next_step = REASONS.get(entry.class_name, ("there is no function for this class", OTHERWISE))
             self._note(
@@ -162,11 +172,12 @@ class _Conversion:
         arguments, faults = bind(function, entry.class_name, entry.config, self.source.version)
         if replacement is not None:  # the user knows what the other options mean
             faults = [fault for fault in faults if not fault.endswith("is not supported")]
-        if not entry.class_name.startswith(OPERATION) and (fault := dtype_fault(entry.config)):
-            faults.append(fault)
         for why in faults:
             self._note(name, entry, Fault("IX301", why))
         self.arguments[name] = arguments
+
+    def _policy(self, name: str) -> Policy:
+        return self.policies.get(name, Policy("float32"))
 
     def _call_faults(self, step: Step) -> list[str]:
         """What the layer's function will not understand of the call."""
@@ -195,8 +206,11 @@ class _Conversion:
         for i, (name, layer) in enumerate(zip(names, self.model.inputs, strict=True)):
             config = entries[layer].config
             shape = config.get("batch_shape")
-            dtype = dtype_name(config.get("dtype")) or "float32"
-            fault = _input_fault(shape, dtype, config)
+            try:
+                dtype = policy_of(config.get("dtype")).compute
+                fault = _input_fault(shape, dtype, config)
+            except ValueError as error:
+                dtype, fault = "float32", str(error)
             if fault:
                 self._note(name, entries[layer], Fault("IX301", fault))
                 shape, dtype = [None], "float32"
@@ -236,6 +250,7 @@ class _Conversion:
                     arrays=arrays.get(name, {}),
                     reserved=reserved,
                     activate=self._activate,
+                    dtype=self._policy(name).inside(step.entry.class_name),
                 )
             try:
                 self._set_masks(layer, step, values)
@@ -261,6 +276,9 @@ class _Conversion:
 
     def _run(self, layer: Layer, step: Step, inputs: Sequence[str]) -> tuple[str, ...]:
         function, call = self.functions[step.layer], step.entry.calls[step.call]
+        policy, class_name = self._policy(step.layer), step.entry.class_name
+        if policy.casts_inputs_of(class_name):
+            inputs = [layer.cast(x, layer.compute_dtype) if layer.is_float(x) else x for x in inputs]
         args, named = call.filled(inputs)
         if call_names_of(function) is None:
             if fault := misfit(function, args, {**self.arguments[step.layer], **named}):
@@ -272,7 +290,8 @@ class _Conversion:
             if "mask" not in (call_names_of(function) or ()):
                 named.pop("mask", None)  # see _set_masks
         options = {**self.arguments[step.layer], **named}
-        return _outputs(layer, lambda: function(layer, *args, **options), own=_is_own(function))
+        made = _outputs(layer, lambda: function(layer, *args, **options), own=_is_own(function))
+        return tuple(layer.cast(y, policy.compute) for y in made) if class_name in WIDE else made
 
     def _set_masks(self, layer: Layer, step: Step, values: Mapping[Value, str]) -> None:
         """The masks of the inputs of a call; one that the call names comes before the one that the first input has."""
@@ -391,6 +410,11 @@ def _outputs(layer: Layer, call: Callable[[], Any], *, own: bool) -> tuple[str, 
     return made if isinstance(made, tuple) else (str(made),)
 
 
+def _find_in(entry: LayerEntry, policy: Policy) -> LayerFunction | None:
+    """Quantised layers have functions of their own."""
+    return quantized.find(entry.class_name, policy.quantised) if policy.quantised else _find(entry)
+
+
 def _is_own(function: LayerFunction) -> bool:
     return str(getattr(function, "__module__", "")).startswith("interchange_keras.")
 
@@ -436,8 +460,3 @@ def _input_fault(shape: Any, dtype: Any, config: Mapping[str, Any]) -> str:
     if config.get("sparse") or config.get("ragged"):
         return "the input is sparse or ragged"
     return ""
-
-
-def _as_float32(array: Any) -> Any:
-    """Weights are used in the precision that the layer computes in, whatever the file holds."""
-    return array if array.dtype.name == "float32" or array.dtype.kind != "f" else array.astype("float32")

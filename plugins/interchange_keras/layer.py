@@ -27,8 +27,9 @@ import numpy as np
 
 from interchange import ops
 from interchange.builder import Builder
-from interchange.graph import Array, Body
+from interchange.graph import Array, Body, dtype_of
 from interchange_keras.eras import Version
+from interchange_keras.precision import FLOATS
 
 Ints = tuple[int, ...]
 LayerFunction = Callable[..., Any]
@@ -36,6 +37,10 @@ _F = TypeVar("_F", bound=LayerFunction)
 
 # No value of a model made for inference has more elements in one sample; placeholders of that size are still harmless.
 MOST_ELEMENTS = 1 << 28
+
+
+# Parameters of operators that are float32 whatever the tensors are.
+ALWAYS_FLOAT32 = ("roi", "scales")
 
 
 class Tensor(str):
@@ -154,6 +159,7 @@ class Layer:
         backend: "tensorflow", "theano" …
         arrays: its weights by name.
         functions: finds the function of an activation (see interchange_keras.layers.activations).
+        dtype: in which it computes (see interchange_keras.precision).
     """
 
     def __init__(
@@ -167,11 +173,13 @@ class Layer:
         arrays: Mapping[str, Array],
         reserved: frozenset[str] = frozenset(),
         activate: Callable[[Layer, str, Any], str] | None = None,
+        dtype: str = "float32",
     ) -> None:
         self.name = name
         self.class_name = class_name
         self.version = version
         self.backend = backend
+        self.compute_dtype = dtype  # what its inputs and weights have been cast to, as far as they are floats
         self.used: set[str] = set()
         self.masks: tuple[str | None, ...] = ()  # of the inputs of the call at hand; see interchange_keras.masks
         self.given_masks: tuple[str | None, ...] | None = None
@@ -205,6 +213,13 @@ class Layer:
             self.reject(f"axis {list(axes)} of a value with {rank} dimensions")
         return [axis % rank for axis in axes]
 
+    def is_float(self, x: str) -> bool:
+        return self.dtype(x) in FLOATS
+
+    def cast(self, x: str, dtype: str) -> str:
+        """The value in that dtype; itself if it has it."""
+        return x if self.dtype(x) == dtype else self.add("Cast", x, to=dtype)
+
     # --- masks ---
 
     @property
@@ -236,8 +251,13 @@ class Layer:
         return self.constant(name.rpartition("/")[2], self.array(name, shape))
 
     def constant(self, part: str, array: Any) -> str:
-        """A constant named "layer/part"; the same one again when a shared layer asks again."""
+        """A constant named "layer/part"; the same one again when a shared layer asks again.
+
+        What is float32 is one of the layer's own numbers, and gets the dtype in which the layer computes.
+        """
         array = np.asarray(array)
+        if array.dtype == np.float32 and self.compute_dtype in FLOATS and part not in ALWAYS_FLOAT32:
+            array = array.astype(dtype_of(self.compute_dtype), copy=False)
         known = self._constants.setdefault(part, [])
         for other, name in known:
             if other is array or (

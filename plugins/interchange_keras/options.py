@@ -12,9 +12,7 @@ import numpy as np
 
 from interchange_keras import eras
 from interchange_keras.layer import Ints, LayerFunction, call_names_of
-
-FLOAT32 = ("float32", "infer", "_infer", None)
-POLICIES = ("DTypePolicy", "FloatDTypePolicy", "Policy", "PolicyV1")
+from interchange_keras.precision import policy_of
 
 
 def bind(
@@ -75,20 +73,13 @@ def misfit(function: LayerFunction, args: Sequence[Any], options: Mapping[str, A
     return ""
 
 
-def dtype_name(dtype: Any) -> Any:
-    """The name in a config's dtype, which is a name or a policy."""
-    if not isinstance(dtype, Mapping):
-        return dtype
-    if dtype.get("class_name") not in POLICIES:
-        return dtype.get("class_name")  # quantised
-    details = dtype.get("config")
-    return details.get("name") if isinstance(details, Mapping) else None
-
-
 def dtype_fault(config: Mapping[str, Any]) -> str:
-    """What is wrong with the dtype of a layer; "" if it computes in float32."""
-    name = dtype_name(config.get("dtype"))
-    return "" if name in FLOAT32 else f"the dtype policy {_short(name)} is not supported, only float32"
+    """What is wrong with the dtype policy of something within a layer, such as a cell; "" if nothing is."""
+    try:
+        quantised = policy_of(config.get("dtype")).quantised
+    except ValueError as error:
+        return str(error)
+    return f"the dtype policy {quantised} is not supported here" if quantised else ""
 
 
 def decode(value: Any) -> Any:
@@ -110,7 +101,7 @@ def _required(function: LayerFunction) -> list[str]:
 
 
 def _is_irrelevant(key: str, value: Any) -> bool:
-    if key == "dtype":  # looked at by dtype_fault
+    if key == "dtype":  # read by interchange_keras.precision
         return True
     if eras.IRRELEVANT.fullmatch(key):
         return True

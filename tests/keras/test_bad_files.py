@@ -208,12 +208,12 @@ ARCHITECTURES = {
     "an option that is missing": (lambda d: layer(d, "dense")["config"].pop("units") and None, "IX301", "units"),
     "an unknown activation": (lambda d: layer(d, "dense")["config"].update(activation="zing"), "IX301", "zing"),
     "a nonsense activation": (lambda d: layer(d, "dense")["config"].update(activation=[1]), "IX203", "activation"),
-    "half precision": (
+    "a dtype policy of nobody": (
         lambda d: layer(d, "dense")["config"].update(
-            dtype={"class_name": "Policy", "config": {"name": "mixed_float16"}}
+            dtype={"class_name": "Policy", "config": {"name": "mixed_float64"}}
         ),
         "IX301",
-        "mixed_float16",
+        "mixed_float64",
     ),
     "dropout at inference": (
         lambda d: layer(d, "dense").update(inbound_nodes=[[["x0", 0, 0, {"training": True}]]]),

@@ -59,8 +59,7 @@ def repeat_vector(layer: Layer, x: str, *, n: int) -> str:
 
 
 def rescaling(layer: Layer, x: str, *, scale: Any, offset: Any = 0.0) -> str:
-    x = x if layer.dtype(x) == "float32" else layer.add("Cast", x, to="float32")
-    scaled = layer.add("Mul", x, np.asarray(scale, np.float32))
+    scaled = layer.add("Mul", layer.cast(x, layer.compute_dtype), np.asarray(scale, np.float32))
     return layer.add("Add", scaled, np.asarray(offset, np.float32)) if np.any(offset) else scaled
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from interchange.graph import dtype_of
 from interchange_keras.layer import Ints, Layer, LayerFunction, weights
 
 
@@ -90,11 +91,13 @@ def normalization(
         layer.array("count")
         mean, variance = layer.array("mean"), layer.array("variance")
     sizes = [1 if size is None else size for size in shape]
-    means = np.broadcast_to(np.asarray(mean, np.float32), [s for s in sizes if s != 1]) if np.ndim(mean) == 0 else mean
-    means = np.asarray(means, np.float32).reshape(sizes)
-    deviation = np.maximum(np.sqrt(np.asarray(variance, np.float32)), np.float32(1e-7))
+    dtype = dtype_of(layer.compute_dtype)
+    # Keras rounds what is given to float32, then to the dtype it computes in; 1e-7 is 0 in some
+    means, variances = (np.asarray(a).astype(np.float32).astype(dtype) for a in (mean, variance))
+    means = np.broadcast_to(means, sizes) if means.ndim == 0 else means.reshape(sizes)
+    deviation = np.maximum(np.sqrt(variances), np.asarray(1e-7, dtype))
     deviation = np.broadcast_to(deviation, sizes) if deviation.ndim == 0 else deviation.reshape(sizes)
-    x = x if layer.dtype(x) == "float32" else layer.add("Cast", x, to="float32")
+    x = layer.cast(x, layer.compute_dtype)
     mean_name, deviation_name = layer.constant("mean", means), layer.constant("deviation", deviation)
     if invert:
         return layer.add("Add", mean_name, layer.add("Mul", x, deviation_name))
