@@ -87,7 +87,7 @@ def of_embedding(layer: Layer, xs: Sequence[str], masks: Sequence[Mask], options
     """With `mask_zero` the entry 0 is padding."""
     if not options.get("mask_zero"):
         return None
-    zero = np.zeros((), layer.dtype(xs[0]))
+    zero = layer.constant("padding", np.zeros((), layer.dtype(xs[0])))
     return layer.add("Not", layer.add("Equal", xs[0], zero))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import sys
 import tarfile
 from pathlib import Path
@@ -13,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from interchange_keras import KerasImporter
 from interchange_keras.layers.cells import GATES, from_cudnn, onnx_weights
-from interchange_keras.operations import OPERATIONS
 
+import interchange
 from interchange.evaluate import evaluate
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "keras_sequences"
@@ -51,8 +52,6 @@ def expected(truth, row, era):
 
 @pytest.mark.parametrize(("row", "era", "suffix"), CASES, ids=lambda v: getattr(v, "name", v))
 def test_row(row, era, suffix, folder, truth):
-    if era == "3" and "NotEqual" not in OPERATIONS:
-        pytest.skip("Keras 3 writes the computation of masks into its files, as operations")
     graph = KerasImporter().load(folder / f"{row.name}.k{era}{suffix}")
     made = list(evaluate(graph, dict(zip(graph.inputs, row.arrays(), strict=True))).values())
     known = expected(truth, row, era)
@@ -157,3 +156,91 @@ def test_cudnn_keeps_gates_transposed():
         assert (again[:, 2 * gate : 2 * gate + 2] == recurrent[:, 2 * gate : 2 * gate + 2].T).all()
     assert bias.tolist() == [i + i + 8.0 for i in range(8)]
     assert from_cudnn("GRU", np.zeros((3, 6)), np.zeros((2, 6)), np.arange(12.0))[2].shape == (2, 6)
+
+
+# --- Keras 1 --------------------------------------------------------------------------------------------------------
+
+
+def write(path, version, config, arrays, class_name):
+    import h5py
+
+    config = {"name": "l", "batch_input_shape": [None, 7, 5], **config}
+    layers = [{"class_name": class_name, "config": config}]
+    with h5py.File(path, "w") as file:
+        file.attrs["model_config"] = json.dumps({"class_name": "Sequential", "config": layers})
+        file.attrs["keras_version"] = version
+        group = file.create_group("model_weights/l")
+        file["model_weights"].attrs["layer_names"] = [b"l"]
+        group.attrs["weight_names"] = [f"l_{i}".encode() for i in range(len(arrays))]
+        for i, array in enumerate(arrays):
+            group[f"l_{i}"] = array
+    return path
+
+
+@pytest.mark.parametrize("is_bidirectional", [False, True])
+@pytest.mark.parametrize("kind", ["SimpleRNN", "LSTM", "GRU"])
+def test_keras_1_keeps_gates_apart(kind, is_bidirectional, tmp_path):
+    """The same layer as Keras 1 wrote it, as Keras 1 wrote it with consume_less "gpu", and as Keras 2 did."""
+    order = {"SimpleRNN": "h", "LSTM": "icfo", "GRU": "zrh"}[kind]
+    young = {"SimpleRNN": "h", "LSTM": "ifco", "GRU": "zrh"}[kind]
+    old, fused = [], []
+    for direction in range(1 + is_bidirectional):
+        gates = {
+            letter: [
+                rows.values(shape, seed + 9 * direction) * 0.3
+                for seed, shape in enumerate([(5, 4), (4, 4), (4,)], 3 * n)
+            ]
+            for n, letter in enumerate(order)
+        }
+        old += [array for letter in order for array in gates[letter]]
+        fused += [np.concatenate([gates[letter][part] for letter in young], axis=-1) for part in range(3)]
+    options = {"output_dim": 4, "inner_activation": "hard_sigmoid", "activation": "tanh", "inner_init": "orthogonal"}
+    options |= {"return_sequences": True, "dropout_W": 0.0, "stateful": False, "input_length": 7, "unroll": False}
+
+    def wrapped(config):
+        return {"layer": {"class_name": kind, "config": config}, "merge_mode": "concat"} if is_bidirectional else config
+
+    class_name = "Bidirectional" if is_bidirectional else kind
+    files = [
+        write(tmp_path / "old.h5", "1.2.2", wrapped({**options, "consume_less": "mem"}), old, class_name),
+        write(tmp_path / "fused.h5", "1.2.2", wrapped({**options, "consume_less": "gpu"}), fused, class_name),
+        write(
+            tmp_path / "young.h5",
+            "2.2.4",
+            wrapped(
+                {"units": 4, "recurrent_activation": "hard_sigmoid", "activation": "tanh", "return_sequences": True}
+            ),
+            fused,
+            class_name,
+        ),
+    ]
+    made = []
+    for path in files:
+        graph = KerasImporter().load(path)
+        assert "unused_weights" not in graph.metadata
+        (value,) = evaluate(graph, {next(iter(graph.inputs)): rows.values((2, 7, 5))}).values()
+        made.append(value)
+    assert made[0].shape == (2, 7, 8 if is_bidirectional else 4)
+    assert (made[0] == made[1]).all()
+    assert (made[0] == made[2]).all()
+
+
+# --- other backends -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("row", rows.ROWS, ids=lambda row: row.name)
+def test_onnxruntime(row, folder):
+    """What the operators say is what ONNX Runtime computes."""
+    pytest.importorskip("onnxruntime")
+    graph = KerasImporter().load(folder / f"{row.name}.k{row.eras[0]}.keras")
+    feeds = dict(zip(graph.inputs, row.arrays(), strict=True))
+    with interchange.open(graph, backend="onnxruntime") as model:
+        made = model(feeds)
+    for name, value in evaluate(graph, feeds).items():
+        np.testing.assert_allclose(made[name], value, rtol=2e-5, atol=5e-6)
+
+
+def test_unread_masks_leave_no_nodes(folder):
+    graph = KerasImporter().load(folder / "embedding_mask_unused.k2.h5")
+    assert [node.op for node in graph.nodes] == ["Gather", "Flatten"]
+    assert graph.metadata["masks_ended"] == '["flatten"]'

@@ -34,13 +34,13 @@ OLD_GATES: Mapping[str, Sequence[tuple[str, int]]] = {
 }
 FUSED = 2  # the `implementation` that never kept them apart
 
-# Activation -> ONNX's function, alpha and beta. hard_sigmoid depends on the era.
+# Activation -> ONNX's function, alpha and beta. hard_sigmoid depends on the era. Softplus is not among them, since ONNX
+# Runtime's overflows; the cells of this and of all others are written out (layers.loop).
 ACTIVATIONS: Mapping[str, tuple[str, float | None, float | None]] = {
     "elu": ("Elu", 1.0, None),
     "linear": ("Affine", 1.0, 0.0),
     "relu": ("Relu", None, None),
     "sigmoid": ("Sigmoid", None, None),
-    "softplus": ("Softplus", None, None),
     "softsign": ("Softsign", None, None),
     "tanh": ("Tanh", None, None),
 }

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from interchange_keras.layer import Ints, Layer
-from interchange_keras.layers.loop import loop
+from interchange_keras.layers.loop import is_written_out, loop
 from interchange_keras.layers.spatial import layout, padding, per_dimension, unless_one
 
 
@@ -68,9 +68,9 @@ def run_conv(
     kernel = layer.weight(f"{cell.path}kernel", (*size, depth, 4 * filters))
     recurrent = layer.weight(f"{cell.path}recurrent_kernel", (*size, filters, 4 * filters))
     bias = layer.weight(f"{cell.path}bias", (4 * filters,)) if options["use_bias"] else None
+    turned = layer.add("Transpose", recurrent, perm=[n + 1, n, *range(n)])
     if order == "NCHW":
-        perm = [n + 1, n, *range(n)]
-        kernel, recurrent = (layer.add("Transpose", k, perm=perm) for k in (kernel, recurrent))
+        kernel, recurrent = layer.add("Transpose", kernel, perm=[n + 1, n, *range(n)]), turned
     # what comes from x is computed for all times at once
     given = {"layout": order, **padding(layer, options["padding"], size, dilations)}
     given |= unless_one(strides=steps, dilations=dilations)
@@ -83,7 +83,12 @@ def run_conv(
 
     def step(at: str, before: Sequence[str]) -> list[str]:
         h, c = before
-        again = layer.add("Conv", h, recurrent, layout=order, auto_pad="SAME_UPPER")
+        if order == "NHWC" and not is_written_out(layer, x):  # ONNX's own layout in a graph within the graph
+            h = layer.add("Transpose", h, perm=[0, n + 1, *range(1, n + 1)])
+            again = layer.add("Conv", h, turned, auto_pad="SAME_UPPER")
+            again = layer.add("Transpose", again, perm=[0, *range(2, n + 2), 1])
+        else:
+            again = layer.add("Conv", h, recurrent, layout=order, auto_pad="SAME_UPPER")
         i, f, new, o = gates(layer.add("Add", at, again))
         i, f, o = (layer.activation(gate, options["recurrent_activation"]) for gate in (i, f, o))
         new = layer.activation(new, options["activation"])

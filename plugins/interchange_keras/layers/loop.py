@@ -13,6 +13,11 @@ MOST_WRITTEN_OUT = 32
 Step = Callable[[str, Sequence[str]], Sequence[str]]  # (what there is at a time, states) -> states; the first is output
 
 
+def is_written_out(layer: Layer, x: str) -> bool:
+    time = layer.shape(x)[1]
+    return time is not None and time <= MOST_WRITTEN_OUT
+
+
 def loop(
     layer: Layer,
     x: str,
@@ -39,7 +44,7 @@ def loop(
 
     nothing = layer.add("Mul", states[0], 0.0) if mask is not None and not zero_others else states[0]
     time = layer.shape(x)[1]
-    if time is None or time > MOST_WRITTEN_OUT:
+    if time is None or not is_written_out(layer, x):
         return _scan(layer, x, mask, states, nothing, masked, backwards, sequences)
     outputs = {}
     now, output = list(states), nothing

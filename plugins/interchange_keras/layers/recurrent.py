@@ -23,6 +23,7 @@ from interchange_keras.layers.cells import (
     read_cells,
 )
 from interchange_keras.layers.conv_recurrent import ConvCell, conv_options, run_conv
+from interchange_keras.layers.other_cells import run_cell
 from interchange_keras.layers.steps import Steps, flipped
 from interchange_keras.options import bind, dtype_fault
 
@@ -62,6 +63,11 @@ def run(layer: Layer, recurrence: Recurrence, x: str, states: Sequence[str], ste
         (convolution,) = (cell for cell in recurrence.cells if isinstance(cell, ConvCell))
         how = {"backwards": backwards, "zero_others": zero, "sequences": recurrence.return_sequences}
         return Result(*run_conv(layer, convolution, x, states, steps.mask, **how))
+    if any(activation_attributes(layer, [cell]) is None for cell in cells):
+        if len(cells) > 1:
+            layer.refuse("stacked cells with other activations than ONNX's recurrent operators have")
+        how = {"backwards": backwards, "zero_others": zero, "sequences": recurrence.return_sequences}
+        return Result(*run_cell(layer, cells[0], x, states, mask=steps.mask, **how))
     y = layer.add("Transpose", steps.gathered(x), perm=[1, 0, 2])
     direction = "reverse" if recurrence.go_backwards else "forward"
     finals: list[str] = []
@@ -70,7 +76,8 @@ def run(layer: Layer, recurrence: Recurrence, x: str, states: Sequence[str], ste
         first = [waiting.pop(0) for _ in range(STATES[cell.kind])] if states else []
         made, *last = _operator(layer, [cell], y, [first], steps.lengths, direction)
         y = layer.add("Squeeze", made, [1])
-        finals += [layer.add("Squeeze", state, [0]) for state in last]
+        after = [layer.add("Squeeze", state, [0]) for state in last]
+        finals += map(steps.state, after, first) if first else after
     if recurrence.return_sequences:
         y = layer.add("Transpose", y, perm=[1, 0, 2])
         output = steps.spread(y, backwards=recurrence.go_backwards, zero_others=zero)
@@ -90,10 +97,7 @@ def _operator(
 ) -> tuple[str, ...]:
     """ONNX's operator for a cell, or for two, one in each direction. x is (time, batch, in)."""
     kind = cells[0].kind
-    attributes = activation_attributes(layer, cells)
-    if attributes is None:
-        named = ", ".join(dict.fromkeys(f"{f}" for cell in cells for f in (cell.activation, cell.recurrent_activation)))
-        layer.refuse(f"the activations of its cells ({named}) are not those of ONNX's {OPERATOR[kind]}")
+    attributes = dict(activation_attributes(layer, cells) or {})
     parts = [onnx_weights(kind, *keras_weights(layer, cell, layer.shape(x)[2])) for cell in cells]
     w, r, b = (None if part[0] is None else np.stack(part) for part in zip(*parts, strict=True))
     arrays = [

@@ -88,6 +88,13 @@ class Steps:
             last = layer.add("Greater", self.lengths, layer.constant("none", np.array(0, np.int32)))
         return layer.add("Where", self._like(last, y), y, 0.0)
 
+    def state(self, last: str, first: str) -> str:
+        """The last state of an operator; where no step counts it is the first one, which not every runtime sees."""
+        if self.mask is None:
+            return last
+        some = self.layer.add("Greater", self.lengths, self.layer.constant("none", np.array(0, np.int32)))
+        return self.layer.add("Where", self._like(some, last), last, first)
+
     def _like(self, condition: str, y: str) -> str:
         """A condition on batch, or batch and time, with as many dimensions as y."""
         missing = range(self.layer.rank(condition), self.layer.rank(y))

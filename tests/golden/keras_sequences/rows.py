@@ -143,6 +143,18 @@ def _rows() -> list[Row]:
                 lambda L, x, f=layer, m=mode: L.Bidirectional(f(L, 4, return_sequences=True), merge_mode=m)(x),
             )
         row(f"bidirectional_{low}_last", ANY, lambda L, x, f=layer: L.Bidirectional(f(L, 4), merge_mode="sum")(x))
+        row(f"{low}_selu", SEQUENCE, lambda L, x, f=layer: f(L, 4, activation="selu", return_state=True)(x))
+        row(
+            f"{low}_selu_masked_any_time",
+            Feed((None, 5), "padded"),
+            lambda L, x, f=layer: f(L, 4, activation="selu", return_sequences=True, go_backwards=True)(L.Masking()(x)),
+            batch=20,
+        )
+        row(
+            f"{low}_selu_long",
+            Feed((40, 2)),
+            lambda L, x, f=layer: f(L, 3, activation="selu", return_sequences=True)(x),
+        )
         cell = f"{name}Cell"
         row(f"rnn_{low}_cell", SEQUENCE, lambda L, x, c=cell: L.RNN(getattr(L, c)(4), return_state=True)(x))
         row(
@@ -157,6 +169,7 @@ def _rows() -> list[Row]:
     row("gru_hard_sigmoid", SEQUENCE, lambda L, x: L.GRU(4, recurrent_activation="hard_sigmoid")(x), differs=True)
     row("gru_reset_before", SEQUENCE, lambda L, x: L.GRU(4, reset_after=False, return_sequences=True)(x))
     row("gru_reset_before_no_bias", SEQUENCE, lambda L, x: L.GRU(4, reset_after=False, use_bias=False)(x))
+    row("gru_selu_reset_before", SEQUENCE, lambda L, x: L.GRU(4, activation="selu", reset_after=False)(x))
     row("lstm_elu_softplus", SEQUENCE, lambda L, x: L.LSTM(4, activation="elu", recurrent_activation="softplus")(x))
     row("lstm_time_major", SEQUENCE, lambda L, x: L.LSTM(4, time_major=True, return_sequences=True)(x), eras="2")
     row(
