@@ -171,3 +171,44 @@ def test_layers_of_applications(tmp_path):
     np.testing.assert_allclose(
         run(load(tmp_path, "2.15.0", layers, {"scale": [gamma]}), x, y), x + 0.17 * gamma * y, rtol=1e-5
     )
+
+
+@pytest.mark.parametrize("tied", [True, False])
+def test_reversible_embedding(tmp_path, tied):
+    indices, table, back = np.array([[0, 3, 2, 6]], np.int32), values(7, 5), values(5, 7, seed=1)
+    config = {"input_dim": 7, "output_dim": 5, "tie_weights": tied, "logit_soft_cap": 2.0, "dtype": "float32"}
+    config |= {"mask_zero": False, "trainable": True, "reverse_dtype": None}
+
+    def tensor(name, shape, call):
+        return {"class_name": "__keras_tensor__", "config": {"keras_history": [name, call, 0], "shape": shape}}
+
+    calls = [
+        {"args": [tensor("x", [None, 4], 0)], "kwargs": {}},
+        {"args": [tensor("e", [None, 4, 5], 0)], "kwargs": {"reverse": True}},
+    ]
+    layers = [
+        ("x", "InputLayer", {"batch_shape": [None, 4], "dtype": "int32"}, []),
+        ("e", "ReversibleEmbedding", config, calls),
+    ]
+    document = {
+        "name": "m",
+        "layers": [
+            {"class_name": c, "name": name, "config": {"name": name, **given}, "inbound_nodes": nodes}
+            for name, c, given, nodes in layers
+        ],
+        "input_layers": [["x", 0, 0]],
+        "output_layers": [["e", 1, 0]],
+    }
+    path = tmp_path / "model.h5"
+    with h5py.File(path, "w") as file:
+        file.attrs["model_config"] = json.dumps({"class_name": "Functional", "config": document})
+        file.attrs["keras_version"] = "3.15.1"
+        root = file.create_group("model_weights")
+        root.attrs["layer_names"] = [b"x", b"e"]
+        root.create_group("x").attrs["weight_names"] = []
+        weights = {"e/embeddings": table} if tied else {"e/embeddings": table, "e/reverse_embeddings": back}
+        root.create_group("e").attrs["weight_names"] = [name.encode() for name in weights]
+        for name, array in weights.items():
+            root["e"][name] = array
+    expected = np.tanh(table[indices] @ (table.T if tied else back) / 2) * 2
+    np.testing.assert_allclose(run(KerasImporter().load(path), indices), expected, rtol=1e-5, atol=1e-6)
