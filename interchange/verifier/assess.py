@@ -12,7 +12,15 @@ import numpy as np
 from interchange.graph import Array
 from interchange.testset import TestSet
 from interchange.verifier import judge
-from interchange.verifier.compare import Errors, Tally, difference, merged_faults, structure_faults
+from interchange.verifier.compare import (
+    NOTHING_COMPARED,
+    Errors,
+    Tally,
+    difference,
+    merged_faults,
+    not_finite,
+    structure_faults,
+)
 from interchange.verifier.decisions import Decision, decide, flat, tie_margin
 from interchange.verifier.process import Output, Run
 from interchange.verifier.report import DecisionResult, Flip, OutputResult
@@ -95,8 +103,9 @@ def assess(
             faults.update(f"output {name!r}: {fault}" for fault in difference_faults)
         for choice in choices:
             choice.add(got, want, start, count)
+    whole = [f"output {name!r}: {fault}" for name, tally in tallies.items() for fault in tally.faults]
     return Assessment(
-        faults=merged_faults(faults, len(ground.batches)),
+        faults=(*merged_faults(faults, len(ground.batches)), *whole),
         outputs=tuple(tally.result(name, ground, reference) for name, tally in tallies.items()),
         decisions=tuple(choice.result() for choice in choices if choice.total),
     )
@@ -110,12 +119,16 @@ class _OutputTally:
         self._against_reference = Tally()
         self._against_oracle: Tally | None = Tally()
         self._outside = False
+        self._count = 0
+        self._not_finite = 0
 
     def add(
         self, got: Array, want: Array, exact: Array | None, native: Array | None, start: int, count: int
     ) -> tuple[str, ...]:
         found = difference(got, want, start)
         self._against_reference.add(found.errors, start, count)
+        self._count += got.size
+        self._not_finite += not_finite(got, want)
         if self._ground.blunt:
             rtol, atol = self._ground.rtol or 0.0, self._ground.atol or 0.0
             size = (
@@ -131,6 +144,12 @@ class _OutputTally:
             self._against_oracle.add(np.where(judged, difference(got, exact, start).errors, 0.0), start, count)
         return found.faults
 
+    @property
+    def faults(self) -> tuple[str, ...]:
+        """What is wrong with the output as a whole."""
+        nothing = self._count and self._not_finite == self._count
+        return (NOTHING_COMPARED,) if nothing else ()
+
     def result(self, name: str, ground: Ground, reference: Reference) -> OutputResult:
         error = self._against_reference.errors()
         oracle_error = self._against_oracle.errors() if self._against_oracle else None
@@ -140,7 +159,7 @@ class _OutputTally:
         verdict = judge.verdict_of(ratio)
         if ground.blunt:
             verdict = "outside" if self._outside else "within"
-        return OutputResult(name, verdict, ratio, error, oracle_error)
+        return OutputResult(name, verdict, ratio, error, oracle_error, self._not_finite)
 
 
 class _DecisionTally:

@@ -12,6 +12,7 @@ from interchange.graph import Array
 from interchange.verifier.process import Output
 
 MOST_WORST = 5
+NOTHING_COMPARED = "nothing was compared: no value is finite on the whole test set"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,13 @@ def difference(got: Array, want: Array, start: int) -> Difference:
     with np.errstate(all="ignore"):
         errors = np.where(finite, np.abs(a - b), np.where(same, 0.0, np.inf))
     return Difference(errors.astype(np.float64), faults)
+
+
+def not_finite(got: Array, want: Array) -> int:
+    """How many values say nothing about each other, because none of the two is a finite number."""
+    if got.dtype.kind in "USiub" or want.dtype.kind in "USiub":
+        return 0
+    return int((~np.isfinite(_wide(got)) & ~np.isfinite(_wide(want))).sum())
 
 
 def _wide(array: Array) -> Array:

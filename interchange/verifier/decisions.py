@@ -100,6 +100,17 @@ def _faults(found: list[Decision], first: str, testset: TestSet, shapes: dict[st
         single = int(np.prod(shapes[first][1:])) == 1
         if decision.kind == "threshold" and single and testset.labels and len(testset.labels) != 2:
             yield f"there are {len(testset.labels)} labels; a threshold tells two apart"
+        if (
+            decision.kind == "threshold"
+            and single
+            and testset.targets is not None
+            and testset.targets.dtype.kind == "i"
+        ):
+            yield from (
+                f"the target of sample {i} is {t}; the output {first!r} tells 0 and 1 apart"
+                for i, t in enumerate(testset.targets.tolist())
+                if t not in (0, 1)
+            )
         if decision.kind != "argmax":
             continue
         classes = shapes[first][decision.axis]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from interchange.verifier import judge
+from interchange.verifier.compare import NOTHING_COMPARED
 from interchange.verifier.report import Report
 
 
@@ -14,6 +15,7 @@ def findings_of(report: Report) -> tuple[str, ...]:
 
 def _findings(report: Report) -> Iterator[str]:
     yield from _about_reference(report)
+    yield from _not_compared(report)
     for backend in report.backends:
         if backend.status == "failed":
             continue
@@ -32,6 +34,23 @@ def _findings(report: Report) -> Iterator[str]:
     wrong = any(backend.status in ("wrong", "suspicious") for backend in report.backends)
     if wrong and report.layers is None:
         yield "Run again with --layers to find the layer where the error begins."
+
+
+def _not_compared(report: Report) -> Iterator[str]:
+    """NaN and infinities that both sides have agree, but prove nothing."""
+    counts: dict[str, int] = {}
+    faults = {fault for backend in report.backends for fault in backend.faults}
+    for backend in report.backends:
+        for output in backend.outputs:
+            counts[output.name] = max(counts.get(output.name, 0), output.not_finite)
+    for name, count in counts.items():
+        if f"output {name!r}: {NOTHING_COMPARED}" in faults:
+            yield f"Output {name}: {NOTHING_COMPARED}; take other samples, or look at the model."
+        elif count:
+            yield (
+                f"Output {name}: {count:,} value{'s are' if count != 1 else ' is'} NaN or infinite on both sides, "
+                "which agrees but proves nothing about them."
+            )
 
 
 def _about_reference(report: Report) -> Iterator[str]:

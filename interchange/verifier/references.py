@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +17,7 @@ from interchange.verifier.process import Output, Run
 from interchange.verifier.session import Session
 
 GOLDEN, FLOAT64, ORACLE = "golden", "float64", "oracle"  # the last two are the same
+NO_BACKENDS = (GOLDEN, FLOAT64, ORACLE)
 
 
 @dataclass(frozen=True)
@@ -27,8 +29,10 @@ class Choice:
     run: Run | None = None
 
 
-def choose(session: Session, ground: Ground, wish: str | None, options: Options) -> Choice:
-    """The reference asked for, or the first one that can be had.
+def choose(
+    session: Session, ground: Ground, wish: str | None, options: Options, named: Sequence[BackendName] = ()
+) -> Choice:
+    """The reference asked for, or the first one that can be had; none of the backends named, which would be itself.
 
     Raises:
         BadInput: (IX103) there are no golden outputs though they were asked for; (IX221) they do not fit the model.
@@ -42,6 +46,9 @@ def choose(session: Session, ground: Ground, wish: str | None, options: Options)
             passed.append((plugin.name, plugin.fault or f"missing: {', '.join(plugin.missing)}"))
             continue
         name = parse(plugin.name, options)
+        if is_among(name, named):
+            passed.append((plugin.name, "it is among the backends to compare"))
+            continue
         run = session.run_backend(name, session.artifact("source"))
         if run.error is None:
             why = "the framework that the model comes from is installed and opens the file"
@@ -55,6 +62,11 @@ def choose(session: Session, ground: Ground, wish: str | None, options: Options)
         return Choice(_golden(ground, tuple(session.graph.outputs), why, tuple(passed)))
     passed.append((GOLDEN, "the test set holds no recorded outputs"))
     return Choice(oracle(ground, "nothing nearer to the source is at hand", tuple(passed)))
+
+
+def is_among(name: BackendName, others: Sequence[BackendName]) -> bool:
+    """Whether the same backend with the same options is in a list, however it is written."""
+    return any((name.target, dict(name.options)) == (other.target, dict(other.options)) for other in others)
 
 
 def _frameworks(session: Session) -> list[plugins.Plugin]:

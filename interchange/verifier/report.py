@@ -64,6 +64,7 @@ class OutputResult:
     ratio: float
     error: Errors  # against the reference
     oracle_error: Errors | None  # against the float64 oracle; None if the shapes differ
+    not_finite: int = 0  # values that are NaN or infinite on both sides: they were not compared
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,9 +22,9 @@ from interchange.verifier import judge, process
 from interchange.verifier.assess import Assessment, Ground, Reference, assess, error_maxima, floors_of
 from interchange.verifier.decisions import decisions_of, labels_of
 from interchange.verifier.findings import findings_of
-from interchange.verifier.names import BackendName, Options, backend, parse_all
+from interchange.verifier.names import BackendName, Options, backend, parse, parse_all
 from interchange.verifier.process import Run
-from interchange.verifier.references import Choice, choose, reason_of
+from interchange.verifier.references import NO_BACKENDS, Choice, choose, is_among, reason_of
 from interchange.verifier.report import BackendResult, ModelInfo, OutputInfo, ReferenceInfo, Report, TestSetInfo
 from interchange.verifier.samples import MOST_SAMPLES, samples_of
 from interchange.verifier.session import Session
@@ -78,6 +78,9 @@ def verify(
     for name in named or ():
         # What cannot be used is said before hours of work.
         plugin_options.check(name.options, name.label, backend(name.target).open)
+    if reference is not None and named and reference not in NO_BACKENDS and is_among(parse(reference, options), named):
+        what = f"The backend {reference!r} would be compared with itself."
+        raise BadInput("IX103", what, next_step="Choose another reference, or leave it out of the backends.")
     source = None if isinstance(model, Graph) else Path(model)
     graph = model if isinstance(model, Graph) else api.load(model)
     samples = _load_testset(testset, graph)
@@ -85,7 +88,7 @@ def verify(
     with TemporaryDirectory(prefix="interchange-verify-") as folder:
         session, batches = _session(Path(folder), graph, source, samples, used, batch_size, timeout, progress)
         ground = _ground(session, samples, batches, rtol, atol)
-        choice = choose(session, ground, reference, options)
+        choice = choose(session, ground, reference, options, named or ())
         own = assess(ground, choice.reference, choice.reference.load, None)
         judged = dataclasses.replace(choice.reference, errors=error_maxima(own.outputs))
         results, runs, not_run = _contend(session, ground, judged, choice, named, options)
@@ -266,8 +269,6 @@ def _usable(
 
 
 def _start(session: Session, choice: Choice, name: BackendName) -> Run:
-    if choice.run is not None and choice.backend == name:
-        return choice.run
     runner = backend(name.target)
     if runner.artifact == "source" and not session.opens_source(name.target) and ":" not in name.target:
         what = f"The backend {name.label!r} runs files of its own framework only."

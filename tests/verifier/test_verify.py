@@ -264,7 +264,45 @@ def test_integers_must_be_equal(tmp_path: Path) -> None:
 
 def test_nan_on_both_sides_is_the_same(tmp_path: Path) -> None:
     path = write(tmp_path / "t.npz", x=np.array([[-1.0, 4.0, 9.0]], np.float32))
-    assert verify(one_node("Sqrt"), path, backends=["numpy"]).agreed
+    report = verify(one_node("Sqrt"), path, backends=["numpy"])
+    assert report.agreed
+    assert report.backends[0].outputs[0].not_finite == 1
+    assert any("1 value is NaN or infinite on both sides" in finding for finding in report.findings)
+
+
+@pytest.mark.parametrize("tolerances", [{}, {"rtol": 1.0}])
+@pytest.mark.parametrize(("op", "value"), [("Sqrt", -1.0), ("Exp", 1000.0)])
+def test_what_is_never_finite_proves_nothing(
+    tmp_path: Path, op: str, value: float, tolerances: dict[str, float]
+) -> None:
+    path = write(tmp_path / "t.npz", x=np.full((40, 3), value, np.float32))
+    report = verify(one_node(op), path, backends=["numpy"], **tolerances)  # type: ignore[arg-type]
+    assert not report.agreed
+    assert report.backends[0].faults == ("output 'y': nothing was compared: no value is finite on the whole test set",)
+    assert any("nothing was compared" in finding for finding in report.findings)
+
+
+@pytest.mark.parametrize(
+    ("backend", "reference"),
+    [("numpy", "numpy"), ("sabotage:Bias", "sabotage:Bias"), ("sabotage:Bias:spoil=true", "sabotage:Bias:spoil=True")],
+)
+def test_nothing_is_compared_with_itself(toy: Graph, data: Path, backend: str, reference: str) -> None:
+    with pytest.raises(BadInput, match=r"IX103.*with itself"):
+        verify(toy, data, backends=["sabotage:Wide", backend], reference=reference)
+
+
+def test_other_options_are_another_backend(toy: Graph, data: Path) -> None:
+    assert verify(toy, data, backends=["sabotage:Wide:spoil=false"], reference="sabotage:Wide").agreed
+
+
+def test_targets_must_be_what_a_threshold_tells_apart(tmp_path: Path) -> None:
+    b = Builder()
+    x = b.input("x", "float32", (None, 1))
+    model = b.graph([b.add("Sigmoid", [x], "y", source="y")], {"name": "two"})
+    path = write(tmp_path / "t.npz", x=np.zeros((3, 1), np.float32), target=np.array([0, 1, 7]))
+    with pytest.raises(BadInput, match="IX221") as caught:
+        verify(model, path, backends=["numpy"])
+    assert caught.value.why == ("the target of sample 2 is 7; the output 'y' tells 0 and 1 apart",)
 
 
 def test_float16_models_have_a_floor_of_their_own(tmp_path: Path) -> None:
