@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import platform
-import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
@@ -34,6 +32,8 @@ def doctor_command(console: Console) -> int:
     Imports every package that a plugin needs, and lets each backend try its devices. What is not installed is no
     failure; the exit code is 4 if something is installed and does not work.
     """
+    import platform
+
     entries = [(group, p) for group in plugins.CONTRACTS for p in plugins.installed(group)]
     packages = {finding.name: finding for finding in _packages(p for _, p in entries)}
     states = [_plugin(group, plugin, packages) for group, plugin in entries]
@@ -86,6 +86,8 @@ def _packages(installed: Iterable[plugins.Plugin]) -> Iterator[Finding]:
 
 def import_fault(module: str) -> str:
     """Why a module cannot be imported, tried in a process of its own, which may die of it; "" if it can."""
+    import subprocess
+
     command = [sys.executable, "-c", f"import {module}"]
     path = os.pathsep.join(filter(None, sys.path))
     try:

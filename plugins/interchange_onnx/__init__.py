@@ -62,6 +62,7 @@ class OnnxExporter:
         *,
         force: bool = False,
         opset: int | None = None,
+        target_ort: str | None = None,
         selftest: bool = True,
         external_over: int = EXTERNAL_OVER,
     ) -> list[Path]:
@@ -69,13 +70,22 @@ class OnnxExporter:
 
         Args:
             opset: write this opset; by default the lowest in which every operator means what it means in the graph.
+            target_ort: a release of ONNX Runtime ("1.17"): the opset and the IR version are no newer than it reads.
             selftest: put a golden case into the file.
             external_over: with more bytes of constants than this, they go to a second file, `<name>.onnx.data`.
 
         Raises:
-            BadInput: (IX102, IX105) the target; (IX103) no such opset.
+            BadInput: (IX102, IX105) the target; (IX103) no such opset or release.
             Unsupported: (IX303) all that ONNX, or that opset, cannot express, in one error.
         """
         from interchange_onnx.save import save
 
-        return save(graph, path, force=force, opset=opset, selftest=selftest, external_over=external_over)
+        return save(
+            graph,
+            path,
+            force=force,
+            opset=opset,
+            target_ort=target_ort,
+            selftest=selftest,
+            external_over=external_over,
+        )

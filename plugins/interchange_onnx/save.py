@@ -14,13 +14,24 @@ from interchange.files import Artifact
 from interchange.golden import Case, make_case
 from interchange.graph import Graph
 from interchange_onnx.encode import External, check, checkable, encode, lowered, offsets_of
+from interchange_onnx.runtimes import fitted, read_by
 
 if TYPE_CHECKING:
     from onnx import ModelProto
 
 
-def save(graph: Graph, path: Path, *, force: bool, opset: int | None, selftest: bool, external_over: int) -> list[Path]:
+def save(
+    graph: Graph,
+    path: Path,
+    *,
+    force: bool,
+    opset: int | None,
+    target_ort: str | None,
+    selftest: bool,
+    external_over: int,
+) -> list[Path]:
     """See `OnnxExporter.save`."""
+    _check_target(opset, target_ort)
     if not isinstance(external_over, (int, float)):
         raise BadInput("IX103", f"external_over is {external_over!r}.", why="it has to be a number of bytes")
     case = _case(graph) if selftest else None
@@ -28,9 +39,9 @@ def save(graph: Graph, path: Path, *, force: bool, opset: int | None, selftest: 
     is_large = sum(array.nbytes for array in graph.constants.values()) > external_over
     with Artifact(force=force) as artifact:
         if is_large:
-            _save_large(graph, path, artifact, opset, case)
+            _save_large(graph, path, artifact, opset, target_ort, case)
         else:
-            model = encode(graph, opset=opset, case=case)
+            model = _encoded(graph, opset, target_ort, case)
             check(checkable(model))
             artifact.write(path, _bytes(model))
     return artifact.paths
@@ -47,12 +58,37 @@ def _bytes(model: ModelProto) -> bytes:
     return bytes(model.SerializeToString(deterministic=True))
 
 
-def _save_large(graph: Graph, path: Path, artifact: Artifact, opset: int | None, case: Case | None) -> None:
+def _check_target(opset: int | None, target_ort: str | None) -> None:
+    if target_ort is None:
+        return
+    newest = read_by(target_ort).opset
+    if isinstance(opset, int) and opset > newest:
+        raise BadInput(
+            "IX103", f"ONNX Runtime {target_ort} does not read opset {opset}.", why=f"its newest opset is {newest}"
+        )
+
+
+def _encoded(
+    graph: Graph, opset: int | None, target_ort: str | None, case: Case | None, external: External | None = None
+) -> ModelProto:
+    """The model in the opset asked for, or in the lowest; for a release of ONNX Runtime no newer than this reads."""
+    if target_ort is None:
+        return encode(graph, opset=opset, case=case, external=external)
+    newest = read_by(target_ort).opset
+    model = encode(graph, opset=opset, case=case, external=external)
+    if any(entry.domain == "" and entry.version > newest for entry in model.opset_import):
+        model = encode(graph, opset=newest, case=case, external=external)
+    return fitted(model, target_ort)
+
+
+def _save_large(
+    graph: Graph, path: Path, artifact: Artifact, opset: int | None, target_ort: str | None, case: Case | None
+) -> None:
     """Both files, made and checked under their own names in a folder of their own: one refers to the other."""
     data_path = path.with_name(f"{path.name}.data")
     targets = [(path, artifact.reserve(path)), (data_path, artifact.reserve(data_path))]
     offsets = offsets_of(graph.constants)
-    model = encode(graph, opset=opset, case=case, external=External(data_path.name, offsets))
+    model = _encoded(graph, opset, target_ort, case, External(data_path.name, offsets))
     with TemporaryDirectory(prefix=".interchange-", dir=path.parent) as folder:
         model_path = Path(folder, path.name)
         model_path.write_bytes(_bytes(checkable(model)))
