@@ -97,12 +97,20 @@ def is_keras_file(path: Path, head: bytes) -> bool:
     """Whether a file is HDF5 or a zip as Keras writes it, by its content. Never raises."""
     try:
         if head.startswith(b"PK\x03\x04"):
-            with zipfile.ZipFile(path) as archive:
-                names = set(archive.namelist())
+            try:
+                with zipfile.ZipFile(path) as archive:
+                    names = set(archive.namelist())
+            except zipfile.BadZipFile:
+                return begins_as_keras_zip(head)  # truncated
             return ARCHITECTURE in names and bool(names & {"metadata.json", WEIGHTS})
         return bool(head) and _is_hdf5(path, head)
     except (OSError, ValueError, RuntimeError, zipfile.BadZipFile, NotImplementedError):
         return False
+
+
+def begins_as_keras_zip(head: bytes) -> bool:
+    """Whether the first member of a zip file, whose name stands in its header from byte 30 on, is one of Keras's."""
+    return head.startswith(b"PK\x03\x04") and head[30:].startswith((b"metadata.json", b"config.json", WEIGHTS.encode()))
 
 
 def _is_hdf5(path: Path, head: bytes) -> bool:

@@ -94,6 +94,8 @@ class _Reader:
         try:
             if isinstance(config, list):  # a Sequential up to Keras 2.2
                 config = {"layers": config}
+            if not isinstance(config, Mapping) and class_name in eras.MODEL_CLASSES:
+                raise self.fault("the model has no config")
             if not isinstance(config, Mapping) or not isinstance(config.get("layers"), list):
                 raise self._no_layers(class_name)
             if "input_layers" in config and "output_layers" in config:
@@ -136,12 +138,12 @@ class _Reader:
             raise self.fault(f"the layer {name!r} has no config")
         if not isinstance(name, str):
             raise self.fault(f"a layer of the class {written} has no name")
-        # Keras 3 notes the module in .keras files only; but all its layers say whether they are trained
+        # Young versions note the module, most .h5 files lack it; but all layers of Keras 3 say whether they are trained
         is_operation = isinstance(module, str) and module.startswith(("keras.src.ops", "keras.ops"))
-        is_operation |= module is None and self.source.version >= (3,) and _is_without_policy(written, content)
-        is_keras = not is_operation and (
-            not isinstance(module, str) or module.partition(".")[0] in ("keras", "tf_keras", "tensorflow", "builtins")
+        is_operation |= (
+            "module" not in document and self.source.version >= (3,) and _is_without_policy(written, content)
         )
+        is_keras = not is_operation and is_of_keras(document)
         if is_keras and class_name == TIME_DISTRIBUTED and isinstance(content.get("layer"), Mapping):
             return LayerEntry(name, class_name, content, model=self._time_distributed(name, content["layer"], depth))
         if is_operation:
@@ -241,14 +243,14 @@ class _Reader:
         inputs, _ = _refs_and_keys(config["input_layers"])
         offsets = self._offsets(plain, inbound, outputs)
 
-        def shifted(ref: Ref) -> Ref:
-            return Ref(ref.layer, ref.call - offsets.get(ref.layer, 0), ref.tensor)
+        def shifted(ref: Ref, of_outputs: bool = False) -> Ref:
+            return Ref(ref.layer, ref.call - offsets.get(ref.layer, (0, 0))[of_outputs], ref.tensor)
 
         entries = [
             _with_calls(entry, [replace(call, inputs=tuple(map(shifted, call.inputs))) for call in calls])
             for entry, calls in zip(plain, inbound, strict=True)
         ]
-        outputs = [shifted(ref) for ref in outputs]
+        outputs = [shifted(ref, of_outputs=True) for ref in outputs]
         if not outputs:
             raise self.fault("the model has no outputs")
         self._check_refs(entries, inputs, outputs)
@@ -263,20 +265,26 @@ class _Reader:
 
     def _offsets(
         self, entries: Sequence[LayerEntry], inbound: Sequence[Sequence[Call]], outputs: Sequence[Ref]
-    ) -> dict[str, int]:
-        """How many calls of nested models are counted but not listed.
+    ) -> dict[str, tuple[int, int]]:
+        """How many calls of nested models are counted but not listed: by the layers that read them, by the outputs.
 
-        A model made from an Input has one call of its own, which Keras counts (usually: it depends on the version) but
-        does not write. The references tell: 0 is used only where it is not counted.
+        A model made from an Input has one call of its own, which is not in the file. Keras 2 counts it for some models,
+        Keras 3 for the outputs only. Every call in the file is read, which tells what is counted.
         """
+        read: tuple[dict[str, set[int]], dict[str, set[int]]] = {}, {}
+        for i, refs in enumerate(((ref for calls in inbound for call in calls for ref in call.inputs), outputs)):
+            for ref in refs:
+                read[i].setdefault(ref.layer, set()).add(ref.call)
         offsets = {}
-        seen: dict[str, set[int]] = {}
-        for ref in (*outputs, *(ref for calls in inbound for call in calls for ref in call.inputs)):
-            seen.setdefault(ref.layer, set()).add(ref.call)
-        for entry in entries:
+        for entry, calls in zip(entries, inbound, strict=True):
             if entry.model is not None:
-                used = seen.get(entry.name, set())
-                offsets[entry.name] = 0 if 0 in used or not used else 1
+                layers, outs = (of.get(entry.name, set()) for of in read)
+                fits = [
+                    (a, b)
+                    for a, b in ((0, 0), (1, 1), (0, 1))
+                    if {n - a for n in layers} | {n - b for n in outs} == set(range(len(calls)))
+                ]
+                offsets[entry.name] = fits[0] if fits else (0, 0) if 0 in layers | outs else (1, 1)
         return offsets
 
     def _check_refs(self, entries: Sequence[LayerEntry], inputs: Sequence[Ref], outputs: Sequence[Ref]) -> None:
@@ -311,6 +319,18 @@ def _is_without_policy(class_name: str, config: Mapping[str, Any]) -> bool:
         "ZerosLike",
     )
     return "dtype" not in config or class_name in makes
+
+
+def is_of_keras(document: Mapping[str, Any]) -> bool:
+    """Whether a class is Keras's own, by its name in most .h5 files, else by the module that is noted with it.
+
+    A class of the user's may have the same name: then the module is another one or null, or it is registered.
+    """
+    if ">" in f"{document.get('class_name')}{document.get('registered_name') or ''}":  # "package>name"
+        return False
+    if "module" not in document:
+        return True
+    return str(document["module"]).partition(".")[0] in ("keras", "tf_keras", "tensorflow")
 
 
 def _with_calls(entry: LayerEntry, calls: Sequence[Call]) -> LayerEntry:

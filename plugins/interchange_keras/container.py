@@ -13,7 +13,7 @@ from typing import Any
 
 from interchange.errors import BadInput
 from interchange.graph import Array
-from interchange_keras import ARCHITECTURE, WEIGHTS
+from interchange_keras import ARCHITECTURE, WEIGHTS, begins_as_keras_zip
 from interchange_keras.eras import UNVERSIONED, Version, parse_version
 from interchange_keras.hdf5 import ALWAYS_ALLOWED, MOST_EXPANSION, Hdf5, open_hdf5
 
@@ -75,7 +75,8 @@ def read(path: Path, *, weights: bool = True, architecture: Path | None = None) 
     """
     try:
         size = path.stat().st_size
-        is_zip = zipfile.is_zipfile(path)
+        with path.open("rb") as file:
+            is_zip = zipfile.is_zipfile(path) or begins_as_keras_zip(file.read(64))
     except OSError as error:
         raise BadInput(
             "IX101", "The file cannot be read.", where=str(path), why=error.strerror or str(error)

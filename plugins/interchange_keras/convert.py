@@ -15,7 +15,7 @@ from interchange.builder import Builder
 from interchange.errors import BadInput, EnvironmentLacks, InterchangeError, Unsupported
 from interchange.graph import Dimension, Graph
 from interchange_keras import eras
-from interchange_keras.architecture import MASKED, LayerEntry, Model, read_model
+from interchange_keras.architecture import MASKED, LayerEntry, Model, is_of_keras, read_model
 from interchange_keras.calls import Input
 from interchange_keras.container import Source, read
 from interchange_keras.layer import MOST_ELEMENTS, Fault, Layer, LayerFunction, Slot, call_names_of, slots_for
@@ -37,6 +37,7 @@ REASONS: Mapping[str, tuple[str, str]] = {
     "TensorFlowOpLayer": ("it is a TensorFlow operation", "export the model as a SavedModel and convert that"),
 }
 OPERATION = "keras.ops."  # before the class of what is no layer
+LAMBDA = ("Lambda", "__lambda__")
 OTHERWISE = (
     "export the model as a SavedModel or ONNX and convert that; or write a layer plugin (docs/writing-a-plugin.md)"
 )
@@ -100,6 +101,7 @@ class _Conversion:
 
     def graph(self) -> Graph:
         entries = list(_entries(self.model))
+        self._check_replacements(entries)
         for name, entry in entries:
             self._look_at(name, entry)
         steps: list[Step] = []
@@ -146,6 +148,18 @@ class _Conversion:
         )
 
     # --- before the walk ---
+
+    def _check_replacements(self, entries: Sequence[tuple[str, LayerEntry]]) -> None:
+        """A replacement must be of a layer, a class or an activation that is there."""
+        layers = {name: entry for name, entry in entries if entry.model is None and entry.class_name != "InputLayer"}
+        known = {text for name, entry in layers.items() for text in (name, entry.class_name, *_texts(entry.config))}
+        if missing := [name for name in self.replacements if name not in known]:
+            raise BadInput(
+                "IX103",
+                f"The model has no layer {', '.join(map(repr, missing))}, for which a function is given.",
+                where=self.source.where,
+                why=f"it has {', '.join(f'{name} ({entry.class_name})' for name, entry in layers.items())}",
+            )
 
     def _look_at(self, name: str, entry: LayerEntry) -> None:
         """Finds the function of a layer and binds its config to it."""
@@ -213,7 +227,7 @@ class _Conversion:
                 dtype, fault = "float32", str(error)
             if fault:
                 self._note(name, entries[layer], Fault("IX301", fault))
-                shape, dtype = [None], "float32"
+                continue  # what reads it is left out
             dimensions: list[Dimension] = list(shape or ())
             if dimensions and dimensions[0] is None:
                 dimensions[0] = "batch"
@@ -324,13 +338,18 @@ class _Conversion:
             )
             if isinstance(config, str):  # {"class_name": "function", "config": "relu"}
                 name, config = config, {}
+            if name in LAMBDA or (name is None and isinstance(activation.get("value"), list)):
+                why, next_step = REASONS["Lambda"]
+                raise Fault("IX302", f"its activation: {why}", next_step.replace("<name>", layer.name))
         if not isinstance(name, str) or not isinstance(config or {}, Mapping):
             raise Fault("IX203", f"the activation {str(activation)[:80]} is not understood")
         class_name = eras.modern_class(name)
-        own = ACTIVATIONS.get(name) or LAYERS.get(class_name)
+        is_own = not isinstance(activation, Mapping) or is_of_keras(activation)
+        own = ACTIVATIONS.get(name) or LAYERS.get(class_name) if is_own else None
         function = self.replacements.get(name) or own or plugins.find("keras_layers", str(registered or name))
         if function is None:
-            raise Fault("IX301", f"the activation {name!r} is not supported", "give its meaning with a layer plugin")
+            whose = "is not supported" if is_own else "is not Keras's own"
+            raise Fault("IX301", f"the activation {name!r} {whose}", "give its meaning with a layer plugin")
         config = eras.modern_config(class_name, config or {})
         arguments, faults = bind(function, name, config, self.source.version)
         if faults:
@@ -442,6 +461,19 @@ def _entries(model: Model) -> Iterator[tuple[str, LayerEntry]]:
             yield f"{scope}{entry.name}", entry
             if entry.model is not None:
                 pending.append((entry.model, f"{scope}{entry.name}/"))
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """All texts in a config, which may name an activation."""
+    pending = [value]
+    while pending:
+        item = pending.pop()
+        if isinstance(item, str):
+            yield item
+        elif isinstance(item, Mapping):
+            pending.extend(item.values())
+        elif isinstance(item, list):
+            pending.extend(item)
 
 
 def _input_fault(shape: Any, dtype: Any, config: Mapping[str, Any]) -> str:

@@ -164,6 +164,7 @@ def _check_texts(content: bytes | mmap.mmap) -> None:
     and data filled up to 8 bytes. Index 0 is the free space, whose size includes its own header. An attribute holds
     its type, its dataspace (version, rank, flags; sizes; largest sizes if flagged) and for each text (length, place).
     """
+    steps_left = len(content) // 16 + 1  # all that heaps can hold which do not overlap, and HDF5 writes no others
     start = content.find(HEAP)
     while start >= 0:
         end = min(start + _number(content, start + 8), len(content))
@@ -171,7 +172,8 @@ def _check_texts(content: bytes | mmap.mmap) -> None:
         while at + 16 <= end:
             size = _number(content, at + 8)
             step = size if content[at : at + 2] == b"\0\0" else 16 + (size + 7) // 8 * 8
-            if not 0 < step <= end - at:
+            steps_left -= 1
+            if not 0 < step <= end - at or steps_left < 0:
                 raise ValueError(f"the heap at byte {start} is damaged")
             at += step
         start = content.find(HEAP, start + 8)

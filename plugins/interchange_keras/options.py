@@ -118,14 +118,10 @@ def _coerce(value: Any, wanted: Any) -> Any:
 
 
 def _int(value: Any) -> int:
-    if (
-        isinstance(value, bool)
-        or not isinstance(value, (int, float))
-        or value != value
-        or abs(value) >= 1 << 31
-        or int(value) != value
-    ):
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or value % 1 != 0:
         raise ValueError(f"{_short(value)} is not an integer")
+    if abs(value) >= 1 << 31:
+        raise ValueError(f"{_short(value)} is too large")
     return int(value)
 
 

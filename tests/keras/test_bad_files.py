@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import struct
+import time
 import zipfile
 
 import h5py
@@ -68,6 +70,27 @@ def test_other_hdf5(tmp_path):
     with h5py.File(path, "w") as file:
         file["x"] = np.zeros(3)
     assert error_of(path).code == "IX203"
+
+
+def test_truncated_keras_file_is_recognised_as_one(golden, tmp_path):
+    path = tmp_path / "truncated.keras"
+    data = (golden / "dense.k3.keras").read_bytes()
+    path.write_bytes(data[: len(data) // 2])
+    assert KerasImporter().recognises(path, path.read_bytes()[:4096])
+    error = error_of(path)
+    assert error.code == "IX203"
+    assert ".keras file is damaged" in error.what
+
+
+def test_heaps_that_overlap(edited):
+    """Each of them goes on to the end of the file: to look into all would take hours."""
+    path = edited("dense.k2.h5")
+    data = path.read_bytes()
+    heap = b"GCOL\x01\0\0\0" + struct.pack("<Q", 1 << 62) + b"\x01\0\x01\0\0\0\0\0" + struct.pack("<Q", 16)
+    path.write_bytes(data + bytes(-len(data) % 8) + heap * 50_000 + bytes(24) + struct.pack("<Q", 16))
+    start = time.monotonic()
+    assert error_of(path).code == "IX203"
+    assert time.monotonic() - start < 20
 
 
 KERNEL = "model_weights/dense/dense/kernel:0"
@@ -193,6 +216,7 @@ ARCHITECTURES = {
     "one name twice": (lambda d: d["config"]["layers"].append(layer(d, "dense")), "IX203", "same name"),
     "no outputs": (lambda d: d["config"].update(output_layers=[]), "IX203", "outputs"),
     "unknown outputs": (lambda d: d["config"].update(output_layers=[["y", 0, 0]]), "IX203", "'y'"),
+    "no config": (lambda d: d.update(config=None), "IX203", "no config"),
     "no layers": (lambda d: d["config"].update(layers=None), "IX301", "class of its own"),
     "a config that is a number": (lambda d: layer(d, "dense").update(config=3), "IX203", ""),
     "a subclass": (lambda d: {"class_name": "MyModel", "config": {}}, "IX301", "MyModel"),
@@ -204,6 +228,7 @@ ARCHITECTURES = {
     "more units": (lambda d: layer(d, "dense")["config"].update(units=7), "IX207", "kernel"),
     "no bias after all": (lambda d: layer(d, "dense")["config"].update(use_bias=False), "IX207", "1 weights"),
     "units in words": (lambda d: layer(d, "dense")["config"].update(units="many"), "IX301", "units"),
+    "too many units": (lambda d: layer(d, "dense")["config"].update(units=1 << 40), "IX301", "too large"),
     "an unknown option": (lambda d: layer(d, "dense")["config"].update(sparkle=True), "IX301", "sparkle = True"),
     "an option that is missing": (lambda d: layer(d, "dense")["config"].pop("units") and None, "IX301", "units"),
     "an unknown activation": (lambda d: layer(d, "dense")["config"].update(activation="zing"), "IX301", "zing"),
@@ -239,6 +264,20 @@ def test_bad_json(text, edited):
     assert error_of(edited("dense.k2.h5", file=change)).code in ("IX203", "IX301")
 
 
+def test_relu_at_the_threshold(edited):
+    """Keras: x > threshold, and the line of the slope else, which is 0 there."""
+    options = {"negative_slope": 0.5, "threshold": 2.0, "max_value": None}
+
+    def change(document):
+        document["config"]["layers"][-1]["config"].update(options)
+
+    graph = load(edited("re_lu.k2.h5", config=change))
+    (spec,) = graph.inputs.values()
+    feed = np.full((1, *spec.shape[1:]), 2.0, np.float32)
+    (made,) = evaluate(graph, dict.fromkeys(graph.inputs, feed)).values()
+    assert not made.any()
+
+
 ABSURD = {
     "zero_padding2d.k2.h5": {"padding": [[10**9, 0], [0, 0]]},
     "up_sampling2d.k2.h5": {"size": [10**6, 10**6]},
@@ -260,6 +299,37 @@ def test_absurd_options(name, edited):
         document["config"]["layers"][-1]["config"].update(ABSURD[name])
 
     assert error_of(edited(name, config=change)).code in ("IX203", "IX206", "IX207", "IX301")
+
+
+# --- calls of models within models ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("calls", "outputs"), [((0, 1), (2, 3)), ((1, 2), (2, 3)), ((0, 1), (1, 2))])
+def test_numbers_of_calls(calls, outputs, edited, golden):
+    """A model that calls itself three times; Keras counts from 0 or from 1, Keras 3 for the outputs alone from 1."""
+
+    def nest(document):
+        inner = json.loads(json.dumps(document))
+        inner["config"]["layers"][-1]["config"]["units"] = 5
+        inner |= {"name": "inner", "inbound_nodes": [[["x0", 0, 0, {}]], *([["inner", n, 0, {}]] for n in calls)]}
+        inner["config"]["name"] = "inner"
+        document["config"]["layers"] = [document["config"]["layers"][0], inner]
+        document["config"]["output_layers"] = [["inner", n, 0] for n in outputs]
+
+    def widen(file):
+        group = file["model_weights"]
+        dense = group["dense/dense"]
+        kernel, bias = np.eye(5, dtype="f4") * 2, np.zeros(5, "f4")
+        del file["model_weights/dense"]
+        del dense
+        group["inner/dense/kernel:0"], group["inner/dense/bias:0"] = kernel, bias
+        group["inner"].attrs["weight_names"] = [b"dense/kernel:0", b"dense/bias:0"]
+        group.attrs["layer_names"] = [b"x0", b"inner"]
+
+    graph = load(edited("dense.k2.h5", config=nest, file=widen))
+    feed = np.ones((1, 5), np.float32)
+    made = [float(value[0, 0]) for value in evaluate(graph, dict.fromkeys(graph.inputs, feed)).values()]
+    assert made == [4, 8]
 
 
 # --- all problems at once -------------------------------------------------------------------------------------------

@@ -24,13 +24,13 @@ def relu(
     max_value: float | None = None,
     threshold: float | None = 0.0,
 ) -> str:
-    """0 … max_value; below the threshold a line of that slope through (threshold, 0)."""
+    """0 … max_value; up to the threshold, itself included, a line of that slope through (threshold, 0)."""
     slope, threshold = negative_slope or 0.0, threshold or 0.0
     if threshold == 0:
         y = layer.add("LeakyRelu", x, alpha=slope) if slope else layer.add("Relu", x)
     else:
         below = layer.add("Mul", layer.add("Sub", x, threshold), slope)
-        y = layer.add("Where", layer.add("GreaterOrEqual" if slope else "Greater", x, threshold), x, below)
+        y = layer.add("Where", layer.add("Greater", x, threshold), x, below)
     return y if max_value is None else layer.add("Min", y, max_value)
 
 
