@@ -12,6 +12,7 @@ from interchange import options as plugin_options
 from interchange import plugins
 
 if TYPE_CHECKING:
+    from interchange.errors import BadInput
     from interchange.graph import Array, Graph, TensorSpec
     from interchange.verifier.report import Report
 
@@ -29,7 +30,7 @@ def load(path: PathLike, *, format: str | None = None, **options: Any) -> Graph:
     Raises:
         BadInput, Unsupported, EnvironmentLacks: see their codes; all problems of the model in one error.
     """
-    path = Path(path)
+    path = _path(path, "model")
     importer = plugins.importer_for(path, format)
     plugin_options.check(options, format or type(importer).__name__, importer.load)
     graph = importer.load(path, **options)
@@ -50,10 +51,14 @@ def save(graph: Graph, path: PathLike, *, to: str, force: bool = False, **option
         Unsupported: (IX303) the exporter cannot express something in the graph; all such things in one error.
     """
     from interchange.files import target_path
+    from interchange.graph import Graph
 
+    if not isinstance(graph, Graph):
+        raise _of_wrong_type("graph", graph, "a Graph, as load() returns it,")
+    path = _path(path, "path")
     exporter: plugins.Exporter = plugins.get("exporters", to)
     plugin_options.check(options, to, exporter.save)
-    return exporter.save(graph, target_path(Path(path), exporter.suffix, graph.name), force=force, **options)
+    return exporter.save(graph, target_path(path, exporter.suffix, graph.name), force=force, **options)
 
 
 @contextmanager
@@ -74,9 +79,13 @@ def open(model: PathLike | Graph, *, backend: str = "numpy", **options: Any) -> 
         if isinstance(model, Graph):
             artifact = save(model, folder, to=runner.artifact)[0]
         else:
-            artifact = artifact_for(Path(model), runner.artifact, Path(folder))
+            artifact = artifact_for(_path(model, "model"), runner.artifact, Path(folder))
         with runner.open(artifact, **options) as running:
-            yield OpenModel(running)
+            opened = OpenModel(running)
+            try:
+                yield opened
+            finally:
+                opened.closed = True
 
 
 def artifact_for(path: Path, kind: str, folder: Path) -> Path:
@@ -86,11 +95,33 @@ def artifact_for(path: Path, kind: str, folder: Path) -> Path:
     return save(load(path), folder, to=kind)[0]
 
 
+def _path(value: Any, what: str) -> Path:
+    """An argument that names a file or folder.
+
+    Raises:
+        BadInput: (IX101) no path can look so; (IX103) it is something else.
+    """
+    from interchange.errors import BadInput
+
+    if not isinstance(value, (str, Path)):
+        raise _of_wrong_type(what, value, "a path")
+    if "\0" in str(value):
+        raise BadInput("IX101", "The path cannot be read.", where=repr(str(value)), why="it contains a null character")
+    return Path(value)
+
+
+def _of_wrong_type(what: str, value: Any, wanted: str) -> BadInput:
+    from interchange.errors import BadInput
+
+    return BadInput("IX103", f"{what} is a {type(value).__name__}; {wanted} is wanted.")
+
+
 class OpenModel:
     """A running model. Call it with a mapping of inputs by name, or with the inputs in the model's order."""
 
     def __init__(self, model: plugins.Model) -> None:
         self._model = model
+        self.closed = False
 
     @property
     def provider(self) -> str:
@@ -106,11 +137,13 @@ class OpenModel:
         """The outputs by name.
 
         Raises:
-            BadInput: (IX211) the inputs do not fit the model.
+            BadInput: (IX103) the model is closed; (IX211) the inputs do not fit it.
         """
         from interchange.errors import BadInput
         from interchange.evaluate import conform
 
+        if self.closed:
+            raise BadInput("IX103", "The model is closed.", next_step="Call it within the `with` block that opened it.")
         if len(inputs) == 1 and isinstance(inputs[0], Mapping):
             return self._model(conform(self.inputs, inputs[0]))
         if len(inputs) != len(self.inputs):
@@ -122,7 +155,7 @@ def verify(
     model: PathLike | Graph,
     testset: PathLike,
     *,
-    backends: Sequence[str] | None = None,
+    backends: str | Sequence[str] | None = None,
     progress: Callable[[str, int, int], None] | None = None,
     **options: Any,
 ) -> Report:
@@ -131,13 +164,18 @@ def verify(
     Args:
         model: a model file, or a Graph.
         testset: a file or folder with samples (formats/testset.md).
-        backends: names of backends; by default all that can be used here.
+        backends: names of backends, or one name; by default all that can be used here.
         progress: called with (what, done, total).
         options: rtol, atol, reference, layers, limit … see interchange.verifier.run.
 
     Returns:
         the report: `report.agreed`, `report.to_json()`, `report.to_html()`.
     """
+    from interchange.graph import Graph
     from interchange.verifier.run import verify as run
 
-    return run(model, testset, backends=backends, progress=progress, **options)
+    if not isinstance(model, Graph):
+        model = _path(model, "model")
+    chosen = [backends] if isinstance(backends, str) else backends
+    plugin_options.check(options, "verify", run)
+    return run(model, _path(testset, "testset"), backends=chosen, progress=progress, **options)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from interchange.errors import BadInput
 from interchange.evaluate import DATA_SIZES, Partial, Unknown, infer_node
 from interchange.graph import Array, Body, Dimension, Graph, Node, TensorSpec, dtype_of
 
@@ -67,11 +68,16 @@ class Builder:
         return node.outputs
 
     def rename(self, value: str, name: str) -> str:
-        """Gives a value that a node made another name, which must be free; returns it. Cheap for one made just now."""
+        """Gives a value that a node made another name, which must be free; returns it. Cheap for one made just now.
+
+        Raises:
+            BadInput: (IX210) there is no such value.
+        """
         if name == value:
             return name
         if name in self._values[0]:
             raise ValueError(f"the name {name!r} is taken")
+        self._check_made([value])
         for values in self._values:
             values[name] = values.pop(value)
         for i in range(len(self._nodes) - 1, -1, -1):
@@ -82,6 +88,13 @@ class Builder:
             if value in node.outputs:
                 break
         return name
+
+    def _check_made(self, values: Sequence[str]) -> None:
+        """Raises BadInput for what is not the name of a value; a function of a plugin may return anything."""
+        strange = [value for value in values if not isinstance(value, str) or value not in self._values[0]]
+        if strange:
+            why = [f"{value!r} is not the name of a value that was added" for value in strange]
+            raise BadInput("IX210", "The graph is not well formed.", why=why)
 
     def shape(self, value: str) -> tuple[int | None, ...]:
         """The shape of a value, None where it depends on an unknown dimension."""
@@ -137,7 +150,12 @@ class Builder:
         return Body({name: TensorSpec("", ()) for name in names}, tuple(outputs), tuple(nodes))
 
     def graph(self, outputs: Sequence[str], metadata: Mapping[str, str]) -> Graph:
-        """The graph, with the nodes and constants that no output needs left out."""
+        """The graph, with the nodes and constants that no output needs left out.
+
+        Raises:
+            BadInput: (IX210) an output was never made, or the graph is not well formed.
+        """
+        self._check_made(outputs)
         read, nodes = set(outputs), []
         for node in reversed(self._nodes):
             if not read.isdisjoint(node.outputs):

@@ -55,7 +55,11 @@ def parse(text: str, options: Options) -> BackendName:
 
 
 def parse_all(texts: Iterable[str], options: Options) -> tuple[BackendName, ...]:
-    """Several backends. Raises BadInput (IX103) if one is listed twice or none at all."""
+    """Several backends. Raises BadInput (IX103) if one is listed twice, none at all, or something else than names."""
+    texts = tuple(texts) if isinstance(texts, Iterable) else (texts,)
+    strange = [repr(text) for text in texts if not isinstance(text, str)]
+    if strange:
+        raise BadInput("IX103", "The list of backends cannot be used.", why=f"{', '.join(strange)} is not a name")
     names = tuple(parse(text, options) for text in texts)
     twice = sorted({n.label for n in names if [m.label for m in names].count(n.label) > 1})
     if twice or not names:

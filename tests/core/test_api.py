@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -73,3 +74,42 @@ def test_open_refuses_inputs_that_do_not_fit() -> None:
 def test_unknown_backends_are_refused() -> None:
     with pytest.raises(BadInput, match="IX104"), interchange.open(tiny(), backend="abacus"):
         pass
+
+
+@pytest.mark.parametrize(
+    ("call", "code"),
+    [
+        (lambda t: interchange.save("m.h5", t, to="weights"), "IX103"),  # type: ignore[arg-type]
+        (lambda t: interchange.save(None, t, to="weights"), "IX103"),  # type: ignore[arg-type]
+        (lambda t: interchange.save(tiny(), None, to="weights"), "IX103"),  # type: ignore[arg-type]
+        (lambda t: interchange.load(None), "IX103"),  # type: ignore[arg-type]
+        (lambda t: interchange.load(5), "IX103"),  # type: ignore[arg-type]
+        (lambda t: interchange.load("a\0b"), "IX101"),
+        (lambda t: interchange.verify(None, t), "IX103"),  # type: ignore[arg-type]
+        (lambda t: interchange.verify(tiny(), 3), "IX103"),  # type: ignore[arg-type]
+        (lambda t: interchange.verify(tiny(), t, backends=[3]), "IX103"),  # type: ignore[list-item]
+        (lambda t: interchange.verify(tiny(), t, backends=3), "IX103"),  # type: ignore[arg-type]
+        (lambda t: interchange.verify(tiny(), t, backends="abacus"), "IX104"),
+        (lambda t: interchange.verify(tiny(), t, rtol="a"), "IX103"),
+        (lambda t: interchange.verify(tiny(), t, limit=2.5), "IX103"),
+        (lambda t: interchange.verify(tiny(), t, frobnicate=1), "IX103"),
+        (lambda t: interchange.open(None).__enter__(), "IX103"),  # type: ignore[arg-type]
+    ],
+)
+def test_arguments_of_another_kind_are_bad_input(tmp_path: Path, call: Callable[[Path], object], code: str) -> None:
+    with pytest.raises(BadInput, match=code):
+        call(tmp_path)
+
+
+def test_one_backend_may_be_a_plain_name(tmp_path: Path) -> None:
+    np.savez(tmp_path / "t.npz", x=X, y=Y)
+    report = interchange.verify(tiny(), tmp_path / "t.npz", backends="numpy")
+    assert [backend.name for backend in report.backends] == ["numpy"]
+
+
+@pytest.mark.parametrize("backend", ["numpy", "pyscript"])
+def test_a_closed_model_says_so(backend: str) -> None:
+    with interchange.open(tiny(), backend=backend) as model:
+        model(X, Y)
+    with pytest.raises(BadInput, match="The model is closed"):
+        model(X, Y)

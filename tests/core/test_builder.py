@@ -96,3 +96,12 @@ def test_the_builder_and_inference_agree() -> None:
     specs = infer(graph)
     for name in graph.nodes[0].outputs + graph.nodes[1].outputs + graph.nodes[2].outputs:
         assert tuple(d if isinstance(d, int) else None for d in specs[name].shape) == b.shape(name)
+
+
+@pytest.mark.parametrize("value", ["nothing", None, 3, ["x"]])
+def test_a_value_that_was_never_made(value: str) -> None:
+    b = Builder()
+    b.input("x", "float32", (None, 3))
+    for call in (lambda: b.rename(value, "y"), lambda: b.graph([value], {})):
+        with pytest.raises(BadInput, match=r"IX210(.|\n)*not the name of a value"):
+            call()
