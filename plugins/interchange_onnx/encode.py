@@ -59,14 +59,7 @@ def lowered(graph: Graph) -> Graph:
         Unsupported: (IX303) all that ONNX cannot express, in one error.
     """
     problems = [*_node_problems(graph), *_dtype_problems(graph)]
-    if problems:
-        raise Unsupported(
-            "IX303",
-            f"ONNX cannot express {len(problems)} thing(s) in this graph.",
-            where=graph.name,
-            why=problems,
-            next_step="Other exporters may: `interchange plugins` lists them.",
-        )
+    _raise_inexpressible(graph, problems)
     graph = _with_required_outputs(_constant_outputs_copied(channels_first(graph)))
     for steer in FAULTS:
         graph = steer(graph)
@@ -90,12 +83,14 @@ def encode(graph: Graph, *, opset: int | None, case: Case | None, external: Exte
 
     Raises:
         BadInput: (IX103) there is no such opset.
-        Unsupported: (IX303) the graph cannot be written in that opset.
+        Unsupported: (IX303) an operator of ONNX does not take what a node gives it; the graph cannot be written in
+            that opset.
     """
     if opset is not None and (not isinstance(opset, int) or not LOWEST_OPSET <= opset <= PIN):
         why = f"it has to be from {LOWEST_OPSET} to {PIN}"
         raise BadInput("IX103", f"The opset {opset!r} cannot be written.", why=why)
     specs = _specs(graph)
+    _raise_inexpressible(graph, [problem for node in every_node(graph) for problem in _type_problems(node, specs)])
     uses = [_use(node, specs) for node in every_node(graph) if "." not in node.op]
     needs = [lowest_opset(use, min(opset or FLOOR, FLOOR)) for use in uses]
     needed = max([FLOOR if opset is None else LOWEST_OPSET, *needs])
@@ -166,6 +161,40 @@ def _dtype_problems(graph: Graph) -> Iterator[str]:
             yield f"{where}: ONNX has no element type {dtype}"
 
 
+def _type_problems(node: Node, specs: Mapping[str, TensorSpec]) -> Iterator[str]:
+    """Inputs that the operator does not take at the pin, as far as their types are known."""
+    schema = schema_at(node.op, PIN)
+    if schema is None or not schema.inputs:
+        return
+    where = f"{node.source or node.outputs[0]}: {node.op} of ONNX"
+    bound: dict[str, dict[str, str]] = {}  # type variable -> types -> dtypes
+    refused: dict[str, None] = {}
+    for i, name in enumerate(node.inputs):
+        formal, spec = schema.inputs[min(i, len(schema.inputs) - 1)], specs.get(name)
+        kind = _type_name(spec) if spec is not None else ""
+        if spec is None or not kind:
+            continue
+        if kind not in formal.types:
+            refused[f"{where} takes no {spec.dtype}{'' if spec.kind == 'tensor' else f' {spec.kind}'}"] = None
+        elif formal.is_homogeneous:
+            bound.setdefault(formal.type_str, {})[kind] = spec.dtype
+    yield from refused
+    for dtypes in bound.values():
+        if len(dtypes) > 1:
+            yield f"{where} takes inputs of one dtype, and these are {', '.join(dtypes.values())}"
+
+
+def _raise_inexpressible(graph: Graph, problems: Sequence[str]) -> None:
+    if problems:
+        raise Unsupported(
+            "IX303",
+            f"ONNX cannot express {len(problems)} thing(s) in this graph.",
+            where=graph.name,
+            why=problems,
+            next_step="Other exporters may: `interchange plugins` lists them.",
+        )
+
+
 def _constant_outputs_copied(graph: Graph) -> Graph:
     """Runtimes want outputs that are computed.
 
@@ -227,9 +256,11 @@ def _comparable(value: Any) -> Any:
 
 
 def _type_name(spec: TensorSpec) -> str:
-    """The type as the schemas write it; "" for maps."""
-    names = {"float32": "float", "float64": "double", "object": "string"}
-    name = f"tensor({names.get(spec.dtype, spec.dtype.replace('float8_', 'float8'))})"
+    """The type as the schemas write it; "" for maps, and where ONNX has none."""
+    try:
+        name = f"tensor({TensorProto.DataType.Name(elem_type(spec.dtype)).lower()})"
+    except (KeyError, TypeError, ValueError):
+        return ""
     name = f"seq({name})" if spec.kind.endswith("sequence") else name
     name = f"optional({name})" if spec.kind.startswith("optional") else name
     return "" if spec.kind == "map" else name

@@ -53,6 +53,7 @@ NOT_SUPPORTED = (
     "not a registered function/op",
     "Exception during initialization",
 )
+MISSING_KERNEL = re.compile(r"Could not find an implementation for (\w+)\(\d+\) node with name '(.*)'", re.DOTALL)
 BINDING_DTYPES = (
     *("float16", "float", "double", "bool", "string"),
     *("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"),
@@ -111,6 +112,16 @@ def _create(path: Path, options: Any, provider: str, provider_options: Mapping[s
 
 def _load_error(path: Path, provider: str, error: Exception) -> InterchangeError:
     kind, message = type(error).__name__, _message(error)
+    missing = MISSING_KERNEL.search(message)
+    if missing:
+        op, node = missing.groups()
+        return Unsupported(
+            "IX301",
+            f"ONNX Runtime {ort.__version__} has no kernel for {op}{_with_dtypes(path, node)}.",
+            where=f"{path}, node {node!r}" if node else str(path),
+            why=message,
+            next_step="Most operators have kernels for float32; `interchange plugins` lists other backends.",
+        )
     if kind == "NotImplemented" or any(sign in message for sign in NOT_SUPPORTED):
         return Unsupported(
             "IX301", f"ONNX Runtime {ort.__version__} has not all that this model needs.", where=str(path), why=message
@@ -126,6 +137,22 @@ def _load_error(path: Path, provider: str, error: Exception) -> InterchangeError
     if kind in ("EPFail", "RuntimeError", "RuntimeException") and provider != CPU:
         return _unavailable(provider, [*_library_faults(provider), message])
     return BadInput("IX203", "ONNX Runtime cannot load this model.", where=str(path), why=message)
+
+
+def _with_dtypes(path: Path, node: str) -> str:
+    """The dtypes of a node's inputs in words; "" if they cannot be found out, or the package `onnx` is not there."""
+    try:
+        import onnx
+
+        graph = onnx.shape_inference.infer_shapes(onnx.load(str(path), load_external_data=False)).graph
+    except Exception:  # this is about a message; of what onnx raises nothing is known
+        return ""
+    types = {value.name: value.type.tensor_type.elem_type for value in (*graph.input, *graph.value_info)}
+    types |= {tensor.name: tensor.data_type for tensor in graph.initializer}
+    names = [name for proto in graph.node if node and proto.name == node for name in proto.input]
+    known = dict.fromkeys(onnx.TensorProto.DataType.Name(types[name]).lower() for name in names if types.get(name))
+    dtypes = [DTYPES.get(name, name) for name in known]
+    return f" with inputs of {', '.join(dtypes)}" if dtypes else ""
 
 
 def _check_types(session: Any, path: Path) -> None:

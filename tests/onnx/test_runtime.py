@@ -130,6 +130,26 @@ def test_a_type_that_the_binding_cannot_give(tmp_path):
         run(path, {"x": random(2, 3)})
 
 
+@pytest.mark.parametrize(
+    ("op", "shapes", "told"),
+    [
+        ("Conv", [(1, 2, 5), (3, 2, 2)], "no kernel for Conv with inputs of float64"),
+        ("PRelu", [(2, 3), (3,)], "no kernel for PRelu with inputs of float64"),
+        ("Gelu", [(2, 3)], "no kernel for Erf"),
+    ],
+)
+def test_a_dtype_for_which_the_runtime_has_no_kernel(op, shapes, told, tmp_path):
+    b = Builder()
+    names = [b.input("x", "float64", shapes[0]), *(b.constant("c", np.ones(shape)) for shape in shapes[1:])]
+    path = tmp_path / "m.onnx"
+    OnnxExporter().save(b.graph([b.add(op, names, "y")], {}), path)
+    with pytest.raises(Unsupported) as error:
+        run(path, {"x": np.ones(shapes[0])})
+    assert error.value.code == "IX301"
+    assert error.value.exit_code == 3
+    assert told in str(error.value)
+
+
 def test_nothing_is_printed(path, tmp_path, capfd):
     run(path, {"x": random(1, 3, 11, 7)})
     with pytest.raises(BadInput):
