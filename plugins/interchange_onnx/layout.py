@@ -116,7 +116,7 @@ class _Lowering:
             "The ONNX exporter has to transpose a value whose rank it cannot find out.",
             where=node.source or str(node),
             why=f"the shapes of the graph cannot be inferred, so that of {name!r} is unknown",
-            next_step="`interchange inspect` shows where the shapes do not fit.",
+            next_step="`interchange show` shows where the shapes do not fit.",
         )
 
     def _as_is(self, name: str) -> str:
@@ -281,8 +281,8 @@ class _Lowering:
         starts, ends = node.inputs[1:3]
         given = node.inputs[3] if len(node.inputs) > 3 else ""
         axes = self._constants[given] if given else np.arange(self._constants[starts].size)
-        moved = np.array([_moved_axis(axis, rank) for axis in axes.ravel().tolist()], np.int64)
-        turned = self._derive(given or starts, f"axes{rank}", moved)
+        moved = np.array([_moved_axis(axis, rank) for axis in axes.ravel().tolist()], self._constants[starts].dtype)
+        turned = self._derive(given or starts, f"axes{rank}" if given else f"axes_of_starts{rank}", moved)
         self._append(
             node,
             [self._first[node.inputs[0]], starts, ends, turned, *node.inputs[4:]],

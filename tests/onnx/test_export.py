@@ -121,6 +121,40 @@ def test_one_and_three_spatial_dimensions(rank, tmp_path):
         np.testing.assert_allclose(outputs[name], want, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.parametrize("dtype", ["int32", "int64"])
+@pytest.mark.parametrize("axes_first", [True, False])
+def test_one_constant_as_starts_and_as_axes(axes_first, dtype, tmp_path):
+    b = Builder()
+    x = b.input("x", "float32", (3, 5, 4, 2))
+    pooled = b.add("MaxPool", [x], "pooled", kernel_shape=(1, 1), layout="NHWC")
+    shared = b.constant("shared", np.array([1, 2], dtype))
+    zero, ends = b.constant("zero", np.array([0, 1], dtype)), b.constant("ends", np.array([9, 9], dtype))
+    slices = [([pooled, zero, ends, shared], "with_axes"), ([pooled, shared, ends], "without_axes")]
+    for inputs, name in slices if axes_first else slices[::-1]:
+        b.add("Slice", inputs, name)
+    graph = b.graph(["with_axes", "without_axes"], {})
+    feeds = {"x": random(3, 5, 4, 2)}
+    outputs = run(save(graph, tmp_path), feeds)
+    again = evaluate(OnnxImporter().load(tmp_path / "model.onnx"), feeds)
+    for name, want in evaluate(graph, feeds).items():
+        np.testing.assert_array_equal(outputs[name], want)
+        np.testing.assert_array_equal(again[name], want)
+
+
+def test_a_rank_that_cannot_be_found_out(tmp_path, monkeypatch):
+    def fail(graph):
+        raise BadInput("IX211", "The shapes do not fit.")
+
+    monkeypatch.setattr("interchange_onnx.layout.infer", fail)
+    nodes = (
+        Node("Reshape", ("x", "shape"), ("h",)),
+        Node("GlobalAveragePool", ("h",), ("y",), {"layout": "NHWC"}, "gap"),
+    )
+    inputs = {"x": TensorSpec("float32", (2, 8)), "shape": TensorSpec("int64", (4,))}
+    with pytest.raises(Unsupported, match="`interchange show`"):
+        save(Graph(inputs, ("y",), nodes), tmp_path, selftest=False)
+
+
 # --- round trip -----------------------------------------------------------------------------------------------------
 
 
@@ -347,6 +381,37 @@ def test_all_that_onnx_lacks_in_one_error(tmp_path, monkeypatch):
     assert "warp_1: acme.Warp" in str(error.value)
     assert "frob: Frobnicate" in str(error.value)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("dtype", ["int64", "int8", "bool"])
+@pytest.mark.parametrize(
+    ("op", "shapes"),
+    [
+        ("Conv", [(1, 2, 5), (3, 2, 2)]),
+        ("BatchNormalization", [(2, 3), *[(3,)] * 4]),
+        ("Softmax", [(2, 3)]),
+        ("Sigmoid", [(2, 3)]),
+    ],
+)
+def test_a_dtype_that_an_operator_of_onnx_does_not_take(op, shapes, dtype, tmp_path):
+    names = tuple(f"x{i}" for i in range(len(shapes)))
+    constants = {name: np.ones(shape, dtype) for name, shape in zip(names[1:], shapes[1:], strict=True)}
+    graph = Graph({"x0": TensorSpec(dtype, shapes[0])}, ("y",), (Node(op, names, ("y",), {}, "layer"),), constants)
+    with pytest.raises(Unsupported) as error:
+        save(graph, tmp_path)
+    assert error.value.code == "IX303"
+    assert f"layer: {op} of ONNX takes no {dtype}" in str(error.value)
+    assert "report" not in str(error.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_inputs_of_different_dtypes(tmp_path):
+    nodes = (Node("Gemm", ("x", "w"), ("y",), {}, "dense"),)
+    graph = Graph({"x": TensorSpec("float64", (2, 3))}, ("y",), nodes, {"w": random(3, 4)})
+    with pytest.raises(Unsupported) as error:
+        save(graph, tmp_path)
+    assert error.value.code == "IX303"
+    assert "dense: Gemm of ONNX takes inputs of one dtype, and these are float64, float32" in str(error.value)
 
 
 def test_an_existing_file_is_kept(tmp_path):
