@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import keyword
 import os
 import re
+import sys
 import tempfile
+import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
@@ -129,6 +132,15 @@ def target_path(path: Path, suffix: str, stem: str) -> Path:
 
 
 def safe_stem(name: str) -> str:
-    """`name` as a file name that is also a Python module name: letters, digits and underscores."""
-    stem = re.sub(r"\W+", "_", name, flags=re.ASCII).strip("_") or "model"
-    return f"model_{stem}" if stem[0].isdigit() else stem
+    """`name` as a file name that is also the name of a new Python module: letters, digits and underscores.
+
+    Accents are dropped. Names get the prefix "model_" that begin with a digit, lose other letters than those of ASCII,
+    are keywords, or belong to modules that a program beside the file could miss.
+    """
+    letters = "".join(c for c in unicodedata.normalize("NFKD", name) if not unicodedata.combining(c))
+    stem = re.sub(r"\W+", "_", letters, flags=re.ASCII).strip("_")
+    if not stem:
+        return "model"
+    is_taken = keyword.iskeyword(stem) or stem in sys.stdlib_module_names or stem in ("interchange", "numpy")
+    lost = any(c.isalpha() and not c.isascii() for c in letters)
+    return f"model_{stem}" if stem[0].isdigit() or is_taken or lost else stem

@@ -7,8 +7,10 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from zipfile import ZipFile
 
 import numpy as np
 
@@ -44,13 +46,18 @@ class ScriptModel:
             EnvironmentLacks: (IX404) it ended without an answer.
         """
         given, made = self._folder / "feeds.npz", self._folder / "outputs.npz"
-        # A script takes the arrays of an archive by position where no name is an input's, so names may be anything.
-        arrays = {f"arr_{i}": np.asarray(feeds[name]) for i, name in enumerate(self.inputs)}
+        # A script takes the arrays of an archive in order where no name is an input's. An archive cannot hold every name
+        # that an input may have, so the arrays get names that none has.
+        prefix = "arr_"
+        while any(name.startswith(prefix) for name in self.inputs):
+            prefix += "_"
+        arrays = {f"{prefix}{i}": np.asarray(feeds[name]) for i, name in enumerate(self.inputs)}
         np.savez(given, **{name: _storable(array) for name, array in arrays.items()})  # type: ignore[arg-type]
         made.unlink(missing_ok=True)
         self._run(str(given), "--output", str(made))
-        with np.load(made, allow_pickle=False) as archive:
-            values = [archive[name] for name in archive.files]
+        with ZipFile(made) as archive:  # not by name: outputs may be called "y" and "y.npy"
+            members = [BytesIO(archive.read(member)) for member in archive.infolist()]
+        values = [np.lib.format.read_array(member, allow_pickle=False) for member in members]
         return {
             name: value.astype(dtype_of(spec.dtype), copy=False)
             for (name, spec), value in zip(self._outputs.items(), values, strict=True)

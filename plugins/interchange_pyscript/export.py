@@ -17,9 +17,9 @@ def save(graph: Graph, path: Path, *, force: bool, numpy: bool, embed: bool, sel
     if path.stem != safe_stem(path.stem):
         raise BadInput(
             "IX103",
-            f"{path.name!r} cannot be imported as a module.",
+            f"{path.name!r} cannot be imported as a module, or hides one that Python needs.",
             where=str(path),
-            next_step=f"Use letters, digits and underscores, such as {safe_stem(path.stem)}.py.",
+            next_step=f"Choose another name of letters, digits and underscores, such as {safe_stem(path.stem)}.py.",
         )
     weights = to_bytes(graph, selftest=selftest)
     text = script_text(graph, path.stem, weights, numpy=numpy, embed=embed)

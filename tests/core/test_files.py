@@ -151,6 +151,18 @@ def test_files_have_the_usual_permissions(tmp_path: Path) -> None:
         ("日本", "model"),
         ("..", "model"),
         ("a\nb", "a_b"),
+        ("json", "model_json"),
+        ("import", "model_import"),
+        ("None", "model_None"),
+        ("_json_", "model_json"),
+        ("numpy", "model_numpy"),
+        ("interchange", "model_interchange"),
+        ("json_2", "json_2"),
+        ("ünï", "uni"),
+        ("日本 v2", "model_v2"),
+        ("größe", "model_gro_e"),
+        ("m²", "m2"),
+        ("a\u2014b", "a_b"),
     ],
 )
 def test_names_become_stems(name: str, stem: str) -> None:

@@ -133,6 +133,23 @@ def test_predict_of_several_inputs_and_outputs(tmp_path):
         module.predict([[0.5, 1.5]], [[1, 1], [2, 2]])
 
 
+@pytest.mark.parametrize("exporter", [ScriptExporter, NumpyScriptExporter])
+@pytest.mark.parametrize(
+    "names", [("arr_1", "arr_0"), ("x", "arr_0"), ("arr_", "arr__1"), ("file", "\n"), ("a", "a.npy")]
+)
+def test_inputs_and_outputs_have_any_names(names, exporter, tmp_path):
+    graph = Graph(
+        inputs=dict.fromkeys(names, TensorSpec("float32", ("n", 1))),
+        outputs=("y", "y.npy"),
+        nodes=(Node("Sub", names, ("y",), {}, ""), Node("Mul", names, ("y.npy",), {}, "")),
+    )
+    script = exporter().save(graph, tmp_path / "m.py")[0]
+    backend = (ScriptBackend if exporter is ScriptExporter else NumpyScriptBackend)()
+    with backend.open(script) as model:
+        got = model({names[0]: np.array([[5]], np.float32), names[1]: np.array([[3]], np.float32)})
+    assert {name: y.tolist() for name, y in got.items()} == {"y": [[2]], "y.npy": [[15]]}
+
+
 @pytest.mark.parametrize(
     ("inputs", "message"),
     [
@@ -192,7 +209,9 @@ def test_nothing_is_overwritten_and_nothing_is_left_behind(graph, tmp_path):
     assert len(ScriptExporter().save(graph, tmp_path / "m.py", force=True)) == 2
 
 
-@pytest.mark.parametrize("name", ["my model.py", "1.py", "a-b.py"])
+@pytest.mark.parametrize(
+    "name", ["my model.py", "1.py", "a-b.py", "json.py", "import.py", "numpy.py", "\u00fcn\u00ef.py"]
+)
 def test_name_must_be_a_module_name(name, graph, tmp_path):
     with pytest.raises(BadInput, match="IX103"):
         ScriptExporter().save(graph, tmp_path / name)
