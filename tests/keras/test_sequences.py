@@ -8,6 +8,7 @@ import sys
 import tarfile
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -16,6 +17,7 @@ from interchange_keras import KerasImporter
 from interchange_keras.layers.cells import GATES, from_cudnn, onnx_weights
 
 import interchange
+from interchange.errors import Unsupported
 from interchange.evaluate import evaluate
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "keras_sequences"
@@ -244,3 +246,21 @@ def test_unread_masks_leave_no_nodes(folder):
     graph = KerasImporter().load(folder / "embedding_mask_unused.k2.h5")
     assert [node.op for node in graph.nodes] == ["Gather", "Flatten"]
     assert graph.metadata["masks_ended"] == '["flatten"]'
+
+
+def test_a_softmax_layer_does_not_lose_its_mask(tmp_path):
+    layers = [
+        {"class_name": "Masking", "config": {"name": "mask", "batch_input_shape": [None, 7, 3], "mask_value": 0.0}},
+        {"class_name": "Softmax", "config": {"name": "soft", "axis": -1}},
+    ]
+    path = tmp_path / "masked.h5"
+    with h5py.File(path, "w") as file:
+        file.attrs["keras_version"] = "2.9.0"
+        file.attrs["backend"] = "tensorflow"
+        config = {"class_name": "Sequential", "config": {"name": "m", "layers": layers}}
+        file.attrs["model_config"] = json.dumps(config)
+        file.create_group("model_weights").attrs["layer_names"] = [b"mask", b"soft"]
+        for name in ("mask", "soft"):
+            file["model_weights"].create_group(name).attrs["weight_names"] = []
+    with pytest.raises(Unsupported, match="a Softmax layer with a mask"):
+        interchange.load(path)

@@ -143,6 +143,8 @@ def sparse_sigmoid(layer: Layer, x: str) -> str:
 
 def softmax(layer: Layer, x: str, *, axis: Ints = (-1,)) -> str:
     axes = layer.axes(x, axis)
+    if layer.class_name == "Softmax" and layer.mask is not None:  # since Keras 2.4 the layer applies it
+        layer.refuse("a Softmax layer with a mask", "An Activation layer with softmax does not look at masks.")
     if len(axis) == 1:
         return layer.add("Softmax", x, axis=axis[0])
     shifted = layer.add("Sub", x, layer.add("ReduceMax", x, axes))
