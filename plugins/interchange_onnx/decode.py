@@ -16,7 +16,7 @@ from interchange.errors import BadInput, Unsupported
 from interchange.graph import Array, Body, Dimension, Graph, Node, TensorSpec, every_node
 from interchange_onnx import GOLDEN_KEY, PRODUCER
 from interchange_onnx.lift import SCAN_WITHOUT_BATCH, inlined, lifted, opset_of
-from interchange_onnx.protos import all_nodes, names_made
+from interchange_onnx.protos import all_graphs, all_nodes, names_made
 from interchange_onnx.tensors import dtype_name, sparse_to_array, to_array
 from interchange_onnx.versions import PIN, schema_at
 
@@ -70,21 +70,23 @@ def _parse(path: Path) -> ModelProto:
 
 def _texts(model: ModelProto) -> Iterator[str | bytes]:
     """Everything in a model that is read as text."""
-    yield from (model.producer_name, model.producer_version, model.graph.name)
+    yield from (model.producer_name, model.producer_version)
     for entry in model.metadata_props:
         yield from (entry.key, entry.value)
-    for tensor in model.graph.initializer:
-        yield tensor.name
-        for entry in tensor.external_data:
-            yield from (entry.key, entry.value)
-    for value in (*model.graph.input, *model.graph.output):
-        yield value.name
-        yield from (dimension.dim_param for dimension in value.type.tensor_type.shape.dim)
+    yield from (entry.domain for entry in model.opset_import)
+    for graph in all_graphs(model.graph):
+        yield graph.name
+        for tensor in (*graph.initializer, *(sparse.values for sparse in graph.sparse_initializer)):
+            yield tensor.name
+            for entry in tensor.external_data:
+                yield from (entry.key, entry.value)
+        for value in (*graph.input, *graph.output):
+            yield value.name
+            yield from (dimension.dim_param for dimension in value.type.tensor_type.shape.dim)
     for function in model.functions:
         yield from (function.name, function.domain, *function.input, *function.output, *function.attribute)
         yield from (entry.domain for entry in function.opset_import)
-    yield from (entry.domain for entry in model.opset_import)
-    for proto in (*model.graph.node, *(proto for function in model.functions for proto in function.node)):
+    for proto in (*all_nodes(model.graph), *(proto for function in model.functions for proto in function.node)):
         yield from (proto.name, proto.op_type, proto.domain, proto.doc_string, *proto.input, *proto.output)
         yield from (attribute.name for attribute in proto.attribute)
 
@@ -120,14 +122,15 @@ def _node_faults(proto: NodeProto, opset: int) -> Iterator[str]:
     if not proto.op_type:
         yield f"{where} has no operator"
         return
+    for attribute in proto.attribute:
+        if attribute.ref_attr_name:
+            yield f"{where}: attribute {attribute.name!r} refers to one of a function"
     schema = schema_at(proto.op_type, opset) if proto.domain in OWN_DOMAINS else None
     if schema is None:
         return
     for attribute in proto.attribute:
         expected = schema.attributes.get(attribute.name)
-        if attribute.ref_attr_name:
-            yield f"{where}: attribute {attribute.name!r} refers to one of a function"
-        elif expected is None:
+        if expected is None:
             yield f"{where}: there is no attribute {attribute.name!r} in opset {opset}"
         elif expected.type.name != AttributeProto.AttributeType.Name(attribute.type):
             yield f"{where}: attribute {attribute.name!r} is not of the type {expected.type.name}"
