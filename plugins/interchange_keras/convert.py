@@ -16,8 +16,9 @@ from interchange.errors import BadInput, EnvironmentLacks, InterchangeError, Uns
 from interchange.graph import Dimension, Graph
 from interchange_keras import eras
 from interchange_keras.architecture import MASKED, LayerEntry, Model, is_of_keras, read_model
-from interchange_keras.calls import Input
+from interchange_keras.calls import Input, leaves
 from interchange_keras.container import Source, read
+from interchange_keras.dtypes import casts
 from interchange_keras.layer import MOST_ELEMENTS, Fault, Layer, LayerFunction, Slot, call_names_of, slots_for
 from interchange_keras.layers import ACTIVATIONS, LAYERS, quantized
 from interchange_keras.layers.distributed import STEPS
@@ -25,7 +26,7 @@ from interchange_keras.masks import Mask, outputs_masks
 from interchange_keras.operations import FUNCTION_LAYERS, OPERATIONS
 from interchange_keras.options import accepts, bind, misfit
 from interchange_keras.plan import Step, Value, expand
-from interchange_keras.precision import WIDE, Policy, policy_of
+from interchange_keras.precision import UNCAST, WIDE, Policy, policy_of
 from interchange_keras.weights import assign
 
 # Why a well-known class is not converted, where there is more to say than that it is not.
@@ -293,6 +294,7 @@ class _Conversion:
         policy, class_name = self._policy(step.layer), step.entry.class_name
         if policy.casts_inputs_of(class_name):
             inputs = [layer.cast(x, layer.compute_dtype) if layer.is_float(x) else x for x in inputs]
+        inputs = self._exact_inputs(layer, step, inputs)
         args, named = call.filled(inputs)
         if call_names_of(function) is None:
             if fault := misfit(function, args, {**self.arguments[step.layer], **named}):
@@ -306,6 +308,21 @@ class _Conversion:
         options = {**self.arguments[step.layer], **named}
         made = _outputs(layer, lambda: function(layer, *args, **options), own=_is_own(function))
         return tuple(layer.cast(y, policy.compute) for y in made) if class_name in WIDE else made
+
+    def _exact_inputs(self, layer: Layer, step: Step, inputs: Sequence[str]) -> Sequence[str]:
+        """Integers and booleans as the layer computes with them; see interchange_keras.dtypes."""
+        entry, call = step.entry, step.entry.calls[step.call]
+        numbers = {item.number for item in leaves(call.positional) if isinstance(item, Input)}
+        exact = dict.fromkeys(layer.dtype(inputs[n]) for n in sorted(numbers) if not layer.is_float(inputs[n]))
+        if not exact or entry.class_name.startswith(OPERATION) or entry.class_name in (*STEPS, *UNCAST):
+            return inputs
+        if not _is_own(self.functions[step.layer]):
+            return inputs
+        dtypes = [layer.dtype(inputs[n]) for n in numbers]
+        casts_all = casts(entry.class_name, self.arguments[step.layer], self.source.version, dtypes)
+        if casts_all is None:
+            raise Fault("IX301", f"what Keras does with an input of {', '.join(exact)} is not known")
+        return [layer.cast(x, layer.compute_dtype) if casts_all and n in numbers else x for n, x in enumerate(inputs)]
 
     def _set_masks(self, layer: Layer, step: Step, values: Mapping[Value, str]) -> None:
         """The masks of the inputs of a call; one that the call names comes before the one that the first input has."""

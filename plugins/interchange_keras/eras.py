@@ -19,6 +19,7 @@ Version = tuple[int, ...]
 
 # A file that does not say who wrote it is read as Keras itself reads it: as one of Keras 1.
 UNVERSIONED: Version = (1,)
+TF_KERAS = 1  # the fourth number of a version of tf.keras
 
 CLASSES: Mapping[str, str] = {
     # Keras 1
@@ -169,9 +170,23 @@ OLD_WEIGHTS: Mapping[tuple[str, str], OldWeights] = {
 
 
 def parse_version(text: str | None) -> Version:
-    """ "2.2.4-tf" -> (2, 2, 4)."""
-    numbers = re.match(r"\d{1,4}(\.\d{1,4}){0,3}", text or "")
-    return tuple(int(n) for n in numbers.group().split(".")) if numbers else UNVERSIONED
+    """ "2.2.4" -> (2, 2, 4); "2.2.4-tf", which is that of TensorFlow and no other's, -> (2, 2, 4, TF_KERAS)."""
+    found = re.match(r"\d{1,4}(\.\d{1,4}){0,2}", text or "")
+    if not found:
+        return UNVERSIONED
+    numbers = tuple(int(n) for n in found.group().split("."))
+    return (*numbers, *(0,) * (3 - len(numbers)), TF_KERAS) if str(text).endswith("-tf") else numbers
+
+
+def bilinear_sampling(version: Version, backend: str) -> str:
+    """Where UpSampling2D takes bilinear samples: "half_pixel", "asymmetric"; "" if that cannot be known.
+
+    Keras 2.2 and 2.3 called resize_bilinear of TensorFlow, which is asymmetric, and other things of other backends.
+    "2.2.4-tf" was written by TensorFlow 1.13, which did the same, up to 2.1, which did no longer.
+    """
+    if version >= (2, 4) or (len(version) > 3 and version >= (2, 3)):
+        return "half_pixel"
+    return "asymmetric" if len(version) <= 3 and backend == "tensorflow" else ""
 
 
 def modern_class(name: str) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from interchange.graph import Array
+from interchange_keras import eras
 from interchange_keras.layer import Layer
 
 # Keras's interpolation -> attributes of Resize
@@ -107,12 +108,17 @@ def resized(
     if sizes is None and None not in before:
         sizes = [int(n or 0) * factor for n, factor in zip(before, factors, strict=True)]
     smooths = antialias and interpolation != "nearest"
-    if interpolation in OPERATOR and not smooths:
+    operator = dict(OPERATOR.get(interpolation, {}))
+    if interpolation == "bilinear" and layer.class_name == "UpSampling2D":
+        operator["coordinate_transformation_mode"] = eras.bilinear_sampling(layer.version, layer.backend)
+        if not operator["coordinate_transformation_mode"]:
+            layer.refuse("where this version of Keras takes bilinear samples is not in the file")
+    if operator and not smooths:
         if sizes is None:
             scales = np.ones(rank, np.float32)
             scales[list(axes)] = factors
-            return layer.add("Resize", x, None, scales, **OPERATOR[interpolation])
-        return layer.add("Resize", x, None, None, list(sizes), axes=list(axes), **OPERATOR[interpolation])
+            return layer.add("Resize", x, None, scales, **operator)
+        return layer.add("Resize", x, None, None, list(sizes), axes=list(axes), **operator)
     if interpolation not in KERNELS:
         layer.refuse(f"interpolation is {interpolation!r}", f"{', '.join(INTERPOLATIONS)} are supported")
     if sizes is None or None in before:

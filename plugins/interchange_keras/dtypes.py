@@ -1,0 +1,99 @@
+"""What Keras does with integers and booleans, as a table of what Keras 2 and 3 were seen to do.
+
+It casts what is floating when it enters a layer (interchange_keras.precision), but leaves these alone, and what comes
+of them is different for each class. What is not in the table is refused. tests/golden/keras_inputs holds models for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from interchange_keras.eras import Version
+
+INTEGERS = ("uint8", "int8", "int32", "int64")
+WIDE = ("int32", "int64")
+BOTH = (*INTEGERS, "bool")
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What these classes do with inputs of these dtypes: compute in the layer's dtype, or in that of the input.
+
+    Args:
+        classes: names of classes, with an option where it matters: see `kind`.
+        eras: versions of Keras.
+    """
+
+    classes: str
+    eras: tuple[int, ...]
+    dtypes: tuple[str, ...]
+    casts: bool
+
+
+RULES: Sequence[Rule] = (
+    Rule(
+        "Identity Flatten Permute Reshape RepeatVector Concatenate Activation/linear "
+        "Dropout SpatialDropout1D SpatialDropout2D SpatialDropout3D GaussianNoise GaussianDropout AlphaDropout "
+        "ZeroPadding1D ZeroPadding2D ZeroPadding3D Cropping1D Cropping2D Cropping3D UpSampling1D UpSampling3D",
+        (2, 3),
+        BOTH,
+        casts=False,
+    ),
+    Rule(
+        "Dense BatchNormalization Rescaling Normalization RandomFlip RandomRotation RandomZoom RandomTranslation",
+        (2, 3),
+        BOTH,
+        casts=True,
+    ),
+    Rule("LayerNormalization UnitNormalization RandomContrast RandomBrightness", (2,), BOTH, casts=True),
+    Rule(
+        "GlobalAveragePooling1D GlobalAveragePooling2D GlobalAveragePooling3D EinsumDense SimpleRNN LSTM GRU "
+        "Activation/tanh Activation/exponential",
+        (3,),
+        BOTH,
+        casts=True,
+    ),
+    Rule("LeakyReLU ReLU/slope Activation/leaky_relu", (2, 3), INTEGERS, casts=True),
+    Rule("UpSampling2D/bilinear UpSampling2D/bicubic", (2,), INTEGERS, casts=True),
+    Rule("ReLU Activation/relu UpSampling2D Maximum Minimum", (2, 3), INTEGERS, casts=False),
+    Rule("GlobalMaxPooling1D GlobalMaxPooling2D GlobalMaxPooling3D", (2, 3), INTEGERS, casts=False),
+    Rule("UpSampling2D", (3,), ("bool",), casts=False),
+    Rule("ReversibleEmbedding", (3,), WIDE, casts=False),  # tests/golden/keras_calls
+    Rule("Add Subtract Multiply", (2, 3), WIDE, casts=False),
+)
+# Where Keras 3 casts all inputs if one of several inputs is floating.
+PROMOTES = frozenset({"Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum", "Concatenate", "Dot"})
+
+
+def kind(class_name: str, options: Mapping[str, Any]) -> str:
+    """The class with the option that matters."""
+    match class_name:
+        case "Activation":
+            return f"Activation/{options.get('activation')}"
+        case "ReLU" if options.get("negative_slope"):
+            return "ReLU/slope"
+        case "ReLU" if options.get("threshold") or options.get("max_value") is not None:
+            return "ReLU/limits"
+        case "UpSampling2D" if options.get("interpolation", "nearest") != "nearest":
+            return f"UpSampling2D/{options['interpolation']}"
+    return class_name
+
+
+def casts(class_name: str, options: Mapping[str, Any], version: Version, dtypes: Sequence[str]) -> bool | None:
+    """Whether a layer casts integers and booleans to the dtype that it computes in; None: it is not known.
+
+    Args:
+        dtypes: of all inputs.
+    """
+    exact = {dtype for dtype in dtypes if not dtype.startswith(("float", "bfloat"))}
+    if len(exact) < len(set(dtypes)):
+        return True if class_name in PROMOTES and version >= (3,) else None
+    if len(exact) > 1:
+        return None
+    name, era = kind(class_name, options), version[0]
+    for rule in RULES:
+        if name in rule.classes.split() and era in rule.eras and exact <= set(rule.dtypes):
+            return rule.casts
+    return None
