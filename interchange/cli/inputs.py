@@ -127,10 +127,20 @@ def _is_numbers(line: str) -> bool:
 
 
 def _with_samples(content: Any, spec: TensorSpec | None) -> Array:
-    """One sample without an axis of samples gets it, where the model's first dimension allows one sample."""
+    """One sample without an axis of samples gets it, where the model's first dimension allows one sample.
+
+    Rows of numbers, as a table has them, take the shape of the model's samples if they have as many numbers.
+    """
+    import math
+
     import numpy as np
 
     array = np.asarray(content)
+    sizes = [size for size in spec.shape[1:] if isinstance(size, int)] if spec is not None else []
+    if spec is not None and array.ndim == 2 < len(spec.shape) and len(sizes) == len(spec.shape) - 1:
+        single = array.shape == tuple(sizes)  # one sample that happens to be a table
+        if not single and array.shape[1] == math.prod(sizes):
+            return array.reshape(len(array), *sizes)
     lacks_samples = spec is not None and array.ndim == len(spec.shape) - 1
     takes_one = spec is not None and bool(spec.shape) and (spec.shape[0] == 1 or not isinstance(spec.shape[0], int))
     return array[None] if lacks_samples and takes_one else array

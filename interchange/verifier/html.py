@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import base64
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.resources import files
 from itertools import pairwise
 
 from interchange.verifier import judge
 from interchange.verifier.report import BackendResult, OutputResult, Report, Sample
-from interchange.verifier.table import accuracy, decisions, number
+from interchange.verifier.table import accuracy, decisions, largest, largest_oracle, meaning_of, number
 
 _WORDS = {
     "rounding": "rounding only",
@@ -36,6 +36,7 @@ def page_of(report: Report) -> str:
     return template.render(
         report=report,
         plot=plot_of(report),
+        meaning=meaning_of(report),
         cards=[card_of(sample) for sample in report.samples],
         pictures=any(sample.picture for sample in report.samples),
         figures=list(figures_of(report)),
@@ -49,16 +50,6 @@ def colour_of(backend: BackendResult) -> str:
     """The CSS class of a backend's verdict; flips are bad whatever the errors are."""
     known = _COLOURS.get(backend.status, "bad")
     return known if backend.agreed or known != "good" else "bad"
-
-
-def largest(outputs: Sequence[OutputResult]) -> str:
-    """The largest error against the reference."""
-    return number(max((output.error.max for output in outputs), default=math.nan))
-
-
-def largest_oracle(outputs: Sequence[OutputResult]) -> str:
-    """The largest error against the oracle."""
-    return number(max((o.oracle_error.max for o in outputs if o.oracle_error), default=math.nan))
 
 
 def seconds(value: float) -> str:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from interchange.verifier.report import BackendResult, DecisionResult, LayerReport, Report
+from interchange.verifier.report import BackendResult, DecisionResult, LayerReport, OutputResult, Report
 
 _STYLES = {
     "rounding": "green",
@@ -43,6 +43,7 @@ def table_of(report: Report) -> Group:
         _text(f"Reference: {reference}: {report.reference.why}."),
         *(_text(f"  not {name}: {why}", "dim") for name, why in report.reference.passed_over),
         _backends(report),
+        _text(meaning_of(report), "dim"),
         *(_text(line) for line in _details(report)),
     ]
     if report.not_run:
@@ -63,7 +64,8 @@ def _backends(report: Report) -> Table:
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     table.add_column("backend", no_wrap=True)
     table.add_column("provider", max_width=34, overflow="fold")
-    for title in ("max error", "× floor"):
+    against_float64 = report.reference.name != "float64"
+    for title in ("max error", *(["vs float64"] if against_float64 else []), "× floor"):
         table.add_column(title, justify="right", no_wrap=True)
     table.add_column("verdict", no_wrap=True)
     for title in ("same decisions", "accuracy", "time"):
@@ -74,7 +76,8 @@ def _backends(report: Report) -> Table:
         table.add_row(
             _text(backend.name),
             _text(backend.provider),
-            number(max((output.error.max for output in backend.outputs), default=math.nan)),
+            largest(backend.outputs),
+            *([largest_oracle(backend.outputs)] if against_float64 else []),
             number(backend.ratio),
             _text(verdict, style),
             "; ".join(decisions(d) for d in backend.decisions),
@@ -83,8 +86,29 @@ def _backends(report: Report) -> Table:
         )
     if report.reference.decisions:
         accurate = accuracy(report.reference.decisions)
-        table.add_row(_text(report.reference.name, "dim"), "", "", "", _text("reference", "dim"), "", accurate, "")
+        errors = ["", largest_oracle(report.reference.outputs)] if against_float64 else [""]
+        table.add_row(_text(report.reference.name, "dim"), "", *errors, "", _text("reference", "dim"), "", accurate, "")
     return table
+
+
+def meaning_of(report: Report) -> str:
+    """What the columns of errors say, in a sentence."""
+    if report.reference.name == "float64":
+        return "max error: the largest difference from float64; × floor: the same in rounding floors."
+    return (
+        f"max error: the largest difference from {report.reference.title}; vs float64: that from the float64 run; × "
+        "floor: the larger of the two in rounding floors, the reference's own rounding taken off the first."
+    )
+
+
+def largest(outputs: Sequence[OutputResult]) -> str:
+    """The largest error against the reference."""
+    return number(max((output.error.max for output in outputs), default=math.nan))
+
+
+def largest_oracle(outputs: Sequence[OutputResult]) -> str:
+    """The largest error against the oracle."""
+    return number(max((o.oracle_error.max for o in outputs if o.oracle_error), default=math.nan))
 
 
 def number(value: float) -> str:

@@ -179,3 +179,17 @@ def test_inputs_that_do_not_fit(run: Run, model: Path, arrays: tuple[Path, Path]
         for inputs in several:
             done = run("run", model, *inputs)
             assert (done.code, done.err.split(":")[0]) == (2, code), inputs
+
+
+def test_rows_of_a_table_take_the_shape_of_samples(run: Run, tmp_path: Path) -> None:
+    model = one_input(tmp_path, ("batch", 2, 3, 2))
+    np.savetxt("rows.csv", np.arange(36).reshape(3, 12), delimiter=",")
+    np.save("rows.npy", np.arange(12.0).reshape(1, 12))
+    (output,) = run("run", model, "rows.csv", "--json").json["outputs"]
+    assert output["shape"] == [3, 2, 3, 2]
+    assert output["values"][0][0] == [[0, 2], [4, 6], [8, 10]]
+    assert run("run", model, "rows.npy").code == 0
+    np.savetxt("short.csv", np.zeros((3, 11)), delimiter=",")
+    assert run("run", model, "short.csv").err.startswith("IX211")
+    np.save("other.npy", np.zeros((3, 3, 2, 2)))  # not a table: nothing is guessed
+    assert run("run", model, "other.npy").err.startswith("IX211")

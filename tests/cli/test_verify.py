@@ -27,7 +27,13 @@ def test_agreement(run: Run, model: Path, testset: Path) -> None:
     done = run("verify", model, testset / "inputs.npz", "--backend", "numpy", "--backend", "pyscript")
     assert done.code == 0, done.err
     assert "AGREED" in done.out
-    assert "numpy: 1/1" in done.err
+    assert sorted(done.err.splitlines()) == [
+        "float64 oracle: 1/1",
+        "numpy: 1/1",
+        "pyscript: 1/1",
+        "rounding floor: 1/1",
+        "test set: 1/1",
+    ]
 
 
 def test_disagreement(run: Run, model: Path, testset: Path) -> None:

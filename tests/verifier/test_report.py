@@ -157,3 +157,15 @@ def test_proven_says_what_was_proven(good: Report, bad: Report) -> None:
     assert "every decision was the same" in good.proven
     assert "sabotage:Crash" in bad.proven
     assert "numpy" not in bad.proven
+
+
+def test_the_columns_of_errors_say_what_they_are(toy: Graph, data: Path, good: Report) -> None:
+    for text in (str(good), good.to_html()):
+        assert "vs float64" not in text
+        assert "max error: the largest difference from float64" in text.replace("Max error: ", "max error: ")
+    framework = verify(toy, data, backends=["sabotage:Wide"], reference="numpy")
+    for text in (str(framework), framework.to_html()):
+        assert "vs float64" in text
+        assert "the largest difference from numpy" in text
+    (result,) = framework.backends
+    assert f"{max(o.oracle_error.max for o in result.outputs if o.oracle_error):.3g}" in str(framework)
