@@ -1,4 +1,4 @@
-"""Starting: what is imported, how long it takes, options that every command has."""
+"""Starting: what is imported, options that every command has."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sys
 import pytest
 
 import interchange
-from tests.cli.conftest import ROOT, Run, process
+from tests.cli.conftest import ROOT, Run
 
 COMMANDS = ("convert", "verify", "run", "show", "plugins", "doctor", "explain")
 HEAVY = ("numpy", "rich", "h5py", "onnx", "jinja2", "safetensors")
