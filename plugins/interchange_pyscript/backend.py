@@ -46,8 +46,8 @@ class ScriptModel:
             EnvironmentLacks: (IX404) it ended without an answer.
         """
         given, made = self._folder / "feeds.npz", self._folder / "outputs.npz"
-        # A script takes the arrays of an archive in order where no name is an input's. An archive cannot hold every name
-        # that an input may have, so the arrays get names that none has.
+        # A script takes the arrays of an archive in order where no name is an input's. An archive cannot hold every
+        # name that an input may have, so the arrays get names that none has.
         prefix = "arr_"
         while any(name.startswith(prefix) for name in self.inputs):
             prefix += "_"

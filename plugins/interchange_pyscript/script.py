@@ -68,6 +68,7 @@ def script_text(graph: Graph, stem: str, weights_file: bytes, *, numpy: bool, em
         _docstring(graph, stem, specs, style, embed),
         [""],
         _imports(linked, style),
+        _version_check(stem, style),
         ["", ""],
         network,
         ["", ""],
@@ -144,6 +145,16 @@ def _imports(linked: Linked, style: Style) -> list[str]:
     standard = [line for line in lines if is_standard(line)]
     others = [line for line in lines if not is_standard(line)]
     return ["from __future__ import annotations", "", *standard, *(["", *others] if others else [])]
+
+
+def _version_check(stem: str, style: Style) -> list[str]:
+    """One line for a Python that is too old, in syntax that it understands."""
+    major, minor = (3, 11) if style.is_numpy else (3, 9)
+    return [
+        "",
+        f"if sys.version_info < ({major}, {minor}):  # noqa: UP036",
+        f'    sys.exit("{stem}.py needs Python {major}.{minor} or newer")',
+    ]
 
 
 def _docstring(graph: Graph, stem: str, specs: Mapping[str, TensorSpec], style: Style, embed: bool) -> list[str]:

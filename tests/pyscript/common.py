@@ -20,11 +20,11 @@ SHAPE_GIVEN = ("Expand", "Pad", "Reshape", "Resize", "Slice", "Split", "Squeeze"
 VERSIONS = ("3.9", "3.10", "3.11", "3.12", "3.13", "3.14")
 
 
-def interpreters() -> dict[str, str]:
+def interpreters(versions: Sequence[str] = VERSIONS) -> dict[str, str]:
     """Every interpreter of a name that we know, on the PATH or installed by pyenv: name -> path."""
     found = {"this": sys.executable}
     roots = [Path(root) for root in [os.environ.get("PYENV_ROOT"), Path.home() / ".pyenv"] if root]
-    for version in VERSIONS:
+    for version in versions:
         places = [place for root in roots for place in sorted((root / "versions").glob(f"{version}.*/bin/python3"))]
         names = [shutil.which(f"python{version}") or ""]
         for place in [*map(str, places), *names]:

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +14,10 @@ import pytest
 from interchange_pyscript import NumpyScriptExporter, ScriptExporter
 from PIL import Image
 
+from interchange.builder import Builder
 from interchange.evaluate import evaluate, widen
 from interchange.graph import Graph, Node, TensorSpec
-from tests.pyscript.common import network, random, run
+from tests.pyscript.common import imported, network, random, run
 
 LABELS = ["ant", "bee", "cat", "dog"]
 SETTINGS = {"size": [11, 9], "colour": "rgb", "scale": 1 / 255}
@@ -171,6 +176,65 @@ def test_mistakes_are_one_line(arguments, message, script):
     assert len(done.stderr.splitlines()) == 1
 
 
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["--describe"], ["-u", "--describe"], ["batch.npy", "--json"], ["-u", "batch.npy"]]
+)
+def test_closed_pipe_is_no_mistake(arguments, script):
+    flags = [argument for argument in arguments if argument == "-u"]
+    command = [sys.executable, *flags, "-I", "-S", str(script), *arguments[len(flags) :]]
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, cwd=script.parent, check=False)
+    finally:
+        os.close(writer)
+    assert (done.returncode, done.stderr) == (1, b"")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+def test_full_disk_is_one_line(script):
+    command = [sys.executable, "-I", "-S", str(script), "--describe"]
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "message"), [(MemoryError(), "not enough memory"), (RecursionError("maximum"), "nested too deeply")]
+)
+def test_limits_of_the_machine_are_one_line(error, message, script, capsys, monkeypatch):
+    module = imported(script)
+
+    def fails(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(module, "run_files", fails)
+    assert module.command_line(module.MODEL, ["x.npy"], "") == 2
+    captured = capsys.readouterr()
+    assert message in captured.err
+    assert (captured.out, len(captured.err.splitlines())) == ("", 1)
+
+
+def test_self_test_of_a_model_that_gives_no_numbers(tmp_path):
+    def graph(weight: float) -> Graph:
+        b = Builder()
+        x = b.input("x", "float32", ("n", 2))
+        b.constant("w", np.full(2, weight, np.float32))
+        return b.graph([b.add("Mul", [x, "w"], "y"), b.add("Neg", [x], "z")], {})
+
+    script = ScriptExporter().save(graph(np.nan), tmp_path / "nan.py")[0]
+    done = run(script, "--selftest")
+    assert done.returncode == 0
+    assert "self-test passed" in done.stdout
+    assert done.stderr == "note: the model's outputs are not numbers: 'y' (all NaN)\n"
+    # NaN instead of numbers is a failure, whatever the tolerance.
+    module = imported(ScriptExporter().save(graph(1), tmp_path / "one.py")[0])
+    module.MODEL.load()
+    module.MODEL.weights["w"].values = [math.nan, 1.0]
+    assert "'y' is off by inf" in module.MODEL.self_test()[0]
+
+
 def two_inputs() -> Graph:
     return Graph(
         inputs={"a": TensorSpec("float32", ("n", 2)), "b": TensorSpec("float32", ("n", 2))},
@@ -268,9 +332,6 @@ def test_model_without_inputs(tmp_path):
 
 
 def test_numpy_style_has_the_same_command_line(graph, script, want, tmp_path):
-    import subprocess
-    import sys
-
     path = NumpyScriptExporter().save(graph, tmp_path / "small.py")[0]
     for name in ("batch.npy", "named.npz", "rows.csv"):
         command = [sys.executable, "-I", str(path), str(script.parent / name), "--json"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import shutil
 import subprocess
 import sys
@@ -12,6 +13,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from interchange_pyscript import NumpyScriptBackend, NumpyScriptExporter, ScriptBackend, ScriptExporter
+from interchange_pyscript.kernels import MODULES as KERNEL_MODULES
+from interchange_pyscript.script import PROGRAM_MODULES
 from interchange_weights.format import to_bytes
 
 import interchange
@@ -66,6 +69,24 @@ def test_oldest_python_compiles_it(script):
         pytest.skip("there is no Python 3.9 here")
     code = "import ast, sys; ast.parse(open(sys.argv[1], encoding='utf-8').read())"
     assert subprocess.run([PYTHONS["3.9"], "-c", code, str(script)]).returncode == 0
+
+
+@pytest.mark.parametrize("version", ["3.7", "3.8"])
+def test_older_python_gets_one_line(version, script, embedded, on_numpy):
+    for path, oldest in ((script, "3.9"), (embedded, "3.9"), (on_numpy, "3.11")):
+        code = f"small.py needs Python {oldest} or newer"
+        assert code in path.read_text()
+        python = interpreters((version,)).get(version)
+        if python is None:
+            pytest.skip(f"there is no Python {version} here")
+        if path != on_numpy:  # which needs NumPy first
+            done = run(path, "--selftest", python=python)
+            assert (done.returncode, done.stdout, done.stderr) == (1, "", f"{code}\n")
+
+
+def test_every_part_can_be_read_by_python_3_8():
+    for module in (*KERNEL_MODULES, *PROGRAM_MODULES):
+        ast.parse(inspect.getsource(module), feature_version=(3, 8))
 
 
 def test_embedded_weights(graph, embedded, tmp_path):

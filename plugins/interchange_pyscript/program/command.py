@@ -42,22 +42,48 @@ def command_line(model: Model, arguments: Sequence[str], help_text: str) -> int:
     parser.add_argument("--output", metavar="FILE.npz", help="write the outputs to a file that NumPy can load")
     parser.add_argument("--selftest", action="store_true", help="compute the golden case and compare")
     parser.add_argument("--describe", action="store_true", help="print inputs, outputs and labels as JSON")
+    try:
+        try:
+            return answer(model, parser, arguments)
+        finally:
+            if isinstance(sys.stdout, io.TextIOWrapper):
+                sys.stdout.flush()
+    except BrokenPipeError:  # who reads the output has had enough
+        discard_output()
+        return 1
+    except (InputError, OSError) as error:
+        discard_output()
+        reason = str(error)
+    except MemoryError:
+        reason = "there is not enough memory for this"
+    except RecursionError:
+        reason = "this is nested too deeply"
+    print(f"{parser.prog}: {reason}", file=sys.stderr)
+    return 2
+
+
+def answer(model: Model, parser: Parser, arguments: Sequence[str]) -> int:
+    """Does what the command line asks for; returns the exit code."""
     options = parser.parse_args(arguments)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a label may have characters that the terminal lacks
-    try:
-        if options.describe:
-            print(json.dumps(description(model), indent=1))
-        elif options.selftest:
-            return report_self_test(model)
-        elif not options.inputs and model.inputs:
-            parser.error("an INPUT is missing")
-        else:
-            run_files(model, options)
-    except (InputError, OSError) as error:
-        print(f"{parser.prog}: {error}", file=sys.stderr)
-        return 2
+    if options.describe:
+        print(json.dumps(description(model), indent=1))
+    elif options.selftest:
+        return report_self_test(model)
+    elif not options.inputs and model.inputs:
+        parser.error("an INPUT is missing")
+    else:
+        run_files(model, options)
     return 0
+
+
+def discard_output() -> None:
+    """Forgets output that cannot be written, which Python would try again, and complain, at its end."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def description(model: Model) -> dict[str, Any]:
@@ -86,6 +112,9 @@ def report_self_test(model: Model) -> int:
         print(f"self-test failed: {fault}", file=sys.stderr)
     if not faults:
         print(f"self-test passed: {model.name} on {model.provider}")
+        strange = model.without_numbers()
+        if strange:
+            print(f"note: the model's outputs are not numbers: {named(strange)} (all NaN)", file=sys.stderr)
     return 1 if faults else 0
 
 

@@ -9,11 +9,14 @@ import json
 import math
 import sys
 import zipfile
+import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from interchange_pyscript.kernels.tensor import Tensor, transposed
 from interchange_pyscript.program.numbers import CODES, InputError, bytes_of, item_size, numbers_of
+
+MOST_BYTES = 1 << 28  # of an archive, unpacked
 
 
 def read_npy(data: bytes) -> tuple[str, Tensor]:
@@ -24,6 +27,8 @@ def read_npy(data: bytes) -> tuple[str, Tensor]:
         start = (12 if wide else 10) + size
         header = ast.literal_eval(data[start - size : start].decode("latin-1"))
         shape, text = tuple(header["shape"]), header["descr"]
+        if not all(isinstance(size, int) and size >= 0 for size in shape):
+            raise ValueError("its shape is damaged")
         names = {"f": "float", "i": "int", "u": "uint", "b": "bool"}
         dtype = "bool" if text[1] == "b" else f"{names[text[1]]}{8 * int(text[2:])}"
         if dtype not in CODES and dtype not in ("bool", "float16"):
@@ -47,9 +52,21 @@ def read_npz(data: bytes) -> dict[str, tuple[str, Tensor]]:
     """The arrays of an archive that NumPy has saved, by name."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            return {name.removesuffix(".npy"): read_npy(archive.read(name)) for name in archive.namelist()}
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as error:
+            members = archive.infolist()
+            if sum(member.file_size for member in members) > MOST_BYTES:
+                raise ValueError(f"unpacked it has more than {MOST_BYTES:,} bytes")
+            found = {member.filename.removesuffix(".npy"): unpacked(archive, member) for member in members}
+    except (zipfile.BadZipFile, zlib.error, ValueError, EOFError, NotImplementedError, RuntimeError) as error:
         raise InputError(f"this .npz cannot be read: {error}") from error
+    return {name: read_npy(content) for name, content in found.items()}
+
+
+def unpacked(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
+    """A member of an archive, never more than it promises."""
+    if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise ValueError(f"{member.filename!r} is compressed in another way than NumPy does it")
+    with archive.open(member) as file:
+        return file.read(member.file_size)
 
 
 def npy_bytes(tensor: Tensor, dtype: str) -> bytes:

@@ -113,6 +113,11 @@ class Model:
         outputs = self.run(self.checked(inputs))
         return [fault for entry in case["outputs"] for fault in golden_faults(entry, outputs[entry["name"]])]
 
+    def without_numbers(self) -> list[str]:
+        """The outputs that are nothing but NaN in the golden case, as a model with damaged weights has them."""
+        outputs = (self.load().golden or {"outputs": []})["outputs"]
+        return [e["name"] for e in outputs if e["values"] and all(math.isnan(float(v)) for v in e["values"])]
+
 
 def python_version() -> str:
     """Such as "CPython 3.12.1"."""

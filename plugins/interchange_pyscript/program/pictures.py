@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from interchange_pyscript.kernels.tensor import Tensor
 from interchange_pyscript.program.numbers import InputError
 
+MOST_PIXELS = 64_000_000
+
 
 def read_png(data: bytes) -> Tensor:
     """A PNG as (height, width, channels), 0 to 255; palettes are looked up, of 16 bits the upper 8 are kept."""
@@ -17,48 +19,60 @@ def read_png(data: bytes) -> Tensor:
         raise InputError(f"this PNG cannot be read: {error}") from error
 
 
+def check_size(width: int, height: int) -> None:
+    """Refuses images without pixels and those with too many."""
+    if not width or not height:
+        raise ValueError("it has no pixels")
+    if width * height > MOST_PIXELS:
+        raise ValueError(f"it has {width} x {height} pixels; the limit is {MOST_PIXELS:,} in all")
+
+
 def decoded_png(data: bytes) -> Tensor:
     """What `read_png` returns; other errors than InputError may be raised."""
-    chunks: dict[bytes, bytes] = {}
+    chunks: dict[bytes, bytearray] = {}
     place = 8
     while place + 8 <= len(data) and b"IEND" not in chunks:
         size, kind = int.from_bytes(data[place : place + 4], "big"), data[place + 4 : place + 8]
-        chunks[kind] = chunks.get(kind, b"") + data[place + 8 : place + 8 + size]
+        chunks.setdefault(kind, bytearray()).extend(data[place + 8 : place + 8 + size])
         place += size + 12
     missing = [kind for kind in (b"IHDR", b"IDAT") if kind not in chunks]
     header = chunks.get(b"IHDR", b"")
     if missing or len(header) < 13 or header[8] not in (1, 2, 4, 8, 16) or header[9] not in (0, 2, 3, 4, 6):
         raise ValueError("its header is damaged")
     width, height = int.from_bytes(header[:4], "big"), int.from_bytes(header[4:8], "big")
+    check_size(width, height)
     depth, colour, _, _, interlaced = header[8:13]
     channels = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[colour]
-    if width * height * channels * depth // 8 > 1100 * len(chunks[b"IDAT"]):  # no compression is that good
-        raise ValueError("it is incomplete")
-    stream = zlib.decompress(chunks[b"IDAT"])
     # An interlaced image is seven small ones, each with every n-th row and column.
     passes = [(0, 0, 1, 1)]
     if interlaced:
         passes = [(0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)]
-    pixels: list[Sequence[int]] = [()] * (width * height)
+    sizes = [(len(range(x0, width, dx)), len(range(y0, height, dy))) for x0, y0, dx, dy in passes]
+    row_sizes = [(columns * channels * depth + 7) // 8 for columns, _ in sizes]
+    expected = sum(rows * (1 + row_bytes) for (_, rows), row_bytes in zip(sizes, row_sizes) if row_bytes)
+    decompressor = zlib.decompressobj()
+    stream = decompressor.decompress(chunks[b"IDAT"], expected + 1)
+    if len(stream) != expected or not decompressor.eof:
+        raise ValueError("it is incomplete" if len(stream) <= expected else "its data do not end with its last row")
+    samples = bytearray(width * height * channels)
     start = 0
-    for x0, y0, dx, dy in passes:
-        columns, rows = len(range(x0, width, dx)), len(range(y0, height, dy))
-        if not columns:
-            continue
-        row_bytes = (columns * channels * depth + 7) // 8
+    for (x0, y0, dx, dy), (columns, rows), row_bytes in zip(passes, sizes, row_sizes):
         previous = bytes(row_bytes)
-        for y in range(y0, y0 + rows * dy, dy):
-            if start + row_bytes >= len(stream):
-                raise ValueError("it is incomplete")
+        for y in range(y0, y0 + rows * dy if columns else y0, dy):
             previous = unfiltered(stream[start : start + 1 + row_bytes], previous, max(channels * depth // 8, 1))
             start += 1 + row_bytes
-            samples = samples_of(previous, depth, columns * channels, colour == 3)
-            pixels[y * width + x0 : (y + 1) * width : dx] = list(zip(*[iter(samples)] * channels))
+            row = samples_of(previous, depth, columns * channels, colour == 3)
+            for c in range(channels):
+                samples[(y * width + x0) * channels + c : (y + 1) * width * channels : dx * channels] = row[c::channels]
     if colour == 3:
-        palette = list(zip(*[iter(chunks.get(b"PLTE", b""))] * 3))
-        pixels = [palette[index] for (index,) in pixels]
+        indices, palette = samples, chunks.get(b"PLTE", b"")
+        if 3 * max(indices) + 3 > len(palette):
+            raise ValueError("a colour is missing in its palette")
         channels = 3
-    return Tensor([sample for pixel in pixels for sample in pixel], (height, width, channels))
+        samples = bytearray(width * height * 3)
+        for c in range(3):
+            samples[c::3] = indices.translate(bytes(palette[c : 3 * 256 : 3]).ljust(256, b"\0"))
+    return Tensor(samples, (height, width, channels))
 
 
 def unfiltered(row: bytes, above: bytes, unit: int) -> bytes:
@@ -79,7 +93,7 @@ def unfiltered(row: bytes, above: bytes, unit: int) -> bytes:
     return bytes(line)
 
 
-def samples_of(row: bytes, depth: int, count: int, is_index: bool) -> Sequence[int]:
+def samples_of(row: bytes, depth: int, count: int, is_index: bool) -> bytes:
     """The samples of a row, 0 to 255; indices into a palette as they are."""
     if depth == 8:
         return row
@@ -87,7 +101,7 @@ def samples_of(row: bytes, depth: int, count: int, is_index: bool) -> Sequence[i
         return row[::2]
     top, per_byte = (1 << depth) - 1, 8 // depth
     factor = 1 if is_index else 255 // top
-    return [(row[i // per_byte] >> (8 - depth * (i % per_byte + 1)) & top) * factor for i in range(count)]
+    return bytes((row[i // per_byte] >> (8 - depth * (i % per_byte + 1)) & top) * factor for i in range(count))
 
 
 def read_pnm(data: bytes) -> Tensor:
@@ -109,6 +123,7 @@ def read_pnm(data: bytes) -> Tensor:
                 raise ValueError("its header is damaged")
             place = max(end, place + 1)
         width, height, top = words
+        check_size(width, height)
         count = width * height * channels
         if kind in (b"P2", b"P3"):
             samples: Sequence[int] = [int(word) for word in text[place:].split()]
@@ -119,7 +134,9 @@ def read_pnm(data: bytes) -> Tensor:
             samples = text[place + 1 : place + 1 + count]
         if len(samples) < count or not 0 < top < 65536:
             raise ValueError("it is incomplete")
+        if max(samples[:count]) > top:
+            raise ValueError(f"it has a value above {top}")
     except ValueError as error:
         raise InputError(f"this image cannot be read: {error}") from error
-    scaled = samples[:count] if top == 255 else [sample * 255 // top for sample in samples[:count]]
-    return Tensor(list(scaled), (height, width, channels))
+    scaled = samples[:count] if top == 255 else (sample * 255 // top for sample in samples[:count])
+    return Tensor(bytearray(scaled), (height, width, channels))

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from operator import mul
 from typing import Any
 
 from interchange_pyscript.kernels.tensor import Tensor, transposed
 from interchange_pyscript.program.numbers import InputError
+
+BITS = 22  # after the point, of the shares of pixels
+HALF = 1 << (BITS - 1)
 
 
 def image_plan(shape: Sequence[Any], settings: Mapping[str, Any]) -> tuple[int | None, int | None, str, bool]:
@@ -59,37 +63,60 @@ def per_channel(setting: Any, channels: int, name: str) -> list[Any]:
 def recoloured(image: Tensor, colour: str) -> Tensor:
     """The image with the channels asked for; transparency is dropped, grey is 0.299 R + 0.587 G + 0.114 B."""
     height, width, channels = image.shape
-    pixels = list(zip(*[iter(image.values)] * channels))
-    if channels in (1, 2):
-        wanted: list[Sequence[float]] = [pixel[:1] * (1 if colour == "grey" else 3) for pixel in pixels]
-    elif colour == "grey":
-        wanted = [((int(r) * 19595 + int(g) * 38470 + int(b) * 7471 + 32768) >> 16,) for r, g, b, *_ in pixels]
-    else:
-        wanted = [pixel[2::-1] if colour == "bgr" else pixel[:3] for pixel in pixels]
-    return Tensor([value for pixel in wanted for value in pixel], (height, width, 1 if colour == "grey" else 3))
+    planes = [plane_of(image, c) for c in range(1 if channels < 3 else 3)]
+    if colour != "grey":
+        planes = planes * 3 if channels < 3 else planes[::-1] if colour == "bgr" else planes
+    elif channels > 2:
+        planes = [bytes((r * 19595 + g * 38470 + b * 7471 + 32768) >> 16 for r, g, b in zip(*planes))]
+    return interleaved(planes, height, width)
+
+
+def plane_of(image: Tensor, channel: int) -> bytes:
+    """One channel of an image, whose values are 0 to 255."""
+    return bytes(image.values[channel :: image.shape[2]])  # type: ignore[arg-type]
+
+
+def interleaved(planes: Sequence[bytes], height: int, width: int) -> Tensor:
+    """The image of which `planes` are the channels."""
+    values = bytearray(height * width * len(planes))
+    for c, plane in enumerate(planes):
+        values[c :: len(planes)] = plane
+    return Tensor(values, (height, width, len(planes)))
 
 
 def resized(image: Tensor, height: int, width: int) -> Tensor:
-    """The image in another size, linearly interpolated between the four nearest pixels (not smoothed)."""
+    """The image in another size: interpolated, and smoothed if reduced; the pixels are those of Pillow's BILINEAR."""
     rows, columns, channels = image.shape
     if (rows, columns) == (height, width):
         return image
-    across = [blend_of(i, columns, width) for i in range(width)]
-    values: list[float] = []
-    for y in range(height):
-        upper, lower, down = blend_of(y, rows, height)
-        for left, right, along in across:
-            for c in range(channels):
-                corners = [
-                    image.values[(y_ * columns + x_) * channels + c] for y_ in (upper, lower) for x_ in (left, right)
-                ]
-                top = corners[0] * (1 - along) + corners[1] * along
-                bottom = corners[2] * (1 - along) + corners[3] * along
-                values.append(top * (1 - down) + bottom * down)
+    values = bytearray(height * width * channels)
+    for c in range(channels):
+        plane = plane_of(image, c)
+        lines = resampled([plane[i : i + columns] for i in range(0, rows * columns, columns)], width)
+        for x, column in enumerate(resampled(list(map(bytes, zip(*lines))), height)):
+            values[x * channels + c :: width * channels] = column
     return Tensor(values, (height, width, channels))
 
 
-def blend_of(i: int, n: int, m: int) -> tuple[int, int, float]:
-    """Of n pixels the two between which the i-th of m lies, and the share of the second."""
-    place = min(max((i + 0.5) * n / m - 0.5, 0.0), n - 1.0)
-    return int(place), min(int(place) + 1, n - 1), place - int(place)
+def resampled(lines: Sequence[bytes], size: int) -> Sequence[bytes]:
+    """Every line in another length; rounded to 8 bits, as Pillow rounds between its two passes."""
+    length = len(lines[0])
+    if length == size:
+        return lines
+    blends = [blend_of(i, length, size) for i in range(size)]
+    return [
+        bytes([min((sum(map(mul, line[start:end], shares)) + HALF) >> BITS, 255) for start, end, shares in blends])
+        for line in lines
+    ]
+
+
+def blend_of(i: int, n: int, m: int) -> tuple[int, int, list[int]]:
+    """Of n pixels the range that makes up the i-th of m, and the share of each: a triangle around its middle."""
+    reach = max(n / m, 1.0)
+    middle = (i + 0.5) * (n / m)
+    start, end = max(int(middle - reach + 0.5), 0), min(int(middle + reach + 0.5), n)
+    heights = [max(1.0 - abs((k - middle + 0.5) * (1.0 / reach)), 0.0) for k in range(start, end)]
+    total = 0.0
+    for height in heights:  # `sum` rounds otherwise in some versions of Python
+        total += height
+    return start, end, [int(0.5 + height / total * (1 << BITS)) for height in heights]
