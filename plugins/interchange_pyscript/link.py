@@ -215,11 +215,32 @@ def _text(node: ast.stmt, rows: list[str], without: frozenset[str]) -> str:
 def _uses(node: ast.stmt, without: frozenset[str]) -> frozenset[str]:
     """The names that a definition reads, those of annotations included, its own local names left out."""
     dropped = {id(d) for d in getattr(node, "decorator_list", [])} - {id(d) for d in _kept(node, without)}
-    parts = [part for part in ast.iter_child_nodes(node) if id(part) not in dropped]
-    inside = [n for part in parts for n in ast.walk(part)]
-    read = {n.id for n in inside if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
+    read, local = _names_inside([part for part in ast.iter_child_nodes(node) if id(part) not in dropped])
     if not isinstance(node, (ast.FunctionDef, ast.ClassDef)):
         return frozenset(read.difference(_names_of(node)))
-    local = {n.id for n in inside if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
-    local |= {n.arg for n in inside if isinstance(n, ast.arg)}
     return frozenset(read - local - {node.name})
+
+
+def _names_inside(waiting: list[ast.AST]) -> tuple[set[str], set[str]]:
+    """The names that syntax trees read, and those that they assign or have as arguments.
+
+    Takes a third of the time of `ast.walk`; it is most of what linking takes.
+    """
+    read: set[str] = set()
+    local: set[str] = set()
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.Name):
+            if isinstance(node.ctx, ast.Load):
+                read.add(node.id)
+            elif isinstance(node.ctx, ast.Store):
+                local.add(node.id)
+            continue
+        if isinstance(node, ast.arg):
+            local.add(node.arg)
+        for field in vars(node).values():
+            if isinstance(field, list):
+                waiting += [item for item in field if isinstance(item, ast.AST)]
+            elif isinstance(field, ast.AST):
+                waiting.append(field)
+    return read, local
