@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -149,8 +149,8 @@ class Builder:
         self._nodes, names = self._around.pop()
         return Body({name: TensorSpec("", ()) for name in names}, tuple(outputs), tuple(nodes))
 
-    def graph(self, outputs: Sequence[str], metadata: Mapping[str, str]) -> Graph:
-        """The graph, with the nodes and constants that no output needs left out.
+    def graph(self, outputs: Sequence[str], metadata: Mapping[str, str], make: Callable[..., Graph] = Graph) -> Graph:
+        """The graph, with the nodes and constants that no output needs left out; `make` is a class like Graph.
 
         Raises:
             BadInput: (IX210) an output was never made, or the graph is not well formed.
@@ -163,4 +163,4 @@ class Builder:
                 nodes.append(node)
         read.discard("")
         constants = {name: array for name, array in self._constants.items() if name in read}
-        return Graph(self._inputs, tuple(outputs), tuple(reversed(nodes)), constants, metadata)
+        return make(self._inputs, tuple(outputs), tuple(reversed(nodes)), constants, metadata)

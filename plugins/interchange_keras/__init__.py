@@ -70,6 +70,27 @@ class KerasImporter:
         return load(Path(path), **options)
 
 
+class KerasExporter:
+    """Writes a .keras file that today's Keras 3 opens, from a graph that came from a Keras file of any era."""
+
+    requires: ClassVar[Mapping[str, str]] = {"h5py": "h5py"}
+    suffix: ClassVar[str] = ".keras"
+
+    def recognises(self, path: Path, head: bytes) -> bool:
+        """Never: a .keras file is a model, whoever wrote it."""
+        return False
+
+    def save(self, graph: Graph, path: Path, *, force: bool = False) -> list[Path]:
+        """Writes the model with Keras 3's layers, names and weights. The meanings of its era are kept.
+
+        Raises:
+            Unsupported: (IX303) the graph does not come from a Keras file; or Keras 3 has no such layers, all of them.
+        """
+        from interchange_keras.export import save
+
+        return save(graph, path, force=force)
+
+
 class KerasBackend:
     """Runs a Keras file in Keras: the reference that the verifier prefers."""
 

@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from interchange_keras.layers.distributed import STEPS
 from interchange_keras.masks import Mask, outputs_masks
 from interchange_keras.operations import FUNCTION_LAYERS, OPERATIONS
 from interchange_keras.options import accepts, bind, misfit
+from interchange_keras.origin import KerasGraph, Origin
 from interchange_keras.plan import Step, Value, expand
 from interchange_keras.precision import UNCAST, WIDE, Policy, policy_of
 from interchange_keras.weights import assign
@@ -121,6 +123,7 @@ class _Conversion:
                 raise self._error() from None
             raise
         values = self._inputs(inputs)
+        arrays: dict[str, dict[str, Any]] = {}
         if not self.faults or all(fault.code != "IX203" for fault in self.faults.values()):
             arrays = {
                 name: {
@@ -146,6 +149,13 @@ class _Conversion:
             values,
             [*unused, *ledger.unclaimed],
             sum(entry.model is None and entry.class_name not in STEPS for _, entry in entries),
+            Origin(
+                self.model,
+                self.source.version,
+                self.backend,
+                {name: tuple(declared) for name, declared in slots.items()},
+                arrays,
+            ),
         )
 
     # --- before the walk ---
@@ -383,6 +393,7 @@ class _Conversion:
         values: Mapping[Value, str],
         unused: Sequence[str],
         count: int,
+        origin: Origin,
     ) -> Graph:
         for key, name in zip(outputs, names, strict=True):
             if key not in values:
@@ -396,7 +407,7 @@ class _Conversion:
             metadata["masks_ended"] = json.dumps(list(self.masks_ended))
         if unused:
             metadata["unused_weights"] = json.dumps(unused)
-        return self.builder.graph(names, metadata)
+        return self.builder.graph(names, metadata, partial(KerasGraph, origin=origin))
 
     def _note(self, name: str, entry: LayerEntry, fault: Fault) -> None:
         self.faults.setdefault((name, f"{name} ({entry.class_name}): {fault.why}"), fault)

@@ -37,7 +37,7 @@ def bind(
                 faults.append(f"option {key!r}: {error}")
         elif takes_all:
             arguments[key] = value
-        elif not _is_irrelevant(key, value):
+        elif not is_irrelevant(key, value):
             faults.append(f"option {key} = {_short(value)} is not supported")
     faults += [f"option {key!r} is missing" for key in _required(function) if key not in given]
     return arguments, faults
@@ -100,7 +100,8 @@ def _required(function: LayerFunction) -> list[str]:
     return [p.name for p in parameters if p.kind is p.KEYWORD_ONLY and p.default is p.empty]
 
 
-def _is_irrelevant(key: str, value: Any) -> bool:
+def is_irrelevant(key: str, value: Any) -> bool:
+    """Whether an option says nothing about inference."""
     if key == "dtype":  # read by interchange_keras.precision
         return True
     if eras.IRRELEVANT.fullmatch(key):

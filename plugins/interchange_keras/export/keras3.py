@@ -1,0 +1,82 @@
+"""What Keras 3 knows: the options of its layers that say anything about inference, by class (Keras 3.15)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+_TABLE = """
+Activation: activation
+ActivityRegularization: l1 l2
+AdaptiveAveragePooling1D AdaptiveAveragePooling2D AdaptiveAveragePooling3D AdaptiveMaxPooling1D
+    AdaptiveMaxPooling2D AdaptiveMaxPooling3D: data_format output_size
+Add Average Identity Maximum Minimum Multiply Subtract:
+AdditiveAttention Attention: score_mode use_scale
+AlphaDropout Dropout: noise_shape rate
+AveragePooling1D AveragePooling2D AveragePooling3D MaxPooling1D MaxPooling2D MaxPooling3D: data_format padding
+    pool_dimensions pool_mode pool_size strides
+BatchNormalization: axis center epsilon momentum renorm renorm_clipping renorm_momentum scale synchronized
+Bidirectional: backward_layer layer merge_mode
+CenterCrop: bounding_box_format data_format factor height width
+Concatenate Softmax UnitNormalization: axis
+ContrastLimitedAdaptiveHistogramEqualization: bounding_box_format clip_limit data_format factor tile_grid_size
+    value_range
+Conv1D Conv2D Conv3D: activation data_format dilation_rate filters groups kernel_size padding strides use_bias
+Conv1DTranspose Conv2DTranspose Conv3DTranspose: activation data_format dilation_rate filters kernel_size
+    output_padding padding strides use_bias
+ConvLSTM1D ConvLSTM2D ConvLSTM3D: activation data_format dilation_rate filters go_backwards kernel_size padding
+    recurrent_activation return_sequences return_state strides use_bias zero_output_for_mask
+Cropping1D: cropping
+Cropping2D Cropping3D: cropping data_format
+Dense SimpleRNNCell: activation units use_bias
+DepthwiseConv1D DepthwiseConv2D: activation data_format depth_multiplier dilation_rate kernel_size padding
+    strides use_bias
+Dot: axes normalize
+ELU: alpha
+EinsumDense: activation bias_axes equation gptq_unpacked_column_size output_shape
+Embedding: input_dim mask_zero output_dim
+Flatten: data_format
+GRU: activation go_backwards recurrent_activation reset_after return_sequences return_state units use_bias
+    zero_output_for_mask
+GRUCell: activation recurrent_activation reset_after units use_bias
+GaussianDropout SpatialDropout1D: rate
+GaussianNoise: stddev
+GlobalAveragePooling1D GlobalAveragePooling2D GlobalAveragePooling3D GlobalMaxPooling1D GlobalMaxPooling2D
+    GlobalMaxPooling3D: data_format keepdims pool_dimensions
+GroupNormalization: axis center epsilon groups scale
+LSTM: activation go_backwards recurrent_activation return_sequences return_state units use_bias
+    zero_output_for_mask
+LSTMCell: activation recurrent_activation units use_bias
+LayerNormalization: axis center epsilon scale
+LeakyReLU: negative_slope
+Masking: mask_value
+MultiHeadAttention: attention_axes flash_attention key_dim num_heads output_shape sliding_window use_bias
+    use_gate value_dim
+Normalization: axis invert mean variance
+PReLU: shared_axes
+Permute: dims
+RMSNormalization: axis epsilon
+ReLU: max_value negative_slope threshold
+RepeatVector: n
+Rescaling: offset scale
+Reshape: target_shape
+Resizing: antialias bounding_box_format crop_to_aspect_ratio data_format factor fill_mode fill_value height
+    interpolation pad_to_aspect_ratio width
+ReversibleEmbedding: input_dim logit_soft_cap mask_zero output_dim reverse_dtype tie_weights
+SeparableConv1D SeparableConv2D: activation data_format depth_multiplier dilation_rate filters kernel_size
+    padding strides use_bias
+SimpleRNN: activation go_backwards return_sequences return_state units use_bias zero_output_for_mask
+SpatialDropout2D SpatialDropout3D: data_format rate
+TimeDistributed: layer
+UpSampling1D: size
+UpSampling2D: data_format interpolation size
+UpSampling3D: data_format size
+ZeroPadding1D ZeroPadding2D ZeroPadding3D: data_format padding
+"""
+
+
+def _options() -> dict[str, frozenset[str]]:
+    rows = (line.partition(":") for line in _TABLE.replace("\n    ", " ").strip().split("\n"))
+    return {name: frozenset(options.split()) for names, _, options in rows for name in names.split()}
+
+
+OPTIONS: Mapping[str, frozenset[str]] = _options()

@@ -1,0 +1,250 @@
+"""Layers of any era as layers of Keras 3: class, config and weights; what has no such layer is a fault."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from interchange.graph import Array
+from interchange_keras import eras
+from interchange_keras.architecture import LayerEntry
+from interchange_keras.export.keras3 import OPTIONS
+from interchange_keras.layer import Slot
+from interchange_keras.layers import LAYERS
+from interchange_keras.layers.cells import GATES, OLD_GATES, from_cudnn
+from interchange_keras.options import decode, is_irrelevant, keywords
+
+# hard_sigmoid up to Keras 2 is clip(0.2 x + 0.5, 0, 1), in Keras 3 clip(x / 6 + 0.5, 0, 1): the same of 1.2 x.
+STEEPER = 1.2
+MERGES: Mapping[str, str] = {"sum": "Add", "mul": "Multiply", "ave": "Average", "max": "Maximum"}
+TAKES_A_LIST = frozenset(
+    {
+        *("Add", "Average", "Concatenate", "Dot", "Maximum", "Minimum", "Multiply", "Subtract"),
+        *("Attention", "AdditiveAttention"),
+    }
+)
+RECURRENT = frozenset({"LSTM", "GRU", "SimpleRNN", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D"})
+CUDNN: Mapping[str, str] = {"CuDNNLSTM": "LSTM", "CuDNNGRU": "GRU"}
+
+
+class CannotExport(Exception):
+    """Keras 3 has no such layer, or no such option."""
+
+
+@dataclass
+class Made:
+    """A layer of Keras 3. `weights` are by part, the attribute that holds them: "" or "cell", in order."""
+
+    class_name: str
+    config: dict[str, Any]
+    weights: dict[str, list[Array]] = field(default_factory=dict)
+    before: list[tuple[str, dict[str, Any]]] = field(default_factory=list)  # layers that go before it
+    after: list[tuple[str, dict[str, Any]]] = field(default_factory=list)  # layers that follow it
+
+
+def made_of(
+    entry: LayerEntry, slots: Sequence[Slot], arrays: Mapping[str, Array], version: eras.Version, inside: bool
+) -> Made:
+    """The layer, or layers, of Keras 3 that compute what an entry computes.
+
+    Args:
+        inside: it is within a wrapper, where nothing can follow it.
+
+    Raises:
+        CannotExport: there are none; in words.
+    """
+    if not entry.is_keras or entry.class_name.startswith("keras.ops."):
+        raise CannotExport("it is no layer of Keras")
+    options = {**eras.defaults(entry.class_name, version), **entry.config}
+    class_name, options = _renamed(entry.class_name, options)
+    made = Made(class_name, _config(entry.class_name, class_name, options, version))
+    made.config |= {"name": entry.name, "dtype": _policy(entry.config.get("dtype"))}
+    for slot in slots:
+        made.weights.setdefault(slot.name.rpartition("/")[0], []).append(arrays[slot.name])
+    if class_name in RECURRENT:
+        _recurrent(made, entry.class_name, slots, version)
+    elif class_name == "Bidirectional":
+        _bidirectional(made, options, slots, version)
+    elif _is_old_hard_sigmoid(made.config.get("activation"), version):
+        if inside:
+            raise CannotExport("its hard_sigmoid is that of Keras 2, within a wrapper")
+        made.config["activation"] = "linear"
+        made.after = [("Rescaling", {"scale": STEEPER, "offset": 0.0}), ("Activation", {"activation": "hard_sigmoid"})]
+    if "Conv" in class_name and made.config.get("data_format") == "channels_first" and not inside:
+        _channels_last(made)
+    return made
+
+
+def _channels_last(made: Made) -> None:
+    """TensorFlow has no convolutions with channels first for the CPU; the weights are the same in both orders."""
+    if made.config.get("return_state"):
+        return
+    rank = int(next(c for c in made.class_name if c.isdigit()))
+    made.config["data_format"] = "channels_last"
+    activation = made.config.get("activation")
+    is_recurrent = made.class_name in RECURRENT
+    time = [1] if is_recurrent else []
+    there = [*range(len(time) + 2, len(time) + 2 + rank), len(time) + 1]
+    time = time if made.config.get("return_sequences") else []
+    back = [len(time) + rank + 1, *range(len(time) + 1, len(time) + rank + 1)]
+    made.before = [("Permute", {"dims": [*([1] if is_recurrent else []), *there]})]
+    permute: tuple[str, dict[str, Any]] = ("Permute", {"dims": [*time, *back]})
+    if activation in (None, "linear") or is_recurrent:
+        made.after = [permute, *made.after]
+    else:  # it may look along an axis
+        made.config["activation"] = "linear"
+        made.after = [permute, *made.after, ("Activation", {"activation": activation})]
+
+
+def _renamed(class_name: str, options: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """What Keras 3 calls a layer; those that it dropped as others."""
+    if class_name == "Merge":
+        mode = options.get("mode", "sum")
+        if mode == "concat":
+            return "Concatenate", {"axis": options.get("concat_axis", -1)}
+        if mode not in MERGES:
+            raise CannotExport(f"Keras 3 has no Merge of mode {mode!r}")
+        return MERGES[mode], {}
+    if class_name == "ThresholdedReLU":
+        return "ReLU", {"threshold": options.get("theta", 1.0)}
+    if class_name in CUDNN:
+        return CUDNN[class_name], {**options, "reset_after": True}
+    if class_name == "BatchNormalization" and isinstance(options.get("axis"), list) and len(options["axis"]) == 1:
+        return class_name, {**options, "axis": options["axis"][0]}
+    if class_name not in OPTIONS:
+        raise CannotExport("Keras 3 has no such layer")
+    return class_name, options
+
+
+def _config(old_name: str, class_name: str, options: Mapping[str, Any], version: eras.Version) -> dict[str, Any]:
+    function = LAYERS[old_name]
+    defaults: dict[str, Any] = getattr(function, "__kwdefaults__", None) or {}
+    known = OPTIONS[class_name]
+    config: dict[str, Any] = {}
+    for key, value in options.items():
+        new = "layer" if key == "wrapped" else key
+        if new in known:
+            config[new] = decode(value)
+        elif key in ("name", "dtype", "trainable") or is_irrelevant(key, value):
+            continue
+        elif key not in defaults and key in keywords(function)[0]:
+            continue  # required by us, said by the weights to Keras
+        elif not _is_default(value, defaults.get(key, value)) and not (old_name == "Merge" or key == "theta"):
+            raise CannotExport(f"Keras 3 has no option {key} = {str(value)[:60]}")
+    if class_name == "PReLU" and isinstance(config.get("shared_axes"), list) and not config["shared_axes"]:
+        config["shared_axes"] = None
+    if isinstance(config.get("activation"), Mapping):
+        config["activation"] = _activation(config["activation"])
+    return config
+
+
+def _is_default(value: Any, default: Any) -> bool:
+    return value is None or value == default or (isinstance(default, tuple) and np.array_equal(value, default))
+
+
+def _activation(value: Mapping[str, Any]) -> Any:
+    """A function by its name; a layer in place of one is another matter."""
+    if isinstance(value.get("config"), str):
+        return value["config"]
+    if str(value.get("class_name")) in OPTIONS:
+        raise CannotExport(f"its activation is the layer {value['class_name']}")
+    return dict(value)
+
+
+def _is_old_hard_sigmoid(activation: Any, version: eras.Version) -> bool:
+    return isinstance(activation, str) and eras.meaning_changed(activation, version)
+
+
+def _policy(dtype: Any) -> Any:
+    """A dtype policy in the words of Keras 3."""
+    if isinstance(dtype, Mapping):
+        details = dtype.get("config")
+        if dtype.get("class_name") not in ("Policy", "PolicyV1", "DTypePolicy", "FloatDTypePolicy"):
+            raise CannotExport("it is quantised")
+        dtype = details.get("name") if isinstance(details, Mapping) else None
+    name = dtype if isinstance(dtype, str) and "infer" not in dtype else "float32"
+    return {"module": "keras", "class_name": "DTypePolicy", "config": {"name": name}, "registered_name": None}
+
+
+# --- recurrent layers -----------------------------------------------------------------------------------------------
+
+
+def _recurrent(made: Made, old_name: str, slots: Sequence[Slot], version: eras.Version) -> None:
+    """Weights and activations of one recurrent layer, in place."""
+    (part,) = made.weights
+    arrays = made.weights[part]
+    names = [slot.name.rpartition("/")[2] for slot in slots]
+    made.weights[part] = _weights(made.class_name, old_name, names, arrays, made.config, version)
+
+
+def _weights(
+    class_name: str,
+    old_name: str,
+    names: Sequence[str],
+    arrays: Sequence[Array],
+    config: dict[str, Any],
+    version: eras.Version,
+) -> list[Array]:
+    if names and "_" in names[0] and names[0] != "recurrent_kernel":  # Keras 1: W_i, U_i, b_i …
+        by_name = dict(zip(names, arrays, strict=True))
+        gates = [gate for gate, _ in sorted(OLD_GATES[class_name], key=lambda item: item[1])]
+        arrays = [np.concatenate([by_name[f"{part}_{gate}"] for gate in gates], -1) for part in "WUb"]
+    kernel, recurrent, *rest = arrays
+    bias = rest[0] if rest else None
+    count = len(GATES[class_name]) if class_name in GATES else 4
+    units = recurrent.shape[-1] // count
+    if class_name in ("LSTM", "GRU") and (
+        old_name in CUDNN or (bias is not None and bias.shape == (2 * count * units,))
+    ):
+        kernel, recurrent, bias = from_cudnn(class_name, kernel, recurrent, bias)
+    factors = np.ones(count, np.float32)
+    if _is_old_hard_sigmoid(config.get("recurrent_activation"), version):
+        sigmoids = {"GRU": (0, 1)}.get(class_name, (0, 1, 3))  # z, r; i, f, o
+        factors[list(sigmoids)] = STEEPER
+    if _is_old_hard_sigmoid(config.get("activation"), version):
+        if class_name != "SimpleRNN":
+            raise CannotExport("its activation is the hard_sigmoid of Keras 2, which Keras 3 does not have")
+        factors[:] = STEEPER
+    if (factors != 1).any():
+        row = np.repeat(factors, units)
+        kernel, recurrent = ((a * row).astype(a.dtype) for a in (kernel, recurrent))
+        bias = None if bias is None else (bias * row).astype(bias.dtype)
+    return [kernel, recurrent, *([] if bias is None else [bias])]
+
+
+def _bidirectional(made: Made, options: Mapping[str, Any], slots: Sequence[Slot], version: eras.Version) -> None:
+    """Both layers in the config of a Bidirectional, and their weights."""
+    if options.get("zero_output_for_mask") is False and options.get("masked"):
+        raise CannotExport("what it makes of masks is not what Keras 3 makes of them")
+    made.config.pop("zero_output_for_mask", None)
+    halves = {"forward_layer": options.get("wrapped"), "backward_layer": options.get("backward_layer")}
+    for attribute, document in halves.items():
+        source = document if document is not None else halves["forward_layer"]
+        if not isinstance(source, Mapping) or not isinstance(source.get("config"), Mapping):
+            raise CannotExport("it wraps no layer")
+        old_name = eras.modern_class(str(source.get("class_name")))
+        inner = LayerEntry(
+            str(source["config"].get("name") or old_name.lower()),
+            old_name,
+            eras.modern_config(old_name, source["config"]),
+        )
+        mine = [slot for slot in slots if slot.name.startswith(f"{attribute}/")]
+        plain = [Slot(slot.name.partition("/")[2]) for slot in mine]
+        part = f"{attribute}/cell"
+        given = dict(zip((slot.name for slot in plain), made.weights.get(part, []), strict=False))
+        if len(given) != len(plain):
+            raise CannotExport("it wraps a layer with cells of its own")
+        half = made_of(inner, plain, given, version, inside=True)
+        if half.class_name not in RECURRENT:
+            raise CannotExport(f"it wraps {half.class_name}")
+        made.weights[part] = half.weights["cell"]
+        if attribute == "forward_layer" or document is not None:
+            made.config["layer" if attribute == "forward_layer" else attribute] = document_of(half)
+
+
+def document_of(made: Made) -> dict[str, Any]:
+    """A layer as Keras 3 writes it."""
+    return {"module": "keras.layers", "class_name": made.class_name, "config": made.config, "registered_name": None}

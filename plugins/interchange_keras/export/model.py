@@ -1,0 +1,181 @@
+"""A model of any era as a functional model of Keras 3: its config, and the weights by their places in the file."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from interchange.graph import Array
+from interchange_keras import eras
+from interchange_keras.architecture import JOIN, MASKED, SPLIT, TIME_DISTRIBUTED, LayerEntry, Model
+from interchange_keras.calls import Call, Input, Ref, leaves
+from interchange_keras.export.layers import TAKES_A_LIST, CannotExport, Made, document_of, made_of
+from interchange_keras.origin import Origin
+from interchange_keras.weights import snake_case
+
+MERGING = frozenset({"Add", "Average", "Concatenate", "Maximum", "Minimum", "Multiply", "Subtract", "Merge"})
+
+
+@dataclass
+class Writer:
+    """What becomes of a model. `faults` says what Keras 3 cannot express, by layer."""
+
+    origin: Origin
+    weights: dict[str, Array] = field(default_factory=dict)
+    faults: list[str] = field(default_factory=list)
+
+    def document(self) -> dict[str, Any]:
+        return self._model(self.origin.model, "", "layers", self.origin.model.name or "model")
+
+    # --- models ---
+
+    def _model(self, model: Model, scope: str, path: str, name: str) -> dict[str, Any]:
+        documents: list[dict[str, Any]] = []
+        folders: Counter[str] = Counter()
+        for entry in model.layers:
+            if entry.class_name == "InputLayer":
+                documents.append(self._input(entry))
+                folders["input_layer"] += 1
+                continue
+            try:
+                documents += self._layers(entry, f"{scope}{entry.name}", path, folders)
+            except CannotExport as error:
+                self.faults.append(f"{scope}{entry.name} ({entry.class_name}): {error}")
+        inputs: list[Any] = [[layer, 0, 0] for layer in model.inputs]
+        refs = [[ref.layer, ref.call, ref.tensor] for ref in model.outputs]
+        outputs: Any = dict(zip(model.output_keys, refs, strict=True)) if model.output_keys else refs
+        config = {
+            "name": name,
+            "trainable": True,
+            "layers": documents,
+            "input_layers": inputs[0] if len(inputs) == 1 else inputs,
+            "output_layers": refs[0] if len(refs) == 1 and not model.output_keys else outputs,
+        }
+        return {
+            "module": "keras.src.models.functional",
+            "class_name": "Functional",
+            "config": config,
+            "registered_name": "Functional",
+        }
+
+    def _input(self, entry: LayerEntry) -> dict[str, Any]:
+        dtype = entry.config.get("dtype")
+        config = {
+            "batch_shape": entry.config.get("batch_shape"),
+            "dtype": dtype if isinstance(dtype, str) else "float32",
+            "sparse": False,
+            "name": entry.name,
+        }
+        return {
+            "module": "keras.layers",
+            "class_name": "InputLayer",
+            "config": config,
+            "registered_name": None,
+            "name": entry.name,
+            "inbound_nodes": [],
+        }
+
+    # --- layers ---
+
+    def _layers(self, entry: LayerEntry, scoped: str, path: str, folders: Counter[str]) -> list[dict[str, Any]]:
+        """An entry's layer, with those before and after it."""
+        if entry.class_name == MASKED:
+            raise CannotExport("a mask is given to its call")
+        made = self._made(entry, scoped, path, folders, inside=False)
+        if isinstance(made, dict):
+            return [{**made, "name": entry.name, "inbound_nodes": self._nodes(entry, entry.calls)}]
+        dtype = made.config["dtype"]
+        chain = [Made(name, {"dtype": dtype, **config}) for name, config in made.before]
+        chain += [made, *(Made(name, {"dtype": dtype, **config}) for name, config in made.after)]
+        documents: list[dict[str, Any]] = []
+        for i, link in enumerate(chain):  # the last has the name, which others refer to
+            name = entry.name if i == len(chain) - 1 else f"{entry.name}_{i}"
+            nodes = [_node([_tensor(Ref(f"{entry.name}_{i - 1}", call, 0))]) for call in range(len(entry.calls))]
+            link.config["name"] = name
+            nodes = nodes if i else self._nodes(entry, entry.calls)
+            documents.append({**document_of(link), "name": name, "inbound_nodes": nodes})
+            if link is not made:
+                folders[snake_case(link.class_name)] += 1
+        return documents
+
+    def _made(self, entry: LayerEntry, scoped: str, path: str, folders: Counter[str], inside: bool) -> Any:
+        """A layer, or the document of a model."""
+        if entry.model is not None and entry.class_name != TIME_DISTRIBUTED:
+            folder = _folder("functional", folders)
+            return self._model(entry.model, f"{scoped}/", f"{path}/{folder}/layers", entry.name)
+        if entry.model is not None:
+            (inner,) = [e for e in entry.model.layers if e.class_name not in ("InputLayer", JOIN, SPLIT)]
+            folder = _folder("time_distributed", folders)
+            wrapped = self._made(inner, f"{scoped}/{inner.name}", f"{path}/{folder}", Counter(), inside=True)
+            document = wrapped if isinstance(wrapped, dict) else document_of(wrapped)
+            dtype = {"module": "keras", "class_name": "DTypePolicy", "config": {"name": "float32"}}
+            return Made("TimeDistributed", {"name": entry.name, "dtype": dtype, "layer": document})
+        if entry.class_name.startswith("Conv") and eras.FLIPS_KERNELS.get(self.origin.backend):
+            raise CannotExport(f"{self.origin.backend} pads and flips in another way")
+        slots = self.origin.slots.get(scoped, ())
+        made = made_of(entry, slots, self.origin.arrays.get(scoped, {}), self.origin.version, inside)
+        if self.origin.version < (3,) and entry.class_name in MERGING and self._has_masks():
+            raise CannotExport("masks of merged inputs mean something else in Keras 3")
+        folder = "layer" if inside else _folder(snake_case(made.class_name), folders)
+        for part, arrays in made.weights.items():
+            for i, array in enumerate(arrays):
+                self.weights["/".join(filter(None, (path, folder, part, "vars", str(i))))] = array
+        return made
+
+    def _has_masks(self) -> bool:
+        pending = [self.origin.model]
+        while pending:
+            for entry in pending.pop().layers:
+                if entry.model is not None:
+                    pending.append(entry.model)
+                if entry.class_name == "Masking" or entry.config.get("mask_zero"):
+                    return True
+        return False
+
+    # --- calls ---
+
+    def _nodes(self, entry: LayerEntry, calls: Sequence[Call]) -> list[dict[str, Any]]:
+        return [self._call(entry, call) for call in calls]
+
+    def _call(self, entry: LayerEntry, call: Call) -> dict[str, Any]:
+        tensors = [_tensor(call.inputs[x.number]) for x in leaves(call.positional) if isinstance(x, Input)]
+        named = {key: _argument(value, call) for key, value in call.kwargs.items()}
+        if entry.class_name in TAKES_A_LIST or entry.class_name == "Merge":
+            return _node([tensors], named)
+        if entry.model is not None and entry.class_name != TIME_DISTRIBUTED:
+            return _node([tensors if len(tensors) > 1 else tensors[0]], named)
+        if len(tensors) > 1 and ("LSTM" in entry.class_name or "RNN" in entry.class_name or "GRU" in entry.class_name):
+            return _node(tensors[:1], {"initial_state": tensors[1:], **named})
+        return _node(tensors, named)
+
+
+def _folder(base: str, folders: Counter[str]) -> str:
+    number = folders[base]
+    folders[base] += 1
+    return f"{base}_{number}" if number else base
+
+
+def _node(args: list[Any], kwargs: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    return {"args": args, "kwargs": dict(kwargs or {})}
+
+
+def _tensor(ref: Ref) -> dict[str, Any]:
+    # Keras asks for shape and dtype, and takes those of the layer that made it
+    history = [ref.layer, ref.call, ref.tensor]
+    return {"class_name": "__keras_tensor__", "config": {"shape": [None], "dtype": "float32", "keras_history": history}}
+
+
+def _argument(value: Any, call: Call) -> Any:
+    if isinstance(value, Input):
+        return _tensor(call.inputs[value.number])
+    if isinstance(value, (list, tuple)):
+        return [_argument(item, call) for item in value]
+    if isinstance(value, Mapping):
+        return {key: _argument(item, call) for key, item in value.items()}
+    if isinstance(value, np.ndarray):
+        raise CannotExport("an array is given to its call")
+    return value

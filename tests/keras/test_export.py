@@ -1,0 +1,126 @@
+"""Files of any era, written as .keras files of Keras 3: read again they compute the same, and Keras 3 agrees."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import subprocess
+import sys
+import zipfile
+
+import numpy as np
+import pytest
+from interchange_keras import KerasExporter, KerasImporter
+from interchange_keras.export.keras3 import OPTIONS
+
+from interchange.errors import InterchangeError
+from interchange.evaluate import evaluate
+from interchange.graph import Graph
+from tests.keras.test_plugin import _environment
+
+rows = sys.modules["keras_rows"]
+OLD = [f"{row.name}.k{era}{'.h5' if era == '2' else '.keras'}" for row in rows.ROWS for era in row.eras]
+MODELS = [f"{name}.k{era}{suffix}" for name in rows.MODELS for era in "23" for suffix in (".h5", ".keras")]
+
+
+def feeds_of(graph):
+    shapes = [[2, *(9 if size is None else size for size in spec.shape[1:])] for spec in graph.inputs.values()]
+    arrays = [rows.values(tuple(shape), i) for i, shape in enumerate(shapes)]
+    return {
+        name: (np.abs(array) * 2).astype(spec.dtype) if spec.dtype != "float32" else array
+        for (name, spec), array in zip(graph.inputs.items(), arrays, strict=True)
+    }
+
+
+@pytest.mark.parametrize("name", [*OLD, *MODELS])
+def test_written_and_read_again(name, golden, tmp_path):
+    graph = KerasImporter().load(golden / name)
+    if name.startswith("activation_layer_object"):
+        with pytest.raises(InterchangeError, match="IX303"):
+            KerasExporter().save(graph, tmp_path / "new.keras")
+        return
+    (path,) = KerasExporter().save(graph, tmp_path / "new.keras")
+    again = KerasImporter().load(path)
+    assert again.metadata["producer"].startswith("Keras 3.")
+    assert "unused_weights" not in again.metadata
+    assert len(again.inputs) == len(graph.inputs)
+    assert list(again.outputs) == list(graph.outputs)
+    feeds = feeds_of(graph)
+    expected = evaluate(graph, feeds)
+    made = evaluate(again, dict(zip(again.inputs, feeds.values(), strict=True)))
+    for output in expected:
+        np.testing.assert_allclose(made[output], expected[output], rtol=2e-5, atol=3e-6)
+
+
+def test_the_same_model_gives_the_same_bytes(golden, tmp_path):
+    graph = KerasImporter().load(golden / "branches.k2.h5")
+    written = [KerasExporter().save(graph, tmp_path / f"{i}.keras")[0].read_bytes() for i in range(2)]
+    assert written[0] == written[1]
+    with zipfile.ZipFile(tmp_path / "0.keras") as archive:
+        assert archive.namelist() == ["metadata.json", "config.json", "model.weights.h5"]
+        assert json.loads(archive.read("config.json"))["class_name"] == "Functional"
+
+
+def test_a_graph_from_elsewhere_is_refused(golden, tmp_path):
+    graph = KerasImporter().load(golden / "dense.k2.h5")
+    plain = Graph(graph.inputs, graph.outputs, graph.nodes, graph.constants, graph.metadata)
+    with pytest.raises(InterchangeError, match="IX303"):
+        KerasExporter().save(plain, tmp_path / "new.keras")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_layer_that_keras_3_does_not_have_is_refused(golden, tmp_path, edited):
+    def custom(document):
+        document["config"]["layers"][-1]["class_name"] = "Mine"
+
+    path = edited("activation_relu.k2.h5", config=custom)
+    graph = KerasImporter().load(path, layers={"Mine": lambda layer, x, **options: layer.add("Relu", x)})
+    with pytest.raises(InterchangeError, match="IX303") as caught:
+        KerasExporter().save(graph, tmp_path / "new.keras")
+    assert "Mine" in caught.value.why[0]
+
+
+def test_the_metadata_keep_the_memory(golden, tmp_path):
+    graph = KerasImporter().load(golden / "dense.k2.h5").with_metadata(name="other")
+    assert KerasExporter().save(graph, tmp_path / "new.keras")
+
+
+HAS_KERAS = importlib.util.find_spec("keras") is not None and importlib.util.find_spec("tensorflow") is not None
+
+
+@pytest.mark.skipif(HAS_KERAS, reason="Keras is installed, and says so itself")
+def test_the_table_of_options_is_plausible():
+    assert {"units", "use_bias"} <= OPTIONS["Dense"]
+    assert "groups" not in OPTIONS["DepthwiseConv2D"]
+    assert "ThresholdedReLU" not in OPTIONS
+
+
+@pytest.mark.skipif(not HAS_KERAS, reason="Keras is not installed")
+def test_keras_opens_them(golden, tmp_path):
+    """All in one process of its own: TensorFlow stays out of this one."""
+    program = """
+import sys
+from pathlib import Path
+import keras, numpy as np
+for path in sorted(Path(sys.argv[1]).glob("*.keras")):
+    with np.load(path.with_suffix(".npz")) as stored:
+        feeds = [stored[f"x{i}"] for i in range(len(stored.files)) if f"x{i}" in stored.files]
+        expected = [stored[f"y{i}"] for i in range(len(stored.files)) if f"y{i}" in stored.files]
+    model = keras.models.load_model(path, compile=False)
+    made = keras.tree.flatten(model(feeds if len(feeds) > 1 else feeds[0], training=False))
+    for one, other in zip(made, expected, strict=True):
+        np.testing.assert_allclose(np.asarray(one), other, rtol=1e-4, atol=1e-5, err_msg=path.name)
+"""
+    for name in [*OLD[::5], *MODELS]:
+        if "depthwise_conv2d_channels_first" in name:
+            continue
+        graph = KerasImporter().load(golden / name)
+        try:
+            (path,) = KerasExporter().save(graph, tmp_path / f"{name}.keras")
+        except InterchangeError:
+            continue
+        feeds = feeds_of(graph)
+        made = evaluate(graph, feeds)
+        arrays = {f"x{i}": x for i, x in enumerate(feeds.values())} | {f"y{i}": y for i, y in enumerate(made.values())}
+        np.savez(path.with_suffix(".npz"), **arrays)
+    subprocess.run([sys.executable, "-c", program, str(tmp_path)], check=True, env=_environment())
