@@ -19,6 +19,9 @@ from types import ModuleType
 
 from interchange.errors import EnvironmentLacks
 
+BEGINS = re.compile(r"[@A-Za-z_]")  # a statement at the top of a module
+DEFINES = re.compile(r"(?:def|class) (\w+)|(\w+)(?:: .*)? = ")
+
 
 @dataclass(frozen=True)
 class Definition:
@@ -33,9 +36,9 @@ class Definition:
 
 @dataclass(frozen=True)
 class Module:
-    """The parts of a module: definitions by name, in order, and what each imported name stands for."""
+    """The parts of a module: the rows of definitions by name, in order, and what each imported name stands for."""
 
-    definitions: dict[str, ast.stmt]
+    definitions: dict[str, range]
     imports: dict[str, ast.Import | ast.ImportFrom]
     rows: list[str]
 
@@ -164,22 +167,49 @@ def is_standard(line: str) -> bool:
 @functools.cache
 def parse(name: str) -> Module:
     """The parts of a module, by its name."""
-    source = inspect.getsource(importlib.import_module(name))
-    definitions: dict[str, ast.stmt] = {}
+    rows = inspect.getsource(importlib.import_module(name)).splitlines()
+    definitions: dict[str, range] = {}
     imports: dict[str, ast.Import | ast.ImportFrom] = {}
-    for node in ast.parse(source).body:
-        if isinstance(node, (ast.Import, ast.ImportFrom)):
+    for part in _statements(rows):
+        head = rows[part.start]
+        if head.startswith(("import ", "from ")):
+            node = _parsed(rows, part)
+            assert isinstance(node, (ast.Import, ast.ImportFrom))
             imports |= {(alias.asname or alias.name): node for alias in node.names}
         else:
-            definitions |= dict.fromkeys(_names_of(node), node)
-    return Module(definitions, imports, source.splitlines())
+            first = next((row for row in rows[part.start : part.stop] if DEFINES.match(row)), "")
+            if found := DEFINES.match(first):
+                definitions[found[1] or found[2]] = part
+    return Module(definitions, imports, rows)
+
+
+def _statements(rows: list[str]) -> Iterator[range]:
+    """The rows of every statement at the top of a module.
+
+    Told by their first characters: a whole module takes Python many times as long, and few of its functions are needed.
+    """
+    start, is_decorated = 0, False
+    if rows and rows[0].startswith('"""'):  # what a docstring says is no statement
+        start = 1 if rows[0].count('"""') == 2 else 1 + next(i for i in range(1, len(rows)) if '"""' in rows[i])
+    for i in range(start, len(rows)):
+        if BEGINS.match(rows[i]):
+            if i > start and not is_decorated:
+                yield range(start, i)
+                start = i
+            is_decorated = rows[i].startswith("@")
+    yield range(start, len(rows))
+
+
+def _parsed(rows: list[str], part: range) -> ast.stmt:
+    """One statement, with the numbers that its lines have in the module."""
+    return ast.parse("\n" * part.start + "\n".join(rows[part.start : part.stop])).body[0]
 
 
 @functools.cache
 def define(home: str, name: str, without: frozenset[str]) -> Definition:
     """One definition of a module."""
     module = parse(home)
-    node = module.definitions[name]
+    node = _parsed(module.rows, module.definitions[name])
     is_block = isinstance(node, (ast.FunctionDef, ast.ClassDef))
     return Definition(home, name, _text(node, module.rows, without), _uses(node, without), is_block)
 

@@ -12,12 +12,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from interchange_pyscript import NumpyScriptBackend, NumpyScriptExporter, ScriptBackend, ScriptExporter
+from interchange_pyscript import NumpyScriptBackend, NumpyScriptExporter, ScriptBackend, ScriptExporter, link
 from interchange_pyscript.kernels import MODULES as KERNEL_MODULES
 from interchange_pyscript.script import PROGRAM_MODULES
 from interchange_weights.format import to_bytes
 
 import interchange
+from interchange import ops
 from interchange.builder import Builder
 from interchange.errors import BadInput, EnvironmentLacks, Unsupported
 from interchange.evaluate import evaluate, widen
@@ -82,6 +83,21 @@ def test_older_python_gets_one_line(version, script, embedded, on_numpy):
         if path != on_numpy:  # which needs NumPy first
             done = run(path, "--selftest", python=python)
             assert (done.returncode, done.stdout, done.stderr) == (1, "", f"{code}\n")
+
+
+def test_definitions_are_found_as_python_finds_them():
+    for module in (*KERNEL_MODULES, *PROGRAM_MODULES, *ops.MODULES):
+        want = {}
+        for node in ast.parse(inspect.getsource(module)).body:
+            targets = [getattr(node, "target", None), *getattr(node, "targets", [])]
+            names = [target.id for target in targets if isinstance(target, ast.Name)]
+            want |= dict.fromkeys([node.name] if hasattr(node, "name") else names, node)
+        parts = link.parse(module.__name__)
+        assert list(parts.definitions) == list(want)
+        for name, node in want.items():
+            assert ast.dump(link._parsed(parts.rows, parts.definitions[name]), include_attributes=True) == ast.dump(
+                node, include_attributes=True
+            )
 
 
 def test_every_part_can_be_read_by_python_3_8():
