@@ -31,8 +31,29 @@ HEAD_SIZE = 4096
 OWN_DISTRIBUTION = "interchange"
 
 
+@dataclass(frozen=True, slots=True)
+class Code:
+    """Something in a file that would be code elsewhere, for `interchange scan`.
+
+    Args:
+        layer: where it is; "" where it is in no layer.
+        kind: "bytecode", "class", "function", "pickle" …
+        name: what it is called there, or how long it is.
+        sha256: the digest of its bytes, or of the JSON that names it.
+    """
+
+    layer: str
+    kind: str
+    name: str
+    sha256: str
+
+
 class Importer(Protocol):
-    """Entry-point group `interchange.importers`: a model file becomes a Graph."""
+    """Entry-point group `interchange.importers`: a model file becomes a Graph.
+
+    It may also have `scan(self, path) -> Iterable[Code]`, which lists what in the file would be code elsewhere, and
+    executes nothing.
+    """
 
     requires: ClassVar[Mapping[str, str]]  # module that must be importable -> what to pip install for it
 

@@ -24,6 +24,7 @@ from interchange.cli.console import Console, common_options, prepare_streams
 from interchange.cli.convert import convert_command
 from interchange.cli.doctor import doctor_command
 from interchange.cli.run import run_command
+from interchange.cli.scan import scan_command
 from interchange.cli.show import show_command
 from interchange.cli.verify import verify_command
 from interchange.errors import BadInput, EnvironmentLacks, InterchangeError
@@ -52,6 +53,7 @@ for command in (
     verify_command,
     run_command,
     show_command,
+    scan_command,
     plugins_command,
     doctor_command,
     explain_command,

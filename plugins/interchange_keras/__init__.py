@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from interchange.graph import Graph
-    from interchange.plugins import Model
+    from interchange.plugins import Code, Model
 
 ARCHITECTURE = "config.json"
 WEIGHTS = "model.weights.h5"
@@ -68,6 +68,16 @@ class KerasImporter:
                 why=f"it has {', '.join(known)}",
             )
         return load(Path(path), **options)
+
+    def scan(self, path: Path) -> list[Code]:
+        """What in the file would be code elsewhere: bytecode, classes and functions of others, pickles.
+
+        Raises:
+            BadInput: the file cannot be used, as for `load`.
+        """
+        from interchange_keras.scan import scan
+
+        return scan(Path(path))
 
 
 class KerasExporter:

@@ -232,6 +232,25 @@ def _read_zip(path: Path, size: int, weights: bool, given: Source | None) -> Sou
     )
 
 
+def members_of(path: Path) -> Iterator[tuple[str, bytes]]:
+    """The members of a .keras file but for its arrays, each whole."""
+    where, size = str(path), path.stat().st_size
+    with _damaged_zip_is_bad_input(where), zipfile.ZipFile(path) as archive:
+        for info in archive.infolist():
+            if info.filename != WEIGHTS and not info.is_dir():
+                yield info.filename, _member(archive, info, size, where)
+
+
+def training_of(path: Path) -> Mapping[str, Any]:
+    """What an .h5 file says of how the model was compiled: losses, metrics, the optimizer."""
+    if zipfile.is_zipfile(path):
+        return {}  # it stands beside the architecture
+    where = str(path)
+    with open_hdf5(path, where) as file:
+        text = file.attribute("/", "training_config")
+    return {} if text is None else _json_object(text, where, "training_config")
+
+
 def _store(file: Hdf5) -> tuple[dict[str, Array], dict[str, str]]:
     """Every array below the layers, and the names that the file gives the layers. Optimizer and metrics stay unread."""
     arrays: dict[str, Array] = {}
