@@ -20,6 +20,7 @@ from interchange_keras.architecture import MASKED, LayerEntry, Model, is_of_kera
 from interchange_keras.calls import Input, leaves
 from interchange_keras.container import Source, read
 from interchange_keras.dtypes import casts
+from interchange_keras.history import era_of
 from interchange_keras.layer import MOST_ELEMENTS, Fault, Layer, LayerFunction, Slot, call_names_of, slots_for
 from interchange_keras.layers import ACTIVATIONS, LAYERS, quantized
 from interchange_keras.layers.distributed import STEPS
@@ -403,6 +404,8 @@ class _Conversion:
         metadata = {"format": self.source.format, "producer": self.source.producer, "layers": str(count)}
         if self.model.name:
             metadata["name"] = self.model.name
+        if era := era_of(self.model, self.source.version, self.backend):
+            metadata["era"] = era
         if self.masks_ended:
             metadata["masks_ended"] = json.dumps(list(self.masks_ended))
         if unused:

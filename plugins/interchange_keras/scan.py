@@ -21,9 +21,14 @@ from interchange_keras.layers import ACTIVATIONS, LAYERS
 from interchange_keras.operations import FUNCTION_LAYERS, OPERATIONS
 
 KERAS_MODULES = ("keras", "tf_keras", "tensorflow", "builtins")
-NO_LAYERS = frozenset({"InputLayer", "Functional", "Sequential", "Model", "Lambda", "RNN", "StackedRNNCells"})
+NO_LAYERS = frozenset({"InputLayer", "Functional", "Sequential", "Model", "Lambda", "TensorFlowOpLayer"})
 WHERE_LAYERS_ARE = frozenset({"layers", "layer", "wrapped", "backward_layer", "cell", "cells"})
 WHERE_FUNCTIONS_ARE = frozenset({"activation", "recurrent_activation", "inner_activation"})
+WHERE_LOSSES_ARE = frozenset({"loss", "metrics", "weighted_metrics", "fn"})
+BUILT_IN = (None, "builtins")
+LOSSES = frozenset(
+    ["mean_squared_error", "mean_absolute_error", "mean_absolute_percentage_error", "mean_squared_logarithmic_error", "huber", "log_cosh", "categorical_crossentropy", "sparse_categorical_crossentropy", "binary_crossentropy", "kl_divergence", "poisson", "hinge", "squared_hinge", "categorical_hinge", "cosine_similarity", "accuracy", "categorical_accuracy", "binary_accuracy", "sparse_categorical_accuracy", "top_k_categorical_accuracy", "sparse_top_k_categorical_accuracy"]
+)
 PICKLED = re.compile(rb"\x80[\x02-\x05]")
 PARTS = re.compile(r"metadata\.json|config\.json|model\.weights\.h5|assets/.*|.*/")
 MOST_LEVELS = 100
@@ -73,8 +78,10 @@ def _object(value: Mapping[str, Any], layer: str, key: str) -> Iterator[Code]:
         yield from _lambda(layer, config)
         return
     if class_name == "function" and isinstance(config, str):
-        if not _is_known_function(config):
-            yield _code(layer, "function", str(registered or config), value)
+        is_keras = value.get("module") in BUILT_IN and key in WHERE_LOSSES_ARE and registered in (None, "function")
+        if not (_is_known_function(config) or (is_keras and config in LOSSES)):
+            named = registered if isinstance(registered, str) and ">" in registered else config
+            yield _code(layer, "function", named, value)
         return
     is_foreign = isinstance(module, str) and module.partition(".")[0] not in KERAS_MODULES
     is_custom = module is None and isinstance(registered, str) and ">" in registered
