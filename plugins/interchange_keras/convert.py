@@ -39,6 +39,14 @@ REASONS: Mapping[str, tuple[str, str]] = {
         "give its meaning: layers={'<name>': function}, or --replace",
     ),
     "TensorFlowOpLayer": ("it is a TensorFlow operation", "export the model as a SavedModel and convert that"),
+    **dict.fromkeys(
+        ("Hashing", "HashedCrossing"),
+        ("it hashes texts with FarmHash or SipHash, for which there is no operator", "hash before the model"),
+    ),
+    **dict.fromkeys(
+        ("StringLookup", "TextVectorization"),
+        ("its input is text, which Keras treats as bytes and operators as characters", "look up before the model"),
+    ),
 }
 OPERATION = "keras.ops."  # before the class of what is no layer
 LAMBDA = ("Lambda", "__lambda__")

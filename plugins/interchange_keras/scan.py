@@ -26,31 +26,13 @@ WHERE_LAYERS_ARE = frozenset({"layers", "layer", "wrapped", "backward_layer", "c
 WHERE_FUNCTIONS_ARE = frozenset({"activation", "recurrent_activation", "inner_activation"})
 WHERE_LOSSES_ARE = frozenset({"loss", "metrics", "weighted_metrics", "fn"})
 BUILT_IN = (None, "builtins")
-LOSSES = frozenset(
-    [
-        "mean_squared_error",
-        "mean_absolute_error",
-        "mean_absolute_percentage_error",
-        "mean_squared_logarithmic_error",
-        "huber",
-        "log_cosh",
-        "categorical_crossentropy",
-        "sparse_categorical_crossentropy",
-        "binary_crossentropy",
-        "kl_divergence",
-        "poisson",
-        "hinge",
-        "squared_hinge",
-        "categorical_hinge",
-        "cosine_similarity",
-        "accuracy",
-        "categorical_accuracy",
-        "binary_accuracy",
-        "sparse_categorical_accuracy",
-        "top_k_categorical_accuracy",
-        "sparse_top_k_categorical_accuracy",
-    ]
-)
+_LOSSES = """
+    mean_squared_error mean_absolute_error mean_absolute_percentage_error mean_squared_logarithmic_error huber log_cosh
+    categorical_crossentropy sparse_categorical_crossentropy binary_crossentropy kl_divergence poisson hinge
+    squared_hinge categorical_hinge cosine_similarity accuracy categorical_accuracy binary_accuracy
+    sparse_categorical_accuracy top_k_categorical_accuracy sparse_top_k_categorical_accuracy
+"""
+LOSSES = frozenset(_LOSSES.split())
 PICKLED = re.compile(rb"\x80[\x02-\x05]")
 PARTS = re.compile(r"metadata\.json|config\.json|model\.weights\.h5|assets/.*|.*/")
 MOST_LEVELS = 100

@@ -19,6 +19,7 @@ from interchange_keras.layers import (
     merging,
     normalization,
     pooling,
+    preprocessing,
     random,
     recurrent,
     transposed,
@@ -26,7 +27,7 @@ from interchange_keras.layers import (
 
 MODULES = (
     *(core, activations, convolution, transposed, pooling, adaptive, normalization, merging, einsum, attention),
-    *(random, applications, embedding, masking, recurrent),
+    *(random, preprocessing, applications, embedding, masking, recurrent),
 )
 
 LAYERS: Mapping[str, LayerFunction] = MappingProxyType(
