@@ -25,7 +25,6 @@ from interchange_keras.layer import MOST_ELEMENTS, Fault, Layer, LayerFunction, 
 from interchange_keras.layers import ACTIVATIONS, LAYERS, quantized
 from interchange_keras.layers.distributed import STEPS
 from interchange_keras.masks import Mask, outputs_masks
-from interchange_keras.operations import FUNCTION_LAYERS, OPERATIONS
 from interchange_keras.options import accepts, bind, misfit
 from interchange_keras.origin import KerasGraph, Origin
 from interchange_keras.plan import Step, Value, expand
@@ -479,11 +478,16 @@ def _is_own(function: LayerFunction) -> bool:
 
 def _find(entry: LayerEntry) -> LayerFunction | None:
     """Our own function for a class of Keras, else the plugin of that registered name."""
-    if entry.class_name.startswith(OPERATION):
-        return OPERATIONS.get(entry.class_name.removeprefix(OPERATION))
-    for table in (LAYERS, STEPS, FUNCTION_LAYERS):
+    for table in (LAYERS, STEPS):
         if entry.is_keras and entry.class_name in table:
             return table[entry.class_name]
+    # Hundreds of functions, imported for the files that call them.
+    from interchange_keras.operations import FUNCTION_LAYERS, OPERATIONS
+
+    if entry.class_name.startswith(OPERATION):
+        return OPERATIONS.get(entry.class_name.removeprefix(OPERATION))
+    if entry.is_keras and entry.class_name in FUNCTION_LAYERS:
+        return FUNCTION_LAYERS[entry.class_name]
     for name in dict.fromkeys((entry.registered_name, entry.class_name)):
         found: LayerFunction | None = plugins.find("keras_layers", name)
         if found is not None:
