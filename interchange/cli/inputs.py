@@ -26,7 +26,7 @@ def read(texts: Sequence[str], specs: Mapping[str, TensorSpec], metadata: Mappin
         BadInput: (IX101) a file cannot be read; (IX103) it is of no known form; (IX211) more files than inputs.
     """
     named = [split(text, specs) for text in texts]
-    if all(_is_picture(path) for _, path in named):
+    if are_pictures(texts, specs):
         feeds: dict[str, Any] = read_pictures(named, specs, metadata)
     else:
         feeds = {}
@@ -39,6 +39,11 @@ def split(text: str, specs: Mapping[str, TensorSpec]) -> tuple[str, Path]:
     """`input_1=x.npy` as its two parts, ("", path) where no name is given."""
     name, equals, file = text.partition("=")
     return (name, Path(file)) if equals and (name in specs or not Path(text).exists()) else ("", Path(text))
+
+
+def are_pictures(texts: Sequence[str], specs: Mapping[str, TensorSpec]) -> bool:
+    """Whether all of the given files are pictures."""
+    return all(_is_picture(path) for _, path in (split(text, specs) for text in texts))
 
 
 def _is_picture(path: Path) -> bool:

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 MOST_VALUES = 8
 MOST_SAMPLES = 20
 TOP = 3
+AS_THEY_ARE = (
+    "Note: the model does not say how pictures enter it, so their pixels went in as they are, unscaled. "
+    "If it was trained on others: --preprocessing testset.toml"
+)
 
 
 @click.command("run")
@@ -62,6 +66,8 @@ def run_command(
     metadata |= read_preprocessing(Path(preprocessing)) if preprocessing else {}
     with api.open(_to_open(path, graph, runner), backend=name, **options) as running:
         feeds = input_files.read(files, running.inputs, metadata)
+        if "preprocessing" not in metadata and input_files.are_pictures(files, running.inputs):
+            console.note(AS_THEY_ARE)
         outputs = running(feeds)
         provider = running.provider
     if output:

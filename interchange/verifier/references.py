@@ -148,5 +148,6 @@ def _golden(ground: Ground, outputs: tuple[str, ...], why: str, passed: tuple[tu
 
 def reason_of(error: InterchangeError) -> str:
     """An error in one line, for a list of what was not run."""
-    why = f": {'; '.join(error.why)}" if error.why else ""
-    return f"{error.code}: {error.what}{why}"
+    if not error.why:
+        return f"{error.code}: {error.what}"
+    return f"{error.code}: {error.what.removesuffix('.')}: {'; '.join(error.why)}"

@@ -44,6 +44,7 @@ def table_of(report: Report) -> Group:
         *(_text(f"  not {name}: {why}", "dim") for name, why in report.reference.passed_over),
         _backends(report),
         _text(meaning_of(report), "dim"),
+        *(_text(f"{b.name} was computed by {b.provider}.", "dim") for b in report.backends if b.provider),
         *(_text(line) for line in _details(report)),
     ]
     if report.not_run:
@@ -63,7 +64,6 @@ def _text(text: str, style: str = "") -> Text:
 def _backends(report: Report) -> Table:
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     table.add_column("backend", no_wrap=True)
-    table.add_column("provider", max_width=34, overflow="fold")
     against_float64 = report.reference.name != "float64"
     for title in ("max error", *(["vs float64"] if against_float64 else []), "× floor"):
         table.add_column(title, justify="right", no_wrap=True)
@@ -75,7 +75,6 @@ def _backends(report: Report) -> Table:
         verdict = backend.status if backend.agreed or style != "red" else f"{backend.status} ✗"
         table.add_row(
             _text(backend.name),
-            _text(backend.provider),
             largest(backend.outputs),
             *([largest_oracle(backend.outputs)] if against_float64 else []),
             number(backend.ratio),
@@ -87,7 +86,7 @@ def _backends(report: Report) -> Table:
     if report.reference.decisions:
         accurate = accuracy(report.reference.decisions)
         errors = ["", largest_oracle(report.reference.outputs)] if against_float64 else [""]
-        table.add_row(_text(report.reference.name, "dim"), "", *errors, "", _text("reference", "dim"), "", accurate, "")
+        table.add_row(_text(report.reference.name, "dim"), *errors, "", _text("reference", "dim"), "", accurate, "")
     return table
 
 

@@ -142,6 +142,15 @@ def test_pictures_are_preprocessed_as_the_model_says(run: Run, tmp_path: Path) -
     assert done.json["outputs"][0]["values"][0][0][0] == [40, 80, 120]
 
 
+def test_pictures_that_enter_unscaled_are_noted(run: Run, tmp_path: Path) -> None:
+    silent = one_input(tmp_path / "silent", ("n", 2, 4, 3))
+    done = run("run", silent, picture("a.png"))
+    assert (done.code, "unscaled" in done.err) == (0, True)
+    assert "unscaled" not in run("run", silent, picture("a.png"), "-q").err
+    told = one_input(tmp_path / "told", ("n", 2, 4, 3), preprocessing='{"scale": 0.5}')
+    assert "unscaled" not in run("run", told, picture("a.png")).err
+
+
 def test_pictures_of_different_sizes_need_a_size(run: Run, tmp_path: Path) -> None:
     model = one_input(tmp_path, ("n", None, None, 3))
     done = run("run", model, picture("a.png"), picture("b.png", (5, 5)))

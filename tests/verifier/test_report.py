@@ -85,6 +85,7 @@ def test_text(good: Report, bad: Report) -> None:
     assert str(bad).startswith("DISAGREED")
     assert all(backend.name in str(bad) for backend in bad.backends)
     assert max(map(len, str(bad).splitlines())) <= 120
+    assert f"numpy was computed by NumPy {np.__version__}." in str(good)
 
 
 class Page(HTMLParser):
