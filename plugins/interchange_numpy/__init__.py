@@ -1,4 +1,25 @@
-"""Runs the weights file on NumPy, through the operators of `interchange.ops`."""
+"""Runs the weights file on NumPy: the graph is compiled, for each shape of the inputs, to a flat list of steps.
+
+    graph ──lower──▶ Network ──passes──▶ Network ──kernels──▶ Plan
+                     (network.py)        (passes/)  (kernels/)  (plan.py, arena.py)
+
+* `network.py`: ops with the shape of every value; what depends on no input is computed once.
+* `passes/`: each rewrites the ops: several nodes become one `Op` of a kind of its own ("gelu"). An `Op` keeps the
+  nodes that it stands for; without a kernel they run through the operators of `interchange.ops`. A pass looks at
+  `network.precise`: a precise plan may fuse, but not compute in another order than the operators.
+* `kernels/`: each file has `KERNELS`, kind of op -> chooser. A chooser looks at an op in a `Context` (shapes, dtypes,
+  constants, orders in memory) and returns None (not this one) or a `Kernel`: the scratch memory that it needs, the
+  order in which its outputs lie, and `emit(memory)`, which makes the steps `(function, arguments)` on arrays that stay
+  where they are. Every array comes from `memory`, and no input may be written to; constants are prepared once, for all
+  plans, by `context.network.weights.packed(key, make)`.
+* `plan.py`: chooses the kernels, lays out the arena by liveness, runs the steps. `operators.py` runs what has no
+  kernel.
+* `model.py`: a plan for each input shape seen; inputs or outputs that are not finite run on a precise plan.
+
+Values keep their logical shape; how they lie in memory is an `order` of axes. So a Transpose is a view, an NCHW value
+of a convolution lies channels last, and there are no layouts to convert. To add a kernel: write a file in `kernels/`,
+name it in `kernels/__init__.py`; for a new fusion a file in `passes/`, named in `passes/__init__.py`.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +29,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
-    from interchange.graph import Array, Graph, TensorSpec
     from interchange.plugins import Model
 
 
@@ -19,28 +39,14 @@ class NumpyBackend:
     artifact: ClassVar[str] = "weights"
 
     @contextmanager
-    def open(self, artifact: Path) -> Iterator[Model]:
-        """Reads the weights file. Raises as its importer does."""
+    def open(self, artifact: Path, *, precise: bool = False) -> Iterator[Model]:
+        """Reads the weights file. Raises as its importer does.
+
+        Args:
+            precise: compute everything in the order of the operators, so that NaN and infinity spread as there.
+        """
         from interchange_weights.format import read
 
-        yield NumpyModel(read(artifact))
+        from interchange_numpy.model import NumpyModel
 
-
-class NumpyModel:
-    """A graph ready to run."""
-
-    def __init__(self, graph: Graph) -> None:
-        import numpy as np
-
-        self._graph = graph
-        self.provider = f"NumPy {np.__version__}"
-
-    @property
-    def inputs(self) -> Mapping[str, TensorSpec]:
-        return self._graph.inputs
-
-    def __call__(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
-        """The outputs by name. Raises as `interchange.evaluate.evaluate` does."""
-        from interchange.evaluate import evaluate
-
-        return evaluate(self._graph, feeds)
+        yield NumpyModel(read(artifact), precise=precise)

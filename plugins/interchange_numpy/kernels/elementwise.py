@@ -1,0 +1,60 @@
+"""Element by element: one ufunc each, with `out=`, in the order in memory of the largest operand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from interchange_numpy.kernel import Chooser, Context, Kernel, Memory, Order, Step
+from interchange_numpy.network import Op
+
+FLOATS = ("float32", "float64")
+
+
+def order_like_operands(op: Op, context: Context) -> Order | None:
+    """The order of the first operand that has the shape of the output; None if there is none or it has gaps."""
+    shape = context.shape(op.outputs[0])
+    whole = [name for name in op.inputs if name and context.shape(name) == shape]
+    orders = [context.order(name) for name in whole if name not in context.network.constants]
+    return next((order for order in orders if order is not None), None)
+
+
+def ufunc(function: Callable[..., Any], dtypes: tuple[str, ...] = FLOATS) -> Chooser:
+    """A chooser for operators that are one ufunc on operands of one dtype."""
+
+    def choose(op: Op, context: Context) -> Kernel | None:
+        y = op.outputs[0]
+        if len({context.network.dtype(name) for name in (*op.inputs, y)}) != 1:
+            return None
+        if str(context.network.dtype(y)) not in dtypes:
+            return None
+
+        def emit(memory: Memory) -> Iterator[Step]:
+            yield function, (*(memory[name] for name in op.inputs), memory[y])
+
+        order = order_like_operands(op, context)
+        return Kernel(emit, orders={} if order is None else {y: order}, overwrites=op.inputs)
+
+    return choose
+
+
+KERNELS: dict[str, Chooser] = {
+    "Add": ufunc(np.add),
+    "Sub": ufunc(np.subtract),
+    "Mul": ufunc(np.multiply),
+    "Div": ufunc(np.divide),
+    "Neg": ufunc(np.negative),
+    "Abs": ufunc(np.absolute),
+    "Sqrt": ufunc(np.sqrt),
+    "Reciprocal": ufunc(np.reciprocal),
+    "Exp": ufunc(np.exp),
+    "Log": ufunc(np.log),
+    "Floor": ufunc(np.floor),
+    "Ceil": ufunc(np.ceil),
+    "Round": ufunc(np.rint),
+    "Sin": ufunc(np.sin),
+    "Cos": ufunc(np.cos),
+    "Tanh": ufunc(np.tanh),
+}

@@ -1,0 +1,98 @@
+"""A graph ready to run: a plan for each input shape that was seen."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from interchange.errors import BadInput
+from interchange.evaluate import conform, evaluate
+from interchange.graph import Array, Graph, TensorSpec
+from interchange_numpy.network import Weights, lower
+from interchange_numpy.operators import Misplanned
+from interchange_numpy.plan import Plan
+
+MOST_PLANS = 8  # input shapes whose plans are kept
+
+Key = tuple[Any, ...]
+
+
+class NumpyModel:
+    """A graph ready to run.
+
+    Args:
+        precise: everything is computed in the order of the operators, so that NaN and infinity spread as there. Else
+            this is done only where an input or an output is not finite.
+    """
+
+    def __init__(self, graph: Graph, *, precise: bool = False) -> None:
+        self._graph = graph
+        self._precise = precise
+        self._weights = Weights()
+        self._plans: OrderedDict[Key, Plan | None] = OrderedDict()
+        self._lock = threading.Lock()
+        self.provider = f"NumPy {np.__version__}"
+
+    @property
+    def inputs(self) -> Mapping[str, TensorSpec]:
+        return self._graph.inputs
+
+    def __call__(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
+        """The outputs by name. Raises as `interchange.evaluate.evaluate` does."""
+        values = conform(self._graph.inputs, feeds)
+        precise = self._precise or not all(map(is_finite, values.values()))
+        outputs = self._run(values, precise)
+        if precise or all(map(is_finite, outputs.values())):
+            return outputs
+        return self._run(values, True)
+
+    def _run(self, values: Mapping[str, Any], precise: bool) -> dict[str, Any]:
+        shapes = {name: value.shape for name, value in values.items() if isinstance(value, np.ndarray)}
+        plan = self.plan(shapes, precise=precise)
+        if plan is not None:
+            try:
+                return plan.run(values)
+            except Misplanned:
+                self._keep(_key(shapes, precise), None)
+        return evaluate(self._graph, values)
+
+    def plan(self, shapes: Mapping[str, tuple[int, ...]], *, precise: bool = False) -> Plan | None:
+        """The plan for inputs of these shapes; None if they have to run through the operators."""
+        key = _key(shapes, precise)
+        with self._lock:
+            if key in self._plans:
+                self._plans.move_to_end(key)
+                return self._plans[key]
+        try:
+            plan = Plan(lower(self._graph, shapes, precise=precise, weights=self._weights))
+        except BadInput:  # the operators say what is wrong, if it is
+            plan = None
+        self._keep(key, plan)
+        return plan
+
+    def _keep(self, key: Key, plan: Plan | None) -> None:
+        with self._lock:
+            self._plans[key] = plan
+            self._plans.move_to_end(key)
+            while len(self._plans) > MOST_PLANS:
+                self._plans.popitem(last=False)
+
+
+def _key(shapes: Mapping[str, tuple[int, ...]], precise: bool) -> Key:
+    return (precise, *sorted(shapes.items()))
+
+
+def is_finite(value: Any) -> bool:
+    """Whether no element is NaN or infinite; a sum of squares of float32 that is finite says so at once."""
+    if not isinstance(value, np.ndarray) or value.dtype.kind != "f":
+        return True
+    with np.errstate(all="ignore"):
+        if value.dtype == np.float32 and value.flags.c_contiguous:
+            flat = value.reshape(-1)
+            if np.isfinite(np.dot(flat, flat)):
+                return True
+        return bool(np.isfinite(value).all())

@@ -1,0 +1,9 @@
+"""Passes: each rewrites the ops of a network, in this order. A pass for each idea, in a file of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from interchange_numpy.network import Network
+
+PASSES: tuple[Callable[[Network], None], ...] = ()
