@@ -34,63 +34,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType, ModuleType
 from typing import Any
 
-from interchange.ops import (
-    activation,
-    attention,
-    control,
-    convolution,
-    elementwise,
-    linear,
-    logic,
-    loss,
-    normalization,
-    pooling,
-    preview,
-    quantization,
-    random,
-    reduction,
-    resize,
-    rnn,
-    sequence,
-    shaping,
-    signal,
-    text,
-    vision,
-)
-from interchange.ops.ml import encoders as ml_encoders
-from interchange.ops.ml import linear as ml_linear
-from interchange.ops.ml import trees as ml_trees
+from interchange.catalogue import Catalogue
 
 Operator = Callable[..., Any]
-
-MODULES = (
-    activation,
-    attention,
-    control,
-    convolution,
-    elementwise,
-    linear,
-    logic,
-    loss,
-    normalization,
-    pooling,
-    quantization,
-    random,
-    reduction,
-    resize,
-    rnn,
-    sequence,
-    shaping,
-    signal,
-    text,
-    vision,
-)
-
-
-# The other domains of ONNX; their operators are named "domain.Op", as a third party's are.
-DOMAINS: Mapping[str, tuple[ModuleType, ...]] = MappingProxyType(
-    {"ai.onnx.ml": (ml_encoders, ml_linear, ml_trees), "ai.onnx.preview": (preview,)}
-)
 
 
 def functions_of(module: ModuleType) -> dict[str, Operator]:
@@ -102,8 +48,37 @@ def functions_of(module: ModuleType) -> dict[str, Operator]:
     }
 
 
-OPERATORS: Mapping[str, Operator] = MappingProxyType(
-    {name: function for module in MODULES for name, function in functions_of(module).items()}
+def _catalogue(*modules: str) -> Catalogue[Operator]:
+    return Catalogue([f"{__name__}.{module}" for module in modules], functions_of)
+
+
+# A module is imported when the first of its operators is asked for, so those with the most common ones come first.
+OPERATORS = _catalogue(
+    "linear",
+    "elementwise",
+    "activation",
+    "shaping",
+    "convolution",
+    "pooling",
+    "normalization",
+    "reduction",
+    "logic",
+    "attention",
+    "rnn",
+    "resize",
+    "quantization",
+    "control",
+    "loss",
+    "random",
+    "sequence",
+    "signal",
+    "text",
+    "vision",
+)
+
+# The other domains of ONNX; their operators are named "domain.Op", as a third party's are.
+DOMAINS: Mapping[str, Catalogue[Operator]] = MappingProxyType(
+    {"ai.onnx.ml": _catalogue("ml.encoders", "ml.linear", "ml.trees"), "ai.onnx.preview": _catalogue("preview")}
 )
 
 
@@ -130,7 +105,7 @@ def _find(op: str) -> Operator | None:
 def _of_domain(domain: str) -> Mapping[str, Operator]:
     """The operators of another domain; a third party's are imported at the first use of it."""
     if domain in DOMAINS:
-        return {name: function for module in DOMAINS[domain] for name, function in functions_of(module).items()}
+        return DOMAINS[domain]
     from interchange import plugins
 
     module = plugins.find("operators", domain)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from types import ModuleType
+from importlib import import_module
 from typing import Any
 
 from interchange import ops
@@ -22,13 +22,15 @@ is required.
 
 def table() -> str:
     """The page, one section for each module of operators."""
-    others = [_section(module, domain) for domain, modules in ops.DOMAINS.items() for module in modules]
-    count = len(ops.OPERATORS) + sum(len(ops.functions_of(m)) for modules in ops.DOMAINS.values() for m in modules)
-    return "\n".join([HEAD, f"{count} operators.", *map(_section, ops.MODULES), *others])
+    own = [_section(module) for module in sorted(ops.OPERATORS.modules)]
+    others = [_section(module, domain) for domain, operators in ops.DOMAINS.items() for module in operators.modules]
+    count = len(ops.OPERATORS) + sum(map(len, ops.DOMAINS.values()))
+    return "\n".join([HEAD, f"{count} operators.", *own, *others])
 
 
-def _section(module: ModuleType, domain: str = "") -> str:
-    name = module.__name__.rpartition(".")[2]
+def _section(module_name: str, domain: str = "") -> str:
+    module = import_module(module_name)
+    name = module_name.rpartition(".")[2]
     title = f"{domain}: {name}" if domain else name.capitalize()
     lines = ["", f"## {title}", "", inspect.getdoc(module) or "", ""]
     lines += ["| operator | inputs | attributes | meaning |", "|---|---|---|---|"]

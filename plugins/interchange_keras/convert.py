@@ -22,7 +22,7 @@ from interchange_keras.container import Source, read
 from interchange_keras.dtypes import casts
 from interchange_keras.history import era_of
 from interchange_keras.layer import MOST_ELEMENTS, Fault, Layer, LayerFunction, Slot, call_names_of, slots_for
-from interchange_keras.layers import ACTIVATIONS, LAYERS, quantized
+from interchange_keras.layers import ACTIVATIONS, LAYERS
 from interchange_keras.layers.distributed import STEPS
 from interchange_keras.masks import Mask, outputs_masks
 from interchange_keras.options import accepts, bind, misfit
@@ -469,7 +469,11 @@ def _outputs(layer: Layer, call: Callable[[], Any], *, own: bool) -> tuple[str, 
 
 def _find_in(entry: LayerEntry, policy: Policy) -> LayerFunction | None:
     """Quantised layers have functions of their own."""
-    return quantized.find(entry.class_name, policy.quantised) if policy.quantised else _find(entry)
+    if not policy.quantised:
+        return _find(entry)
+    from interchange_keras.layers import quantized
+
+    return quantized.find(entry.class_name, policy.quantised)
 
 
 def _is_own(function: LayerFunction) -> bool:
@@ -481,7 +485,6 @@ def _find(entry: LayerEntry) -> LayerFunction | None:
     for table in (LAYERS, STEPS):
         if entry.is_keras and entry.class_name in table:
             return table[entry.class_name]
-    # Hundreds of functions, imported for the files that call them.
     from interchange_keras.operations import FUNCTION_LAYERS, OPERATIONS
 
     if entry.class_name.startswith(OPERATION):

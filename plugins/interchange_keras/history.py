@@ -10,10 +10,8 @@ from typing import Any
 
 from interchange_keras import eras
 from interchange_keras.architecture import Model
-from interchange_keras.export.keras3 import OPTIONS
 from interchange_keras.layer import slots_of
 from interchange_keras.layers import LAYERS
-from interchange_keras.layers.quantized import QUANTISED
 
 ACTIVATIONS = ("activation", "recurrent_activation")
 HEAD = """\
@@ -52,6 +50,8 @@ def _differences(model: Model, version: eras.Version, backend: str) -> Iterator[
     for entry in model.layers:
         if entry.model is not None:
             yield from _differences(entry.model, version, backend)
+            continue
+        if entry.class_name == "InputLayer":
             continue
         if entry.registered_name in eras.CLASSES and entry.registered_name != entry.class_name:
             yield f"{entry.registered_name} is {entry.class_name}"
@@ -92,6 +92,9 @@ def page() -> str:
 
 
 def _row(name: str) -> str:
+    from interchange_keras.export.keras3 import OPTIONS
+    from interchange_keras.layers.quantized import QUANTISED
+
     today = "yes" if name in OPTIONS else EXPRESSED.get(name, "yes, not written" if _is_in_keras_3(name) else "no")
     old = [f"`{alias}`" for alias, modern in eras.CLASSES.items() if modern == name != alias]
     old += [

@@ -2,43 +2,44 @@
 
 from __future__ import annotations
 
-import ast
 import base64
 import inspect
 import json
 import textwrap
-import typing
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import interchange
 from interchange import ops
+from interchange.catalogue import Catalogue
 from interchange.errors import Unsupported
 from interchange.evaluate import infer
 from interchange.graph import Graph, Node, TensorSpec
 from interchange_pyscript import FOR_NUMPY, MARKER
-from interchange_pyscript.kernels import KERNELS
-from interchange_pyscript.kernels import MODULES as KERNEL_MODULES
+from interchange_pyscript.kernels import KERNELS, tensor
 from interchange_pyscript.layers import Style, network_text
-from interchange_pyscript.link import Linked, is_standard, link, merge_imports
-from interchange_pyscript.program import arrays, command, files, model, numbers, pictures, prepare, weights
+from interchange_pyscript.link import Linked, is_standard, link, merge_imports, names_in
 from interchange_pyscript.text import literal, plain, quoted, wrapped
 
 IN_A_NETWORK = ("Cast", "number", "vector", "Weights")  # what its lines may call besides operators
-PROGRAM_MODULES = (command, model, arrays, prepare, pictures, files, weights, numbers)
+PROGRAM = ("command", "model", "arrays", "prepare", "pictures", "files", "weights", "numbers")
+PROGRAM_MODULES = tuple(f"interchange_pyscript.program.{module}" for module in PROGRAM)
+OF_NUMPY_ALONE = "interchange_pyscript.program.arrays"
 FLOATS = ("float16", "bfloat16", "float32", "float64")
 WHOLE = ("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
 LINE = 100  # characters of a line of embedded weights
 
 PLAIN = Style(
     KERNELS,
-    lambda op: typing.get_origin(typing.get_type_hints(KERNELS[op]).get("return")) is tuple,
+    lambda op: KERNELS[op].__annotations__["return"].startswith("tuple["),
     "Tensor",
     is_numpy=False,
 )
 # Control flow and sequences are beyond a script in either style.
-ON_TENSORS = {name: f for name, f in ops.OPERATORS.items() if not f.__module__.endswith((".control", ".sequence"))}
+ON_TENSORS = Catalogue(
+    [module for module in ops.OPERATORS.modules if not module.endswith((".control", ".sequence"))], ops.functions_of
+)
 NUMPY = Style(ON_TENSORS, lambda op: ops.outputs_of(ops.get(op)) != 1, "np.ndarray", is_numpy=True)
 
 
@@ -59,10 +60,11 @@ def script_text(graph: Graph, stem: str, weights_file: bytes, *, numpy: bool, em
             why=list(dict.fromkeys(faults)),
             next_step="Choose another target, or replace the layers.",
         )
-    everything = linked_parts({node.op for node in graph.nodes} | {*IN_A_NETWORK}, style)
+    functions = {*(node.op for node in graph.nodes), *IN_A_NETWORK}
+    everything = linked_parts(functions, style)
     taken = {*everything.names, "np", "predict", "network", "MODEL"}
     network = network_text(graph, style, specs, taken)
-    linked = linked_parts({name for name in _names_in(network) if name in everything.names}, style)
+    linked = linked_parts(names_in("\n".join(network)) & functions, style)
     parts = [
         [f"{MARKER} by interchange {interchange.__version__}{FOR_NUMPY if numpy else ''}"],
         _docstring(graph, stem, specs, style, embed),
@@ -124,24 +126,27 @@ def _parameters(function: Any) -> Mapping[str, Any]:
 # --- the parts of the text ------------------------------------------------------------------------------------------
 
 
-def _names_in(lines: list[str]) -> set[str]:
-    return {node.id for node in ast.walk(ast.parse("\n".join(lines))) if isinstance(node, ast.Name)}
-
-
 def linked_parts(used: Iterable[str], style: Style, *, program: bool = True) -> Linked:
     """The functions that the network calls, and the program around it."""
-    modules = [*(ops.MODULES if style.is_numpy else ()), *KERNEL_MODULES, *PROGRAM_MODULES]
-    around = ["command_line", "ArrayModel" if style.is_numpy else "Model"] if program else []
-    names = [*sorted(used), *around, "Weights"]
+    order = [*(ON_TENSORS.modules if style.is_numpy else ()), *KERNELS.modules, *PROGRAM_MODULES]
+    whole = [module for module in PROGRAM_MODULES if style.is_numpy or module != OF_NUMPY_ALONE] if program else []
     without = ("elementwise", "shape_rule")
-    return link(names, modules, own=("interchange", "interchange_pyscript"), without=without)
+    targets = {(_home(name, style), name) for name in (*used, "Weights")}
+    return link(targets, order, own=("interchange", "interchange_pyscript"), whole=whole, without=without)
+
+
+def _home(name: str, style: Style) -> str:
+    """The module of an operator, or of what a network calls besides."""
+    if name in IN_A_NETWORK and hasattr(tensor, name):
+        return tensor.__name__
+    return style.functions[name].__module__
 
 
 def _imports(linked: Linked, style: Style) -> list[str]:
     needed = ["import sys", "from typing import Any"]
     if style.is_numpy:
         needed.append("import numpy as np")
-    lines = [line for line in merge_imports([linked.imports, needed]) if "__future__" not in line]
+    lines = [line for line in merge_imports([*linked.imports, *needed]) if "__future__" not in line]
     standard = [line for line in lines if is_standard(line)]
     others = [line for line in lines if not is_standard(line)]
     return ["from __future__ import annotations", "", *standard, *(["", *others] if others else [])]

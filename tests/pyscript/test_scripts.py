@@ -8,13 +8,14 @@ import shutil
 import subprocess
 import sys
 import zlib
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
 import pytest
 from interchange_pyscript import NumpyScriptBackend, NumpyScriptExporter, ScriptBackend, ScriptExporter, link
-from interchange_pyscript.kernels import MODULES as KERNEL_MODULES
-from interchange_pyscript.script import PROGRAM_MODULES
+from interchange_pyscript.kernels import KERNELS
+from interchange_pyscript.script import OF_NUMPY_ALONE, PROGRAM_MODULES
 from interchange_weights.format import to_bytes
 
 import interchange
@@ -86,23 +87,45 @@ def test_older_python_gets_one_line(version, script, embedded, on_numpy):
 
 
 def test_definitions_are_found_as_python_finds_them():
-    for module in (*KERNEL_MODULES, *PROGRAM_MODULES, *ops.MODULES):
+    for module in (*KERNELS.modules, *PROGRAM_MODULES, *ops.OPERATORS.modules):
         want = {}
-        for node in ast.parse(inspect.getsource(module)).body:
+        for node in ast.parse(inspect.getsource(import_module(module))).body:
             targets = [getattr(node, "target", None), *getattr(node, "targets", [])]
             names = [target.id for target in targets if isinstance(target, ast.Name)]
             want |= dict.fromkeys([node.name] if hasattr(node, "name") else names, node)
-        parts = link.parse(module.__name__)
+        parts = link.parse(module)
         assert list(parts.definitions) == list(want)
         for name, node in want.items():
-            assert ast.dump(link._parsed(parts.rows, parts.definitions[name]), include_attributes=True) == ast.dump(
-                node, include_attributes=True
-            )
+            part = parts.definitions[name]
+            (found,) = ast.parse("\n" * part.start + "\n".join(parts.rows[part.start : part.stop])).body
+            assert ast.dump(found, include_attributes=True) == ast.dump(node, include_attributes=True)
+
+
+def test_imports_are_found_as_python_finds_them():
+    for module in (*KERNELS.modules, *PROGRAM_MODULES, *ops.OPERATORS.modules):
+        want = {}
+        for node in ast.parse(inspect.getsource(import_module(module))).body:
+            for alias in getattr(node, "names", []):
+                what = f"{alias.name} as {alias.asname}" if alias.asname else alias.name
+                source = f"from {node.module}" if isinstance(node, ast.ImportFrom) else alias.name
+                what = what if isinstance(node, ast.ImportFrom) else what.removeprefix(alias.name)
+                want[alias.asname or alias.name] = (source, what)
+        assert link.parse(module).imports == want
+
+
+def test_program_modules_are_taken_whole(script, on_numpy):
+    """All of the program is in a script of either style; what is on NumPy alone, only there."""
+    texts = {module: link.everything_of(module).text for module in PROGRAM_MODULES}
+    for path, numpy in ((script, False), (on_numpy, True)):
+        written = path.read_text()
+        assert {module for module, text in texts.items() if text not in written} == (
+            set() if numpy else {OF_NUMPY_ALONE}
+        )
 
 
 def test_every_part_can_be_read_by_python_3_8():
-    for module in (*KERNEL_MODULES, *PROGRAM_MODULES):
-        ast.parse(inspect.getsource(module), feature_version=(3, 8))
+    for module in (*KERNELS.modules, *PROGRAM_MODULES):
+        ast.parse(inspect.getsource(import_module(module)), feature_version=(3, 8))
 
 
 def test_embedded_weights(graph, embedded, tmp_path):

@@ -2,38 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from types import MappingProxyType
-
+from interchange.catalogue import Catalogue
 from interchange_keras.layer import LayerFunction, slots_of
-from interchange_keras.layers import (
-    activations,
-    adaptive,
-    applications,
-    attention,
-    convolution,
-    core,
-    einsum,
-    embedding,
-    masking,
-    merging,
-    normalization,
-    pooling,
-    preprocessing,
-    random,
-    recurrent,
-    transposed,
-)
+from interchange_keras.layers.activations import ACTIVATIONS
 
+__all__ = ["ACTIVATIONS", "LAYERS", "table"]
+
+# A module is imported when the first of its layers is met, so those with the most common ones come first.
 MODULES = (
-    *(core, activations, convolution, transposed, pooling, adaptive, normalization, merging, einsum, attention),
-    *(random, preprocessing, applications, embedding, masking, recurrent),
+    *("core", "activations", "convolution", "pooling", "normalization", "merging", "embedding", "recurrent", "masking"),
+    *("transposed", "attention", "adaptive", "preprocessing", "random", "einsum", "applications"),
 )
 
-LAYERS: Mapping[str, LayerFunction] = MappingProxyType(
-    {name: function for module in MODULES for name, function in module.LAYERS.items()}
+LAYERS: Catalogue[LayerFunction] = Catalogue(
+    [f"{__name__}.{module}" for module in MODULES], lambda module: module.LAYERS
 )
-ACTIVATIONS = activations.ACTIVATIONS
 
 
 def table() -> str:

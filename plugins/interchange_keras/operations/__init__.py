@@ -6,17 +6,14 @@ of the operation are keyword parameters. The tables are OPERATIONS in the module
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from types import MappingProxyType
-
+from interchange.catalogue import Catalogue
 from interchange_keras.layer import LayerFunction, takes_calls_as_written
-from interchange_keras.operations import elementwise, nn, reduction, shaping, tensorflow
 
-MODULES = (elementwise, shaping, reduction, nn)
-
-OPERATIONS: Mapping[str, LayerFunction] = MappingProxyType(
-    {name: takes_calls_as_written(function) for module in MODULES for name, function in module.OPERATIONS.items()}
+# A module is imported when the first of its operations is met, so those with the most common ones come first.
+OPERATIONS: Catalogue[LayerFunction] = Catalogue(
+    [f"{__name__}.{module}" for module in ("elementwise", "shaping", "reduction", "nn")],
+    lambda module: {name: takes_calls_as_written(function) for name, function in module.OPERATIONS.items()},
 )
 
 # Layers of Keras 2 that stand for a function of TensorFlow.
-FUNCTION_LAYERS: Mapping[str, LayerFunction] = MappingProxyType(dict(tensorflow.LAYERS))
+FUNCTION_LAYERS: Catalogue[LayerFunction] = Catalogue([f"{__name__}.tensorflow"], lambda module: module.LAYERS)

@@ -6,52 +6,31 @@ its standard library only. Every function whose name starts with a capital is an
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Mapping
-from types import MappingProxyType
+from collections.abc import Callable
 from typing import Any
 
-from interchange_pyscript.kernels import (
-    activation,
-    arithmetic,
-    convolution,
-    elementwise,
-    linear,
-    logic,
-    normalization,
-    pooling,
-    recurrent,
-    reduction,
-    resize,
-    shaping,
-    spatial,
-    tensor,
+from interchange.catalogue import Catalogue
+from interchange.ops import functions_of
+
+# In this order a script has them: what layers do first, what they share last. `KERNELS` searches them in this order.
+MODULES = tuple(
+    f"{__name__}.{module}"
+    for module in (
+        "linear",
+        "convolution",
+        "pooling",
+        "normalization",
+        "activation",
+        "elementwise",
+        "shaping",
+        "recurrent",
+        "logic",
+        "reduction",
+        "resize",
+        "spatial",
+        "arithmetic",
+        "tensor",
+    )
 )
 
-# In this order a script has them: what layers do first, what they share last.
-MODULES = (
-    linear,
-    convolution,
-    pooling,
-    recurrent,
-    normalization,
-    activation,
-    elementwise,
-    logic,
-    recurrent,
-    reduction,
-    resize,
-    shaping,
-    spatial,
-    arithmetic,
-    tensor,
-)
-
-KERNELS: Mapping[str, Callable[..., Any]] = MappingProxyType(
-    {
-        name: value
-        for module in MODULES
-        for name, value in vars(module).items()
-        if name[0].isupper() and inspect.isfunction(value) and value.__module__ == module.__name__
-    }
-)
+KERNELS: Catalogue[Callable[..., Any]] = Catalogue(MODULES, functions_of)
