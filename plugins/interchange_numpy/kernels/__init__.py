@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from interchange_numpy.kernel import Chooser, Order, c_order, channels_last
-from interchange_numpy.kernels import elementwise, views
+from interchange_numpy.kernels import elementwise, rnn, views
 from interchange_numpy.network import Network
 
-MODULES = (views, elementwise)  # of two choosers for one kind, the earlier is asked first
+MODULES = (views, elementwise, rnn)  # of two choosers for one kind, the earlier is asked first
 
 _BY_KIND: dict[str, Sequence[Chooser]] = {}
 for _module in MODULES:

@@ -1,0 +1,154 @@
+"""Recurrent operators of the NumPy runtime against the operators, over all options."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from interchange_numpy.model import NumpyModel
+
+from interchange.evaluate import evaluate, widen
+from interchange.graph import Array, Graph, Node, TensorSpec
+
+GATES = {"RNN": 1, "GRU": 3, "LSTM": 4}
+INPUTS = ("x", "w", "r", "b", "lengths", "h", "c")
+
+
+def network(
+    op: str, *, time: int = 7, batch: int = 3, depth: int = 5, hidden: int = 4, dtype: str = "float32", **options: Any
+) -> tuple[Graph, dict[str, Array]]:
+    """A graph of one recurrent op, and feeds. Options: lengths, b, h, c (is there one?), and the op's attributes."""
+    rng = np.random.default_rng([GATES[op], time, batch, hidden])
+    directions = 2 if options.get("direction") == "bidirectional" else 1
+    gates, batch_first = GATES[op], options.get("layout", 0)
+    there = {name: options.pop(name, False) for name in ("b", "lengths", "h", "c")}
+
+    def random(*shape: int) -> Array:
+        return rng.standard_normal(shape).astype(dtype)
+
+    constants = {"w": random(directions, gates * hidden, depth), "r": random(directions, gates * hidden, hidden) * 0.7}
+    if there["b"]:
+        constants["b"] = random(directions, 2 * gates * hidden)
+    state = (batch, directions, hidden) if batch_first else (directions, batch, hidden)
+    feeds = {"x": random(*(batch, time, depth) if batch_first else (time, batch, depth))}
+    if there["lengths"]:
+        feeds["lengths"] = rng.integers(0, time + 2, batch).astype(np.int32)
+    feeds |= {name: random(*state) for name in ("h", "c") if there[name]}
+    known = {**constants, **feeds}
+    inputs = [name if name in known else "" for name in INPUTS]
+    while not inputs[-1]:
+        inputs.pop()
+    outputs = ("y", "y_h", "y_c")[: 3 if op == "LSTM" else 2]
+    specs = {name: TensorSpec(array.dtype.name, array.shape) for name, array in feeds.items()}
+    node = Node(op, tuple(inputs), outputs, {**options, "hidden_size": hidden})
+    return Graph(specs, outputs, (node,), constants), feeds
+
+
+def check(graph: Graph, feeds: dict[str, Array], *, fast: bool = True) -> None:
+    """The runtime's outputs are as near to those in float64 as those of the operators, and it has a kernel."""
+    model = NumpyModel(graph)
+    plan = model.plan({name: array.shape for name, array in feeds.items()})
+    assert plan is not None
+    assert bool(plan.fallbacks) is not fast
+    exact, native = evaluate(widen(graph), feeds), evaluate(graph, feeds)
+    for _ in range(2):  # nothing is left over from a run
+        made = model(feeds)
+        for name, want in native.items():
+            got = made[name]
+            assert (got.dtype, got.shape) == (want.dtype, want.shape)
+            floor = max(float(np.abs(want - exact[name]).max()), 4 * float(np.finfo(want.dtype).eps))
+            assert np.abs(got - exact[name]).max() <= 16 * floor, name
+
+
+@pytest.mark.parametrize("direction", ["forward", "reverse", "bidirectional"])
+@pytest.mark.parametrize("batch", [1, 3])
+@pytest.mark.parametrize("op", ["RNN", "GRU", "LSTM"])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"b": True},
+        {"b": True, "lengths": True},
+        {"b": True, "h": True, "c": True},
+        {"b": True, "h": True, "c": True, "lengths": True, "layout": 1},
+        {"b": True, "linear_before_reset": 1},
+        {"linear_before_reset": 1, "lengths": True, "layout": 1},
+        {"b": True, "dtype": "float64"},
+        {"b": True, "hidden": 130, "time": 3},
+        {"b": True, "hidden": 256, "time": 2},
+        {"b": True, "time": 1, "hidden": 1},
+    ],
+)
+def test_options(op: str, batch: int, direction: str, options: dict[str, Any]) -> None:
+    options = dict(options)
+    if op != "LSTM":
+        options.pop("c", None)
+    if op != "GRU":
+        options.pop("linear_before_reset", None)
+    check(*network(op, batch=batch, direction=direction, **options))
+
+
+@pytest.mark.parametrize(
+    ("op", "attributes"),
+    [
+        ("RNN", {"activations": ["Relu"]}),
+        ("RNN", {"activations": ["Sigmoid"]}),
+        ("RNN", {"activations": ["Affine"], "activation_alpha": [0.5], "activation_beta": [0.25]}),
+        ("RNN", {"activations": ["HardSigmoid"]}),
+        ("GRU", {"activations": ["HardSigmoid", "Tanh"], "activation_alpha": [0.3]}),
+        ("GRU", {"activations": ["Sigmoid", "Relu"], "linear_before_reset": 1}),
+        ("GRU", {"activations": ["hardsigmoid", "tanh"], "linear_before_reset": 1}),
+        ("GRU", {"activations": ["Tanh", "Tanh"]}),
+        ("LSTM", {"activations": ["HardSigmoid", "Tanh", "Tanh"]}),
+        ("LSTM", {"activations": ["Sigmoid", "Relu", "Relu"]}),
+        ("LSTM", {"activations": ["Sigmoid", "Affine", "Affine"], "activation_alpha": [1.0, 1.0]}),
+        ("LSTM", {"activations": ["Sigmoid", "Tanh", "Relu"]}),
+    ],
+)
+def test_functions(op: str, attributes: dict[str, Any]) -> None:
+    check(*network(op, b=True, lengths=True, **attributes))
+    check(*network(op, b=True, batch=1, **attributes))
+
+
+@pytest.mark.parametrize(
+    ("op", "attributes"),
+    [
+        ("RNN", {"clip": 0.5}),
+        ("RNN", {"activations": ["Elu"]}),
+        ("LSTM", {"input_forget": 1}),
+        ("LSTM", {"activations": ["Sigmoid", "Sigmoid", "Tanh"]}),
+        ("GRU", {"activations": ["Sigmoid", "Tanh", "Sigmoid", "Relu"], "direction": "bidirectional"}),
+        ("GRU", {"dtype": "float16"}),
+    ],
+)
+def test_rare_options_run_through_the_operators(op: str, attributes: dict[str, Any]) -> None:
+    graph, feeds = network(op, **attributes)
+    if attributes.get("dtype") == "float16":
+        model = NumpyModel(graph)
+        assert all(np.array_equal(model(feeds)[name], want) for name, want in evaluate(graph, feeds).items())
+    else:
+        check(graph, feeds, fast=False)
+
+
+def test_more_steps_than_a_chunk(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("interchange_numpy.kernels.rnn.CHUNK", 3 * 2 * 4 * 3 * 4)
+    for op in GATES:
+        for lengths in (False, True):
+            check(*network(op, time=11, b=True, lengths=lengths, direction="bidirectional"))
+
+
+def test_constant_lengths_of_all_steps_are_no_lengths() -> None:
+    graph, feeds = network("LSTM", lengths=True)
+    full = np.full_like(feeds.pop("lengths"), 7)
+    inputs = {name: spec for name, spec in graph.inputs.items() if name != "lengths"}
+    check(Graph(inputs, graph.outputs, graph.nodes, {**graph.constants, "lengths": full}), feeds)
+
+
+def test_nan_and_infinity_stay_in_their_sample() -> None:
+    graph, feeds = network("LSTM", b=True, direction="bidirectional")
+    feeds["x"][2, 1, 3], feeds["x"][4, 0, 0] = np.nan, np.inf
+    made, want = NumpyModel(graph)(feeds), evaluate(graph, feeds)
+    for name in graph.outputs:
+        np.testing.assert_allclose(made[name], want[name], rtol=1e-4, atol=1e-6)
+        assert np.isfinite(made[name]).any()
