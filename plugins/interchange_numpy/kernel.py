@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -23,6 +23,10 @@ class Memory(Protocol):
         """The value of that name, in its logical shape whatever its order in memory; constants too."""
         ...
 
+    def padded(self, name: str) -> Array:
+        """The value with the border of zeros that `Network.halos` gives it."""
+        ...
+
     def scratch(self, key: str) -> Array:
         """C-contiguous memory for this op alone, with anything in it."""
         ...
@@ -39,41 +43,53 @@ class Kernel:
         wants: inputs that must be contiguous in this order; they are copied into it where they are not.
         overwrites: an input whose memory the first output takes over, if nothing reads it later and it has the same
             shape, dtype and order.
-        view: the output is this view of the first input, in the order `orders` says (None: in no order, strided);
-            `emit` is not called.
+        view: the output is this view of the first input, in the order that `orders` says; `emit` is not called.
+        gaps: the view leaves elements out, so it is not contiguous.
     """
 
     emit: Callable[[Memory], Iterable[Step]] = lambda memory: ()
     scratch: Mapping[str, Scratch] = field(default_factory=dict)
-    orders: Mapping[str, Order | None] = field(default_factory=dict)
+    orders: Mapping[str, Order] = field(default_factory=dict)
     wants: Mapping[str, Order] = field(default_factory=dict)
     overwrites: tuple[str, ...] = ()
     view: Callable[[Array], Array] | None = None
+    gaps: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What a chooser may look at: the network, and the order in memory of every value that is made already."""
+    """What a chooser may look at: the network, and how every value lies in memory that is made already.
+
+    Args:
+        orders: by name, the outputs of the op itself not yet.
+        gapped: values that are not contiguous: they have a halo, or are views that leave something out.
+    """
 
     network: Network
-    orders: Mapping[str, Order | None]
+    orders: Mapping[str, Order]
+    gapped: Set[str]
 
     def shape(self, name: str) -> tuple[int, ...]:
         shape = self.network.shape(name)
         assert shape is not None
         return shape
 
-    def order(self, name: str) -> Order | None:
-        """The order of a value in memory; None where it is a view with gaps."""
+    def order(self, name: str) -> Order:
+        """The axes of a value from the outermost to the innermost in memory."""
         if name in self.network.constants:
             return c_order(self.network.constants[name].ndim)
         return self.orders[name]
 
     def is_contiguous(self, name: str, order: Order | None = None) -> bool:
-        """Whether a value lies in memory in that order, C order by default; axes of size 1 do not count."""
-        shape, have = self.shape(name), self.order(name)
+        """Whether a value lies in memory in that order, C order by default, without gaps; axes of size 1 are nowhere.
+
+        Of an output of the op itself only the gaps are known.
+        """
+        if name in self.gapped:
+            return False
+        shape = self.shape(name)
         want = c_order(len(shape)) if order is None else order
-        return have is not None and same_order(shape, have, want)
+        return same_order(shape, self.order(name), want)
 
 
 Chooser = Callable[[Op, Context], Kernel | None]  # None: not this op; another chooser or the operators then

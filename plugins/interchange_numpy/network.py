@@ -24,6 +24,19 @@ DATA_SIZES = (5, 10)  # told for sizes that depend on values; what changes from 
 
 
 @dataclass(frozen=True, slots=True)
+class Halo:
+    """Zeros around a value in memory, for a kernel that reads beyond its edge.
+
+    Args:
+        pads: (before, after) for each axis of the value.
+        order: how the value with its zeros lies in memory.
+    """
+
+    pads: tuple[tuple[int, int], ...]
+    order: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Op:
     """What one kernel computes: a node of the graph, or several that a pass has put together.
 
@@ -78,6 +91,7 @@ class Network:
         inputs, outputs: the graph's.
         precise: nothing may be computed in another order than the operators do.
         weights: where packed constants are kept.
+        halos: by name of the value.
     """
 
     ops: list[Op]
@@ -87,6 +101,7 @@ class Network:
     outputs: tuple[str, ...]
     precise: bool = False
     weights: Weights = field(default_factory=Weights)
+    halos: dict[str, Halo] = field(default_factory=dict)
 
     def readers(self) -> Counter[str]:
         """How many ops read each value; being an output of the graph counts as one more."""

@@ -18,7 +18,7 @@ from interchange.graph import Array
 from interchange_numpy.arena import Storage, allocate, place
 from interchange_numpy.kernel import Context, Kernel, Order, Step, c_order, copies, same_order
 from interchange_numpy.kernels import CHOOSERS, preferred_order
-from interchange_numpy.network import Network, Op
+from interchange_numpy.network import Halo, Network, Op
 from interchange_numpy.operators import Objects, OperatorStep, owned
 from interchange_numpy.passes import PASSES
 
@@ -31,7 +31,7 @@ class _Place:
     """Where a value lies: at the start of a storage, or the view `kernel` makes of the value `base`."""
 
     storage: int
-    order: Order | None
+    order: Order
     base: str = ""
     kernel: Kernel | None = None
 
@@ -57,8 +57,12 @@ class Plan:
         self._arena = allocate(self.arena_bytes)
         self._objects: Objects = {}
         self._lock = threading.Lock()
-        self._arrays = _arrays(network, layout, self._arena)
-        self.steps: list[Step] = list(_steps(layout, self._arrays, self._arena, self._objects))
+        arrays = _arrays(network, layout, self._arena)
+        self._arrays = arrays.values
+        self.steps: list[Step] = []
+        for name in filter(arrays.padded.__contains__, network.inputs):
+            self.steps += _border(arrays.padded[name], network.halos[name])
+        self.steps += _steps(layout, arrays, self._arena, self._objects)
         self._loads = [(name, self._arrays[name]) for name in network.inputs if name in self._arrays]
         self._object_inputs = [name for name in network.inputs if name not in self._arrays]
 
@@ -104,11 +108,13 @@ class _Layout:
         self._names: list[list[str]] = []  # of the values in each storage
         self._last = {name: i for i, op in enumerate(network.ops) for name in op.reads}
         self._last |= dict.fromkeys(network.outputs, len(network.ops))
-        orders: dict[str, Order | None] = {}
-        self._context = Context(network, orders)
+        orders: dict[str, Order] = {}
+        self._gapped = set(network.halos)
+        self.context = Context(network, orders, self._gapped)
         for name in network.inputs:
             if name in network.forms:
-                orders[name] = preferred_order(name, network)
+                halo = network.halos.get(name)
+                orders[name] = halo.order if halo else preferred_order(name, network)
         kernels = [self._choose(op, orders) for op in network.ops]
         fast = {name for op, kernel in zip(network.ops, kernels, strict=True) if kernel for name in op.inputs}
         for name in network.inputs:
@@ -119,21 +125,26 @@ class _Layout:
         for storage, names in zip(self.storages, self._names, strict=True):
             storage.last = max([storage.last, *(self._last.get(name, 0) for name in names)])
 
-    def _choose(self, op: Op, orders: dict[str, Order | None]) -> Kernel | None:
+    def last_read(self, name: str) -> int:
+        """The index of the op that reads a value last; the number of ops for outputs, -1 for what nobody reads."""
+        return self._last.get(name, -1)
+
+    def _choose(self, op: Op, orders: dict[str, Order]) -> Kernel | None:
         """The kernel for an op, if there is one and all it touches is static; notes how its outputs lie."""
         kernel = None
         if all(not name or self.network.shape(name) is not None for name in (*op.inputs, *op.outputs)):
-            chosen = (chooser(op, self._context) for chooser in CHOOSERS.get(op.kind, ()))
+            chosen = (chooser(op, self.context) for chooser in CHOOSERS.get(op.kind, ()))
             kernel = next((kernel for kernel in chosen if kernel), None)
         for name in filter(None, op.outputs):
             shape = self.network.shape(name)
             if shape is not None:
-                orders[name] = kernel.orders.get(name, c_order(len(shape))) if kernel else c_order(len(shape))
+                order = kernel.orders.get(name, c_order(len(shape))) if kernel else c_order(len(shape))
+                orders[name] = self.network.halos[name].order if name in self.network.halos else order
+        if kernel and (kernel.gaps or (kernel.view and op.inputs[0] in self._gapped)):
+            self._gapped.add(op.outputs[0])
         return kernel
 
-    def _lay_out(
-        self, i: int, op: Op, kernel: Kernel | None, orders: Mapping[str, Order | None], fast: set[str]
-    ) -> None:
+    def _lay_out(self, i: int, op: Op, kernel: Kernel | None, orders: Mapping[str, Order], fast: set[str]) -> None:
         if kernel is None:
             for name in op.outputs:
                 if name in fast:
@@ -156,30 +167,31 @@ class _Layout:
                 self._place(name, i, orders[name])
         scratch = {key: self._store(_nbytes(*spec), i) for key, spec in kernel.scratch.items()}
         copied = {
-            name: self._store(_nbytes(self._context.shape(name), self.network.dtype(name)), i)
+            name: self._store(_nbytes(self.context.shape(name), self.network.dtype(name)), i)
             for name, order in kernel.wants.items()
-            if not self._context.is_contiguous(name, order)
+            if not self.context.is_contiguous(name, order)
         }
         self.chosen.append(_Chosen(op, kernel, scratch, copied))
 
-    def _overwrite(self, i: int, op: Op, kernel: Kernel, orders: Mapping[str, Order | None]) -> None:
+    def _overwrite(self, i: int, op: Op, kernel: Kernel, orders: Mapping[str, Order]) -> None:
         """Lets the first output take over the memory of an input that dies here."""
         name = op.outputs[0]
         for old in kernel.overwrites:
             had = self.places.get(old)
-            if had is None or had.storage < 0 or had.order is None or orders[name] is None:
+            if had is None or had.storage < 0 or {old, name} & self._gapped:
                 continue
             fits = self.network.forms[old] == self.network.forms[name]
-            fits = fits and same_order(self._context.shape(old), had.order, orders[name] or ())
+            fits = fits and same_order(self.context.shape(old), had.order, orders[name])
             if fits and all(self._last.get(alias, -1) <= i for alias in self._names[had.storage]):
-                whole = self.storages[had.storage].nbytes == _nbytes(self._context.shape(old), self.network.dtype(old))
+                whole = self.storages[had.storage].nbytes == _nbytes(self.context.shape(old), self.network.dtype(old))
                 if whole:
                     self.places[name] = _Place(had.storage, orders[name])
                     self._names[had.storage].append(name)
                     return
 
-    def _place(self, name: str, i: int, order: Order | None) -> None:
-        storage = self._store(_nbytes(self._context.shape(name), self.network.dtype(name)), i)
+    def _place(self, name: str, i: int, order: Order) -> None:
+        shape = _padded_shape(self.context.shape(name), self.network.halos.get(name))
+        storage = self._store(_nbytes(shape, self.network.dtype(name)), i)
         self._names[storage].append(name)
         self.places[name] = _Place(storage, order)
 
@@ -189,6 +201,12 @@ class _Layout:
         return len(self.storages) - 1
 
 
+def _padded_shape(shape: tuple[int, ...], halo: Halo | None) -> tuple[int, ...]:
+    if halo is None:
+        return shape
+    return tuple(before + n + after for n, (before, after) in zip(shape, halo.pads, strict=True))
+
+
 def _nbytes(shape: Sequence[int], dtype: Any) -> int:
     return math.prod(shape) * int(np.dtype(dtype).itemsize)
 
@@ -196,19 +214,44 @@ def _nbytes(shape: Sequence[int], dtype: Any) -> int:
 # --- arrays and steps -----------------------------------------------------------------------------------------------
 
 
-def _arrays(network: Network, layout: _Layout, arena: Array) -> dict[str, Array]:
-    """All static values in the arena, and the constants, by name."""
-    arrays: dict[str, Array] = dict(network.constants)
+@dataclass(frozen=True, slots=True)
+class _Arrays:
+    """The static values in the arena, and the constants, by name; `padded` are those that have a halo, with it."""
+
+    values: dict[str, Array]
+    padded: dict[str, Array]
+
+
+def _arrays(network: Network, layout: _Layout, arena: Array) -> _Arrays:
+    values: dict[str, Array] = dict(network.constants)
+    padded: dict[str, Array] = {}
     for name, where in layout.places.items():
         if where.kernel is not None and where.kernel.view is not None:
-            arrays[name] = where.kernel.view(arrays[where.base])
-            if where.storage >= 0 and arrays[name].size and not np.may_share_memory(arrays[name], arena):
+            values[name] = where.kernel.view(values[where.base])
+            if where.storage >= 0 and values[name].size and not np.may_share_memory(values[name], arena):
                 raise AssertionError(f"{name} is no view of {where.base}")
-        else:
-            form = network.forms[name]
-            order = where.order or c_order(form.ndim)
-            arrays[name] = _array(arena, layout.storages[where.storage], form.shape, form.dtype, order)
-    return arrays
+            continue
+        form, halo = network.forms[name], network.halos.get(name)
+        shape = _padded_shape(form.shape, halo)
+        values[name] = _array(arena, layout.storages[where.storage], shape, form.dtype, where.order)
+        if halo is not None:
+            padded[name] = values[name]
+            inside = zip(form.shape, halo.pads, strict=True)
+            values[name] = values[name][tuple(slice(before, before + n) for n, (before, _) in inside)]
+    return _Arrays(values, padded)
+
+
+def _border(padded: Array, halo: Halo) -> Iterator[Step]:
+    """Fills the zeros around a value."""
+    rest = padded
+    for axis in halo.order:
+        before, after = halo.pads[axis]
+        at: tuple[slice, ...] = (slice(None),) * axis
+        end = rest.shape[axis] - after
+        for part in (slice(0, before), slice(end, None)):
+            if rest[(*at, part)].size:
+                yield rest[(*at, part)].fill, (0,)
+        rest = rest[(*at, slice(before, end))]
 
 
 def _array(arena: Array, storage: Storage, shape: tuple[int, ...], dtype: Any, order: Order) -> Array:
@@ -220,33 +263,38 @@ def _array(arena: Array, storage: Storage, shape: tuple[int, ...], dtype: Any, o
 class _Memory:
     """The arrays of one op."""
 
-    def __init__(self, arrays: Mapping[str, Array], copied: Mapping[str, Array], scratch: Mapping[str, Array]) -> None:
+    def __init__(self, arrays: _Arrays, copied: Mapping[str, Array], scratch: Mapping[str, Array]) -> None:
         self._arrays = arrays
         self._copied = copied
         self._scratch = scratch
 
     def __getitem__(self, name: str) -> Array:
-        return self._copied[name] if name in self._copied else self._arrays[name]
+        return self._copied[name] if name in self._copied else self._arrays.values[name]
+
+    def padded(self, name: str) -> Array:
+        return self._arrays.padded[name]
 
     def scratch(self, key: str) -> Array:
         return self._scratch[key]
 
 
-def _steps(layout: _Layout, arrays: Mapping[str, Array], arena: Array, objects: Objects) -> Iterator[Step]:
+def _steps(layout: _Layout, arrays: _Arrays, arena: Array, objects: Objects) -> Iterator[Step]:
     network = layout.network
     for i, chosen in enumerate(layout.chosen):
         op, kernel = chosen.op, chosen.kernel
+        for name in filter(arrays.padded.__contains__, op.outputs):
+            yield from _border(arrays.padded[name], network.halos[name])
         if kernel is None:
-            forgotten = [n for n in op.reads if n not in arrays and layout._last.get(n) == i]
-            yield OperatorStep(op, arrays, arena, objects, forgotten), ()
+            forgotten = [n for n in op.reads if n not in arrays.values and layout.last_read(n) == i]
+            yield OperatorStep(op, arrays.values, arena, objects, forgotten), ()
             continue
         if kernel.view is not None:
             continue
         copied = {}
         for name, index in chosen.copied.items():
-            form = (layout._context.shape(name), network.dtype(name))
+            form = (layout.context.shape(name), network.dtype(name))
             copied[name] = _array(arena, layout.storages[index], *form, kernel.wants[name])
-            yield from copies(copied[name], arrays[name])
+            yield from copies(copied[name], arrays.values[name])
         scratch = {
             key: _array(arena, layout.storages[index], *kernel.scratch[key], c_order(len(kernel.scratch[key][0])))
             for key, index in chosen.scratch.items()

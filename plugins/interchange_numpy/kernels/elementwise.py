@@ -14,11 +14,10 @@ FLOATS = ("float32", "float64")
 
 
 def order_like_operands(op: Op, context: Context) -> Order | None:
-    """The order of the first operand that has the shape of the output; None if there is none or it has gaps."""
+    """The order of the first operand that has the shape of the output; None if there is none."""
     shape = context.shape(op.outputs[0])
-    whole = [name for name in op.inputs if name and context.shape(name) == shape]
-    orders = [context.order(name) for name in whole if name not in context.network.constants]
-    return next((order for order in orders if order is not None), None)
+    computed = (name for name in op.inputs if name and name not in context.network.constants)
+    return next((context.order(name) for name in computed if context.shape(name) == shape), None)
 
 
 def ufunc(function: Callable[..., Any], dtypes: tuple[str, ...] = FLOATS) -> Chooser:

@@ -15,7 +15,7 @@ def reshaped(op: Op, context: Context) -> Kernel | None:
     old, new, order = context.shape(x), context.shape(y), context.order(x)
     if context.is_contiguous(x):
         return Kernel(view=_reshape(new), orders={y: c_order(len(new))})
-    if order is not None and [n for n in old if n != 1] == [n for n in new if n != 1]:
+    if [n for n in old if n != 1] == [n for n in new if n != 1]:
         return Kernel(view=_reshape(new), orders={y: _moved(order, old, new)})
     return Kernel(lambda memory: copies(memory[y].reshape(old), memory[x]))
 
@@ -34,8 +34,7 @@ def transposed(op: Op, context: Context) -> Kernel | None:
     x, y = op.inputs[0], op.outputs[0]
     rank, order = len(context.shape(x)), context.order(x)
     perm = tuple(axis % rank for axis in op.attributes.get("perm") or reversed(range(rank)))
-    new = None if order is None else tuple(perm.index(axis) for axis in order)
-    return Kernel(view=lambda array: array.transpose(perm), orders={y: new})
+    return Kernel(view=lambda array: array.transpose(perm), orders={y: tuple(perm.index(axis) for axis in order)})
 
 
 def same(op: Op, context: Context) -> Kernel | None:
