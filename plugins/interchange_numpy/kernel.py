@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -111,3 +112,12 @@ def same_order(shape: tuple[int, ...], a: Order, b: Order) -> bool:
 
 def copies(destination: Array, source: Array) -> Iterator[Step]:
     yield np.copyto, (destination, source)
+
+
+def larger(a: Array, b: Array, out: Array) -> Step:
+    """out = max(a, b); np.maximum takes `out` by name only."""
+    return functools.partial(np.maximum, a, b, out=out), ()
+
+
+def smaller(a: Array, b: Array, out: Array) -> Step:
+    return functools.partial(np.minimum, a, b, out=out), ()

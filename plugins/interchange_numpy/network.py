@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -89,6 +90,7 @@ class Network:
         forms: dtype and shape of every other tensor whose shape does not depend on values. A name that is neither here
             nor a constant is made and read by operators only.
         inputs, outputs: the graph's.
+        stored: the constants that are the graph's own, the same at all shapes.
         precise: nothing may be computed in another order than the operators do.
         weights: where packed constants are kept.
         halos: by name of the value.
@@ -99,6 +101,7 @@ class Network:
     forms: dict[str, Unknown]
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
+    stored: Set[str] = frozenset()
     precise: bool = False
     weights: Weights = field(default_factory=Weights)
     halos: dict[str, Halo] = field(default_factory=dict)
@@ -120,6 +123,15 @@ class Network:
     def shape(self, name: str) -> tuple[int, ...] | None:
         known = self.constants.get(name, self.forms.get(name))
         return None if known is None else tuple(known.shape)
+
+    def packed(self, name: str, how: tuple[Any, ...], make: Callable[[], Array]) -> Array:
+        """What `make` makes of a constant, kept for all plans; `how` says what that is, with all that it depends on.
+
+        A constant that was folded may be another one at other shapes, so its content is part of the key.
+        """
+        constant = self.constants[name]
+        content = b"" if name in self.stored else hashlib.sha256(constant.tobytes()).digest()
+        return self.weights.packed((name, content, *how), make)
 
     def scalar(self, name: str) -> float | None:
         """The number in a constant of one element; None for anything else."""
@@ -150,7 +162,7 @@ def lower(graph: Graph, shapes: Mapping[str, tuple[int, ...]], *, precise: bool 
         for name, value in known.items()
         if name and name not in constants and name not in dynamic and is_plain(value)
     }
-    return Network(ops, constants, forms, tuple(graph.inputs), graph.outputs, precise, weights)
+    return Network(ops, constants, forms, tuple(graph.inputs), graph.outputs, graph.constants.keys(), precise, weights)
 
 
 def is_plain(value: Any) -> bool:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from interchange_numpy.kernel import Chooser, Order, c_order, channels_last
-from interchange_numpy.kernels import elementwise, rnn, views
+from interchange_numpy.kernels import convolution, elementwise, rnn, views
 from interchange_numpy.network import Network
 
-MODULES = (views, elementwise, rnn)  # of two choosers for one kind, the earlier is asked first
+# Of two choosers for one kind, the earlier is asked first.
+MODULES = (views, elementwise, convolution, rnn)
 
 _BY_KIND: dict[str, Sequence[Chooser]] = {}
 for _module in MODULES:

@@ -5,5 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from interchange_numpy.network import Network
+from interchange_numpy.passes.convolution import convolution
+from interchange_numpy.passes.halos import halos
 
-PASSES: tuple[Callable[[Network], None], ...] = ()
+PASSES: tuple[Callable[[Network], None], ...] = (convolution, halos)

@@ -1,0 +1,106 @@
+"""The sizes of a fused convolution, channels last and in two dimensions, and the way it is computed: fixed rules.
+
+1x1 is a product on the tensor itself; 3x3 with stride 1 is Winograd from 10 x 10 pixels up, with tiles of 4 x 4 from
+20 x 20; all else is im2col, tile by tile.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from interchange.graph import Array
+from interchange_numpy.network import Network, Op
+
+Pair = tuple[int, int]
+
+FEWEST_CHANNELS = 16  # of input and output: below, the transforms of Winograd cost more than they save
+SMALLEST = 10
+SMALLEST_FOR_4 = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Geometry:
+    """A convolution of (images, height, width, channels); `pads` are (before, after) for height and width."""
+
+    images: int
+    size: Pair
+    channels: int
+    out_size: Pair
+    filters: int
+    kernel: Pair
+    strides: Pair
+    dilations: Pair
+    pads: tuple[Pair, Pair]
+    group: int
+
+    @property
+    def is_pointwise(self) -> bool:
+        return self.kernel == (1, 1) and not any(map(any, self.pads)) and self.group == 1
+
+    @property
+    def is_depthwise(self) -> bool:
+        return self.group > 1
+
+    @property
+    def winograd(self) -> int:
+        """The side of Winograd's output tiles, 4 or 2; 0 where it is not used."""
+        if self.kernel != (3, 3) or self.strides != (1, 1) or self.dilations != (1, 1) or self.group > 1:
+            return 0
+        if min(self.channels, self.filters) < FEWEST_CHANNELS or min(self.out_size) < SMALLEST:
+            return 0
+        return 4 if min(self.out_size) >= SMALLEST_FOR_4 else 2
+
+
+def geometry(op: Op, network: Network) -> Geometry:
+    """The sizes of an op "conv"; one spatial dimension becomes the width of an image of height 1."""
+    nhwc = op.attributes["layout"] == "NHWC"
+    images, size, channels = _parts(network.shape(op.inputs[0]) or (), nhwc)
+    _, out_size, filters = _parts(network.shape(op.outputs[0]) or (), nhwc)
+    weight = network.constants[op.attributes["weight"]].shape
+    kernel = weight[:-2] if nhwc else weight[2:]
+    a = op.attributes
+    pads = a["pads"] if len(kernel) == 2 else ((0, 0), *a["pads"])
+    return Geometry(
+        images,
+        size,
+        channels,
+        out_size,
+        filters,
+        _pair(kernel),
+        _pair(a["strides"]),
+        _pair(a["dilations"]),
+        pads,
+        a["group"],
+    )
+
+
+def _parts(shape: tuple[int, ...], nhwc: bool) -> tuple[int, Pair, int]:
+    images, channels = shape[0], shape[-1 if nhwc else 1]
+    return images, _pair(shape[1:-1] if nhwc else shape[2:]), channels
+
+
+def _pair(sizes: Any) -> Pair:
+    return (1, int(sizes[0])) if len(sizes) == 1 else (int(sizes[0]), int(sizes[1]))
+
+
+def padding(g: Geometry, *, winograd: bool) -> tuple[Pair, Pair]:
+    """The zeros that a kernel wants to find around its input: the pads, and what makes whole tiles."""
+    if not (winograd and g.winograd):
+        return g.pads
+    more = (-(-n // g.winograd) * g.winograd - n for n in g.out_size)
+    return tuple((before, after + m) for (before, after), m in zip(g.pads, more, strict=True))  # type: ignore[return-value]
+
+
+def images_of(array: Array, nhwc: bool) -> Array:
+    """A view of a value as (images, height, width, channels)."""
+    if not nhwc:
+        array = array.transpose(0, *range(2, array.ndim), 1)
+    return array if array.ndim == 4 else array[:, None]
+
+
+def kernel_of(weight: Array, nhwc: bool) -> Array:
+    """A view of a kernel as (height, width, in, out)."""
+    if not nhwc:
+        weight = weight.transpose(*range(2, weight.ndim), 1, 0)
+    return weight if weight.ndim == 4 else weight[None]

@@ -1,0 +1,80 @@
+"""Depthwise convolutions: one einsum for each tile, which multiplies and adds in one pass over each tap.
+
+`np.einsum("hwrsk,rsk->hwk")` on a strided view of the padded image reaches 7.1 G multiply-adds a second on a Zen 4,
+where np.multiply and np.add with `out=` reach 4.6; 3.9 with AVX2. The inner loop runs along k, so where there are few
+channels the weights are repeated for several neighbouring pixels, until k is about 1300 long.
+112x112x32: 1.3 times the time of ONNX Runtime with AVX2, 2.6 times with AVX-512.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.lib.stride_tricks import as_strided
+
+from interchange.graph import Array
+from interchange_numpy.geometry import kernel_of
+from interchange_numpy.kernel import Context, Kernel, Memory, Scratch, Step
+from interchange_numpy.kernels.source import source
+from interchange_numpy.tiles import bands, per_band
+
+if TYPE_CHECKING:
+    from interchange_numpy.kernels.convolution import Conv
+
+LONG = 1300  # elements of the inner loop
+
+
+def choose(conv: Conv, context: Context) -> Kernel | None:
+    g, network = conv.g, context.network
+    if g.filters != g.channels:
+        return None
+    read = source(conv.x, conv.nhwc, g.pads, context)
+    (kh, kw), (height, width), channels = g.kernel, g.out_size, g.channels
+    together = _together(width, channels) if g.strides[1] == 1 else 1
+    per = min(per_band(height, width * channels), height)
+
+    def make() -> Array:
+        kernel = kernel_of(network.constants[conv.op.attributes["weight"]], conv.nhwc).astype(np.float64)
+        scale = conv.op.attributes["scale"]
+        kernel = kernel[:, :, 0] if scale is None else kernel[:, :, 0] * scale
+        repeated = np.tile(kernel.astype(np.float32), (1, 1, together))
+        return np.ascontiguousarray(repeated)
+
+    weight = network.packed(conv.op.attributes["weight"], conv.key("depthwise", together), make)
+    scratch: dict[str, Scratch] = dict(read.scratch)
+    if not conv.is_contiguous:
+        scratch["tile"] = ((per * width * channels,), np.float32)
+    activation = conv.epilogue.activation
+    if activation and activation.needs_temporary:
+        scratch["temporary"] = ((per * width * channels,), np.float32)
+
+    def emit(memory: Memory) -> Iterator[Step]:
+        yield from read.steps(memory)
+        x, out, residual = read.array(memory), conv.out(memory), conv.residual_of(memory)
+        spare = memory.scratch("temporary") if "temporary" in scratch else None
+        _, line, pixel, item = x.strides
+        (sh, sw), (dh, dw) = g.strides, g.dilations
+        for images, lines in bands(g.images, height, per):
+            count = lines.stop - lines.start
+            target = out[images, lines]
+            y = target if conv.is_contiguous else memory.scratch("tile")[: target.size].reshape(target.shape)
+            seen = as_strided(
+                x[images.start, lines.start * sh :],
+                (count, width // together, kh, kw, together * channels),
+                (line * sh, pixel * sw * together, line * dh, pixel * dw, item),
+            )
+            sums = y.reshape(count, width // together, together * channels)
+            yield functools.partial(np.einsum, "hwrsk,rsk->hwk", seen, weight, out=sums), ()
+            other = None if residual is None else residual[images, lines]
+            yield from conv.epilogue.steps(y, target, other, spare)
+
+    return Kernel(emit, scratch=scratch, orders={conv.y: conv.order}, wants=read.wants)
+
+
+def _together(width: int, channels: int) -> int:
+    """How many pixels of a row are one inner loop: a divisor of the width."""
+    fitting = (n for n in range(1, width + 1) if width % n == 0 and n * channels >= LONG)
+    return next(fitting, width)

@@ -1,0 +1,192 @@
+"""3x3 convolutions with fewer multiplications: S. Winograd, 1980; A. Lavin, S. Gray, "Fast algorithms for convolutional
+neural networks", 2016.
+
+Tiles of m x m outputs from (m + 2) x (m + 2) inputs. The transforms of both dimensions at once are one matrix, a
+Kronecker product, so a band of tiles is three products: V = (B x B) D, M = V U for each of the (m + 2)² positions,
+Y = (A x A) M. The constants of a matrix cost nothing, so the points are 0, ±2/3, ±3/2 and infinity for m = 4: the
+largest error is 8e-6 of the largest output instead of 3.7e-5 for 0, ±1, ±2 (direct: 2.5e-6; m = 2: 1.9e-6). The bias is
+one more row of M with a column of ones in the last matrix.
+
+56x56x64: 183 GF/s against 115 in ONNX Runtime (Zen 4); AVX2: 1.7 times the speed of im2col.
+NaN and infinity spread over a whole tile, so precise plans do without.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.lib.stride_tricks import as_strided
+
+from interchange.graph import Array
+from interchange_numpy.gemm import Blocks, blocks_for, pack
+from interchange_numpy.geometry import padding
+from interchange_numpy.kernel import Context, Kernel, Memory, Scratch, Step
+from interchange_numpy.kernels.source import source
+from interchange_numpy.tiles import bands, same_place
+
+if TYPE_CHECKING:
+    from interchange_numpy.kernels.convolution import Conv
+
+POINTS = {2: (0, 1, -1), 4: (0, Fraction(2, 3), Fraction(-2, 3), Fraction(3, 2), Fraction(-3, 2))}
+BAND = 3 << 18  # elements of the three matrices of a band: 3 MB
+MOST_FLOAT64 = 1 << 21  # elements of the weights transformed at once
+
+
+@functools.cache
+def matrices(m: int) -> tuple[Array, Array, Array]:
+    """A (m, m + 2), G (m + 2, 3) and B (m + 2, m + 2) of F(m, 3): y = A [(G g) * (B d)].
+
+    A and G evaluate polynomials at the points, infinity taking the leading coefficient; B interpolates (Toom-Cook).
+    """
+    points = [float(p) for p in POINTS[m]]
+
+    def evaluation(degree: int) -> Array:
+        rows = [[p**j for j in range(degree)] for p in points]
+        return np.array([*rows, [0.0] * (degree - 1) + [1.0]])
+
+    interpolation = np.linalg.inv(evaluation(m + 2)).T
+    interpolation[np.abs(interpolation) < 1e-12] = 0
+    return evaluation(m).T, evaluation(3), interpolation
+
+
+def choose(conv: Conv, context: Context) -> Kernel:
+    g, m, network = conv.g, conv.g.winograd, context.network
+    side = m + 2
+    a, gg, b = matrices(m)
+    read = source(conv.x, conv.nhwc, padding(g, winograd=True), context)
+    (height, width), channels, filters = g.out_size, g.channels, g.filters
+    down, across = -(-height // m), -(-width // m)
+    budget = BAND // (side * side * across * (channels + filters))
+    per = min(max(budget, 1), g.images * down)
+    per = per if per < down else per // down * down
+    tiles = per * across
+    blocks = blocks_for(tiles, channels, filters) if tiles * channels * filters > 500_000 else None
+    bias = conv.epilogue.bias
+    rows = side * side + (bias is not None)
+    before = np.kron(b, b).astype(np.float32)
+    after = np.kron(a, a)
+    if bias is not None:
+        after = np.concatenate([after, np.ones((m * m, 1))], axis=1)
+    after = after.astype(np.float32)
+
+    def make() -> Array:
+        weight = conv.weight(network).reshape(9, channels * filters)
+        transform = np.kron(gg, gg)
+        u = np.empty((side * side, channels * filters), np.float32)
+        for first in range(0, channels * filters, MOST_FLOAT64 // 36):  # little memory beside the weights
+            part = slice(first, first + MOST_FLOAT64 // 36)
+            u[:, part] = transform @ weight[:, part]
+        each = u.reshape(side * side, channels, filters)
+        return each if blocks is None else np.stack([pack(matrix, blocks) for matrix in each])
+
+    u = network.packed(conv.op.attributes["weight"], conv.key("winograd", m, blocks and blocks.columns), make)
+    scratch: dict[str, Scratch] = {
+        **read.scratch,
+        "d": ((max(side * side * channels, m * m * filters) * tiles,), np.float32),
+        "v": ((side * side * tiles * channels,), np.float32),
+        "m": ((rows * tiles * filters,), np.float32),
+    }
+    activation = conv.epilogue.activation
+    if activation and activation.needs_temporary:
+        scratch["temporary"] = ((tiles * m * m * filters,), np.float32)
+
+    def emit(memory: Memory) -> Iterator[Step]:
+        yield from read.steps(memory)
+        x, out, residual = read.array(memory), conv.out(memory), conv.residual_of(memory)
+        spare = memory.scratch("temporary") if "temporary" in scratch else None
+        image, line, pixel, item = x.strides
+        for images, lines in bands(g.images, down, per):
+            n, t = images.stop - images.start, lines.stop - lines.start
+            count = n * t * across
+            seen = as_strided(
+                x[images, lines.start * m :],
+                (side, side, n, t, across, channels),
+                (line, pixel, image, line * m, pixel * m, item),
+            )
+            d = memory.scratch("d")
+            v = memory.scratch("v")[: side * side * count * channels]
+            mm = memory.scratch("m")[: rows * count * filters].reshape(rows, count * filters)
+            y = d[: m * m * count * filters]
+            d = d[: side * side * count * channels]
+            yield np.copyto, (d.reshape(seen.shape), seen)
+            yield np.matmul, (before, d.reshape(side * side, -1), v.reshape(side * side, -1))
+            products = mm[: side * side].reshape(side * side, count, filters)
+            yield from _batched(v.reshape(side * side, count, channels), u, products, blocks)
+            if bias is not None:
+                yield np.copyto, (mm[side * side].reshape(count, filters), bias)
+            yield np.matmul, (after, mm, y.reshape(m * m, -1))
+            tiled = y.reshape(m, m, n, t, across, filters).transpose(2, 3, 0, 4, 1, 5)  # n, t, m, across, m, filters
+            for source_part, target, other in _regions(tiled, out[images], lines.start * m, m, residual, images):
+                yield from _finish(conv, source_part, target, other, spare)
+
+    return Kernel(emit, scratch=scratch, orders={conv.y: conv.order}, wants=read.wants)
+
+
+def _batched(v: Array, u: Array, out: Array, blocks: Blocks | None) -> Iterator[Step]:
+    """out[i] = v[i] @ u[i]; u is (positions, blocks, inner, width) where there are blocks."""
+    if blocks is None:
+        yield np.matmul, (v, u, out)
+        return
+    positions, rows, inner = v.shape
+    across, width = u.shape[1], u.shape[3]
+    height = min(blocks.rows, rows)
+    count, rest = divmod(rows, height)
+    vs, os = v.strides, out.strides
+    left = as_strided(v, (positions, count, 1, height, inner), (vs[0], height * vs[1], 0, vs[1], vs[2]))
+    shape = (positions, count, across, height, width)
+    right = as_strided(out, shape, (os[0], height * os[1], width * os[2], os[1], os[2]))
+    yield np.matmul, (left, u[:, None], right)
+    if rest:
+        tail, end = v[:, None, count * height :], out[:, count * height :]
+        end = as_strided(end, (positions, across, rest, width), (os[0], width * os[2], os[1], os[2]))
+        yield np.matmul, (tail, u, end)
+
+
+def _regions(
+    tiled: Array, out: Array, top: int, m: int, residual: Array | None, images: slice
+) -> Iterator[tuple[Array, Array, Array | None]]:
+    """(part of the tiles, where it goes, the residual there): whole tiles, and those cut by the right or lower edge."""
+    height, width = out.shape[1:3]
+    t, across = tiled.shape[1], tiled.shape[3]
+    other = None if residual is None else residual[images]
+    for row, tall in _cuts(t, min(height - top, t * m), m):
+        for column, wide in _cuts(across, width, m):
+            part = tiled[:, row, :tall, column, :wide]
+            first = (top + row.start * m, column.start * m)
+            yield (
+                part,
+                _tiles(out, first, part.shape, m),
+                None if other is None else _tiles(other, first, part.shape, m),
+            )
+
+
+def _cuts(tiles: int, size: int, m: int) -> Iterator[tuple[slice, int]]:
+    """The whole tiles along one axis, and the last where the edge cuts it: (tiles, their length)."""
+    whole, rest = divmod(size, m)
+    if whole:
+        yield slice(0, whole), m
+    if rest:
+        yield slice(whole, tiles), rest
+
+
+def _tiles(image: Array, first: tuple[int, int], shape: tuple[int, ...], m: int) -> Array:
+    """The pixels of (n, t, tall, across, wide, channels) tiles that begin at `first`."""
+    n, line, pixel, item = image.strides
+    return as_strided(image[:, first[0] :, first[1] :], shape, (n, line * m, line, pixel * m, pixel, item))
+
+
+def _finish(conv: Conv, y: Array, out: Array, residual: Array | None, spare: Array | None) -> Iterator[Step]:
+    """Out of the tiles into the image: residual and activation; the bias is there."""
+    activation = conv.epilogue.activation
+    if activation is None and residual is not None:
+        yield np.add, (y, residual, out)
+        return
+    if residual is not None or (activation and activation.needs_temporary):
+        yield (np.add, (y, residual, out)) if residual is not None else (np.copyto, (out, y))
+        y = out
+    assert residual is None or same_place(y, out)
+    yield from conv.epilogue.steps(y, out, None, spare, biased=True)

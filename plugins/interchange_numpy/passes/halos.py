@@ -1,0 +1,50 @@
+"""Values that convolutions read beyond the edge get a border of zeros in memory, so that nothing is copied to pad it.
+
+Only where every reader can work on rows that lie apart, and the maker writes its output element by element.
+"""
+
+from __future__ import annotations
+
+from interchange_numpy.geometry import Geometry, geometry, padding
+from interchange_numpy.kernel import c_order, channels_last
+from interchange_numpy.network import Halo, Network, Op
+
+MAKERS = frozenset(("conv", "pool", "affine", "Add", "Mul", "Sub", "activation"))
+
+
+def halos(network: Network) -> None:
+    """Fills `network.halos`."""
+    makers = {name: op for op in network.ops for name in op.outputs}
+    wanted: dict[str, list[tuple[Geometry, bool]]] = {}
+    refused = set(network.outputs)
+    for op in network.ops:
+        if op.kind == "conv":
+            g = geometry(op, network)
+            if g.is_pointwise:
+                refused.add(op.inputs[0])
+            else:
+                wanted.setdefault(op.inputs[0], []).append((g, op.attributes["layout"] == "NHWC"))
+            refused.update(name for name in op.reads if name not in op.inputs)
+        elif op.kind not in MAKERS:
+            refused.update(op.reads)
+    for name, readers in wanted.items():
+        if name in refused or not (name in network.inputs or _makes_rows(makers.get(name))):
+            continue
+        layouts = {nhwc for _, nhwc in readers}
+        pads = [padding(g, winograd=not network.precise) for g, _ in readers]
+        largest = tuple(tuple(max(p[axis][end] for p in pads) for end in (0, 1)) for axis in (0, 1))
+        if len(layouts) > 1 or not any(map(any, largest)):
+            continue
+        network.halos[name] = _halo(largest, len(network.shape(name) or ()), layouts.pop())
+
+
+def _makes_rows(op: Op | None) -> bool:
+    return op is not None and op.kind in MAKERS
+
+
+def _halo(pads: tuple[tuple[int, ...], ...], rank: int, nhwc: bool) -> Halo:
+    spatial = tuple((before, after) for before, after in pads)[-(rank - 2) :]
+    none = (0, 0)
+    if nhwc:
+        return Halo((none, *spatial, none), c_order(rank))
+    return Halo((none, none, *spatial), channels_last(rank))

@@ -1,0 +1,82 @@
+"""Work in pieces that stay in the cache: which images and rows a tile covers, and what is done at its end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from interchange.graph import Array
+from interchange_numpy import activations
+from interchange_numpy.activations import Activation
+from interchange_numpy.kernel import Step
+
+TILE = 1 << 16  # elements of the output that one tile has: 256 KB, half of a usual L2 cache
+LONG_ROW = 2048  # a bias is repeated to about this many elements, so that the inner loop of the addition is long
+
+
+def bands(images: int, rows: int, per_band: int) -> Iterator[tuple[slice, slice]]:
+    """Covers `images` of `rows` each: several whole images at a time, or part of one."""
+    if per_band >= rows:
+        step = max(per_band // rows, 1)
+        for first in range(0, images, step):
+            yield slice(first, min(first + step, images)), slice(0, rows)
+        return
+    for image in range(images):
+        for row in range(0, rows, per_band):
+            yield slice(image, image + 1), slice(row, min(row + per_band, rows))
+
+
+def per_band(rows: int, row_elements: int, budget: int = TILE) -> int:
+    """How many rows make a band of about `budget` elements; bands of an image are about equal."""
+    most = max(budget // max(row_elements, 1), 1)
+    if most >= rows:
+        return most
+    return -(-rows // -(-rows // most))
+
+
+@dataclass(frozen=True, slots=True)
+class Epilogue:
+    """What follows the sum of a convolution or a product: bias, residual, activation."""
+
+    bias: Array | None  # float32, one for each channel
+    activation: Activation | None
+
+    @property
+    def is_nothing(self) -> bool:
+        return self.bias is None and self.activation is None
+
+    def steps(
+        self, y: Array, out: Array, residual: Array | None, temporary: Array | None, *, biased: bool = False
+    ) -> Iterator[Step]:
+        """`out` from `y`, both (..., channels); `y` is spoilt, and may be `out`. `biased`: y has the bias already."""
+        if self.bias is not None and not biased:
+            yield from add_bias(y, self.bias)
+        activation = self.activation
+        if residual is not None:
+            into = out if activation is None else y
+            yield np.add, (y, residual, into)
+            if activation is None:
+                return
+        if activation is not None:
+            spare = None if temporary is None else temporary.reshape(-1)[: y.size].reshape(y.shape)
+            yield from activations.steps(activation, y, out, spare)
+        elif not same_place(y, out):
+            yield np.copyto, (out, y)
+
+
+def add_bias(y: Array, bias: Array) -> Iterator[Step]:
+    """y += bias along the last axis, several rows at a time where y is contiguous."""
+    if not y.flags.c_contiguous:
+        yield np.add, (y, bias, y)
+        return
+    channels = len(bias)
+    rows = y.size // channels
+    repeat = next((n for n in range(max(LONG_ROW // channels, 1), 0, -1) if rows % n == 0), 1)
+    long = y.reshape(rows // repeat, repeat * channels)
+    yield np.add, (long, np.tile(bias, repeat), long)
+
+
+def same_place(a: Array, b: Array) -> bool:
+    return bool(a.__array_interface__["data"][0] == b.__array_interface__["data"][0] and a.strides == b.strides)
