@@ -22,10 +22,11 @@ class Source:
     halo: tuple[Pair, Pair] | None
     shape: tuple[int, int, int, int]
     order: Order
+    fill: float
 
     @property
     def _is_copied(self) -> bool:
-        return self.halo is None and any(map(any, self.pads))
+        return (self.halo is None or self.fill != 0) and any(map(any, self.pads))
 
     @property
     def scratch(self) -> dict[str, Scratch]:
@@ -50,7 +51,7 @@ class Source:
         borders = (padded[:, :top], padded[:, top + h :], padded[:, top : top + h, :left])
         for border in (*borders, padded[:, top : top + h, left + w :]):
             if border.size:
-                yield border.fill, (0,)
+                yield border.fill, (self.fill,)
         yield np.copyto, (padded[:, top : top + h, left : left + w], x)
 
     def array(self, memory: Memory) -> Array:
@@ -64,7 +65,7 @@ class Source:
         return padded[:, top - self.pads[0][0] :, left - self.pads[1][0] :]
 
 
-def source(name: str, nhwc: bool, pads: tuple[Pair, Pair], context: Context) -> Source:
+def source(name: str, nhwc: bool, pads: tuple[Pair, Pair], context: Context, *, fill: float = 0.0) -> Source:
     """How a kernel that wants these zeros reads a value."""
     shape = context.shape(name)
     rank = len(shape)
@@ -77,4 +78,4 @@ def source(name: str, nhwc: bool, pads: tuple[Pair, Pair], context: Context) -> 
     height, width = (1, places[0]) if rank == 3 else places
     images = (shape[0], height, width, shape[-1 if nhwc else 1])
     order = c_order(rank) if nhwc else channels_last(rank)
-    return Source(name, nhwc, pads, around, images, order)
+    return Source(name, nhwc, pads, around, images, order, fill)

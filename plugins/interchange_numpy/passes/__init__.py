@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from interchange_numpy.network import Network
+from interchange_numpy.passes.activations import activations
 from interchange_numpy.passes.convolution import convolution
+from interchange_numpy.passes.dense import dense
 from interchange_numpy.passes.halos import halos
+from interchange_numpy.passes.pools import pools
 
-PASSES: tuple[Callable[[Network], None], ...] = (convolution, halos)
+PASSES: tuple[Callable[[Network], None], ...] = (
+    activations,
+    convolution,
+    dense,
+    pools,
+    halos,
+)

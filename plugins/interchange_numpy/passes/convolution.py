@@ -7,31 +7,16 @@ an activation. The factors and terms stay in float64 until a kernel packs the we
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
 
 from interchange.graph import Array
 from interchange.ops._spatial import resolve_pads, window
-from interchange_numpy import activations
 from interchange_numpy.activations import Activation
 from interchange_numpy.network import Network, Op, merged
-from interchange_numpy.passes.chain import Chain, Chains, channel_axis, per_channel
+from interchange_numpy.passes.chain import Chains, channel_axis, per_channel
 
 Pads = tuple[tuple[int, int], ...]
-
-
-@dataclass(slots=True)
-class _Convolution:
-    chain: Chain
-    x: str
-    weight: str
-    pads: Pads
-    shift: Array
-    scale: Array | None = None
-    residual: str = ""
-    activation: Activation | None = None
-    taken: list[int] = field(default_factory=list)
 
 
 def convolution(network: Network) -> None:
@@ -74,14 +59,15 @@ def _fuse(chains: Chains, i: int, op: Op) -> None:
     x = op.inputs[0]
     before = chains.maker(x)
     if before is not None and network.ops[before].kind == "Pad" and chains.readers[x] == 1:
-        more = _zero_pads(network.ops[before], network, nhwc)
+        more = zero_pads(network.ops[before], network, nhwc)
         if more is not None and not chains.is_taken(before):
             chain.prepend(before)
             x = network.ops[before].inputs[0]
             pads = tuple((a + c, b + d) for (a, b), (c, d) in zip(pads, more, strict=True))
     axis = channel_axis(rank + 2, nhwc)
     scale: Array | None = None
-    residual, activation = "", None
+    residual = ""
+    activation: Activation | None = None
     while (following := chain.next()) is not None:
         if not network.precise and not residual:
             affine = per_channel(following, chain.value, axis, network)
@@ -91,13 +77,13 @@ def _fuse(chains: Chains, i: int, op: Op) -> None:
                 shift = shift * factor + term
                 chain.append(following)
                 continue
-            other = _residual(following, chain.value, network)
+            other = residual_of(following, chain.value, network)
             if other:
                 residual = other
                 chain.append(following)
                 continue
-        activation = activations.recognise(following, network) if fits(following, network) else None
-        if activation is not None:
+        if following.kind == "activation":
+            activation = following.attributes["activation"]
             chain.append(following)
         break
     chain.replace(
@@ -119,12 +105,7 @@ def _fuse(chains: Chains, i: int, op: Op) -> None:
     )
 
 
-def fits(op: Op, network: Network) -> bool:
-    """Whether a precise plan may put this activation into a kernel: only what is exact for NaN and infinity too."""
-    return not network.precise or op.kind in ("Relu", "Tanh")
-
-
-def _residual(op: Op, value: str, network: Network) -> str:
+def residual_of(op: Op, value: str, network: Network) -> str:
     """The other operand of an Add of two values of one shape; "" if this is none."""
     if op.kind != "Add":
         return ""
@@ -133,7 +114,7 @@ def _residual(op: Op, value: str, network: Network) -> str:
     return other if same and other != value and other not in network.constants else ""
 
 
-def _zero_pads(op: Op, network: Network, nhwc: bool) -> Pads | None:
+def zero_pads(op: Op, network: Network, nhwc: bool) -> Pads | None:
     """(before, after) for each spatial axis of a Pad with zeros; None if it does anything else."""
     if op.attributes.get("mode", "constant") != "constant" or len(op.inputs) < 2:
         return None

@@ -1,0 +1,58 @@
+"""Products with a constant matrix: the rows of the left operand, some at a time, bias and activation in the cache."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+
+from interchange.graph import Array
+from interchange_numpy.gemm import blocks_for, pack, products
+from interchange_numpy.kernel import Context, Kernel, Memory, Scratch, Step, c_order
+from interchange_numpy.network import Op
+from interchange_numpy.tiles import Epilogue, per_band
+
+FEWEST_ROWS = 192
+
+
+def choose(op: Op, context: Context) -> Kernel | None:
+    (x, residual), y, network = op.inputs, op.outputs[0], context.network
+    shape, out_shape = context.shape(x), context.shape(y)
+    a = op.attributes
+    inner, columns = shape[-1], out_shape[-1]
+    rows = math.prod(out_shape[:-1])
+    if y in context.gapped:
+        return None
+    shift, scale = a["shift"], a["scale"]
+    epilogue = Epilogue(None if shift is None else shift.astype(np.float32), a["activation"])
+    most = rows if epilogue.is_nothing and not residual else max(per_band(rows, columns), min(rows, FEWEST_ROWS))
+    blocks = blocks_for(min(most, rows), inner, columns)
+
+    def make() -> Array:
+        weight = network.constants[a["weight"]]
+        weight = weight.T if a["transposed"] else weight
+        if scale is not None:
+            weight = (weight.astype(np.float64) * scale).astype(np.float32)
+        return pack(weight, blocks)
+
+    how = ("dense", a["transposed"], None if scale is None else scale.tobytes(), blocks and blocks.columns)
+    weight = network.packed(a["weight"], how, make)
+    scratch: dict[str, Scratch] = {}
+    if epilogue.activation and epilogue.activation.needs_temporary:
+        scratch["temporary"] = ((min(most, rows) * columns,), np.float32)
+
+    def emit(memory: Memory) -> Iterator[Step]:
+        left, out = memory[x].reshape(rows, inner), memory[y].reshape(rows, columns)
+        other = memory[residual].reshape(rows, columns) if residual else None
+        spare = memory.scratch("temporary") if scratch else None
+        for first in range(0, rows, most):
+            part = slice(first, min(first + most, rows))
+            yield from products(left[part], weight, out[part], blocks)
+            yield from epilogue.steps(out[part], out[part], None if other is None else other[part], spare)
+
+    wants = {x: c_order(len(shape))} | ({residual: c_order(len(out_shape))} if residual else {})
+    return Kernel(emit, scratch=scratch, wants=wants)
+
+
+KERNELS = {"dense": choose}
