@@ -50,7 +50,7 @@ def sample(x: Array, at: Sequence[Array], mode: str, padding: str, align_corners
         elif padding == "zeros":
             weights = np.where((indices >= 0) & (indices < size), weights, 0)
         plans.append((np.clip(indices, 0, size - 1).astype(int), weights))
-    wide = np.promote_types(x.dtype, np.float32) if x.dtype.kind in "fV" else np.dtype(np.float64)
+    wide = np.promote_types(x.dtype, np.float32) if x.dtype.kind in "fVc" else np.dtype(np.float64)
     y = np.zeros((x.shape[0], *at[0].shape), wide)
     for choice in itertools.product(*(range(len(indices)) for indices, _ in plans)):
         where = tuple(indices[k] for (indices, _), k in zip(plans, choice, strict=True))

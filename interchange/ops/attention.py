@@ -34,14 +34,15 @@ def _allowed(queries, keys, before, is_causal, left, right):
 
 
 def _bias(dtype, allowed, mask):
-    """0 where a query may see a key, -inf elsewhere; plus the mask where that is a float."""
+    """0 where a query may see a key, -inf elsewhere; plus the mask where that is a number."""
     if mask is not None:
+        mask = mask if mask.dtype == bool else mask.astype(dtype)
         missing = allowed.shape[-1] - mask.shape[-1]
         fill = False if mask.dtype == bool else -np.inf
         mask = np.pad(mask, [(0, 0)] * (mask.ndim - 1) + [(0, missing)], constant_values=fill)
         allowed = allowed & mask if mask.dtype == bool else allowed
     bias = np.where(allowed, 0, -np.inf).astype(dtype)
-    return bias if mask is None or mask.dtype == bool else bias + mask.astype(dtype)
+    return bias if mask is None or mask.dtype == bool else bias + mask
 
 
 def _masked_softmax(scores, bias):
@@ -180,7 +181,8 @@ def LinearAttention(
             new = rates[:, t, :, None] * (new - np.einsum("bhkv,bhk->bhv", state, k[:, t]))
         state = state + k[:, t, :, :, None] * new[:, :, None]
         y[:, t] = factor * np.matmul(q[:, t], state)
-    return y.reshape(batch, steps, -1).astype(query.dtype), state.astype(query.dtype)
+    kept = query.dtype if past_state is None else past_state.dtype
+    return y.reshape(batch, steps, -1).astype(query.dtype), state.astype(kept)
 
 
 def CausalConvWithState(x, weight, bias=None, past_state=None, *, activation="none") -> tuple[Array, Array]:

@@ -55,16 +55,15 @@ def LayerNormalization(x, scale, b=None, *, axis=-1, epsilon=1e-5, stash_type="f
     return (y if b is None else y + b), mean, inverse
 
 
-@shape_rule(same_shape)
 def RMSNormalization(x, scale, *, axis=-1, epsilon=1e-5, stash_type="float32"):
-    """x / √(mean of x² + epsilon) over the dimensions from `axis` on; times scale.
+    """x / √(mean of x² + epsilon) over the dimensions from `axis` on; times scale, in the dtype of scale.
 
     Computed in `stash_type` where that is wider than x.
     """
     wide = x.astype(np.promote_types(x.dtype, dtype_of(stash_type)))
     axes = tuple(range(axis % x.ndim, x.ndim))
     y = wide / np.sqrt(np.square(wide).mean(axes, keepdims=True) + epsilon)
-    return y.astype(x.dtype) * scale
+    return y.astype(x.dtype).astype(scale.dtype) * scale
 
 
 @shape_rule(same_shape)

@@ -160,7 +160,7 @@ def OneHot(indices, depth, values, *, axis=-1):
     axis = axis % (indices.ndim + 1)
     places = np.arange(depth).reshape((depth,) + (1,) * (indices.ndim - axis))
     indices = np.expand_dims(np.where(indices < 0, indices + depth, indices), axis)
-    return np.where(indices == places, values[1], values[0])
+    return np.where(indices == places, values[1:2], values[0:1])
 
 
 def DepthToSpace(x, *, blocksize, mode="DCR", layout="NCHW"):

@@ -14,7 +14,7 @@ from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto,
 from interchange import ops
 from interchange.errors import BadInput, Unsupported
 from interchange.graph import Array, Body, Dimension, Graph, Node, TensorSpec, every_node
-from interchange_onnx import GOLDEN_KEY, PRODUCER
+from interchange_onnx import GOLDEN_KEY, PRODUCER, microsoft
 from interchange_onnx.lift import SCAN_WITHOUT_BATCH, inlined, lifted, opset_of
 from interchange_onnx.protos import all_graphs, all_nodes, names_made
 from interchange_onnx.tensors import dtype_name, sparse_to_array, to_array
@@ -31,6 +31,9 @@ MOST_NAMES = 5  # nodes named for each thing that is not supported
 def read(path: Path) -> Graph:
     """See `OnnxImporter.load`."""
     model = _parse(path)
+    for proto in all_nodes(model.graph):
+        if proto.op_type in microsoft.IN_ONNX_DOMAIN and proto.domain in OWN_DOMAINS:
+            proto.domain = microsoft.DOMAIN
     opset = opset_of(model, path)
     model = inlined(model, opset, path)
     _check_nodes(model, opset, path)
@@ -148,8 +151,7 @@ def _unsupported(model: ModelProto, opset: int) -> dict[str, list[str]]:
     """What of the model is not supported -> the names of the nodes concerned."""
     found: dict[str, list[str]] = {}
     for proto in all_nodes(model.graph):
-        reason = _node_reason(proto, opset)
-        if reason:
+        for reason in _node_reasons(proto, opset):
             found.setdefault(reason, []).append(_label(proto))
     for value in (*model.graph.input, *model.graph.output):
         if value.type.WhichOneof("value") in ("opaque_type", "sparse_tensor_type"):
@@ -157,16 +159,19 @@ def _unsupported(model: ModelProto, opset: int) -> dict[str, list[str]]:
     return found
 
 
-def _node_reason(proto: NodeProto, opset: int) -> str:
-    """Why a node is not supported; "" if it is."""
+def _node_reasons(proto: NodeProto, opset: int) -> Iterator[str]:
+    """Why a node is not supported; nothing if it is."""
     if any(attribute.type == AttributeProto.GRAPHS for attribute in proto.attribute):
-        return f"{proto.op_type} (holds lists of graphs)"
-    if proto.domain not in OWN_DOMAINS:
+        yield f"{proto.op_type} (holds lists of graphs)"
+    elif proto.domain.startswith(microsoft.DOMAIN) and not ops.exists(f"{proto.domain}.{proto.op_type}"):
+        yield from microsoft.faults(f"{proto.domain}.{proto.op_type}", [a.name for a in proto.attribute])
+    elif proto.domain not in OWN_DOMAINS:
         name = f"{proto.domain}.{proto.op_type}"
-        return "" if ops.exists(name) else name
-    if schema_at(proto.op_type, opset) is None:
-        return f"{proto.op_type} (no operator of opset {opset})"
-    return "" if ops.exists(proto.op_type) or proto.op_type in KNOWN_HERE else proto.op_type
+        yield from () if ops.exists(name) else (name,)
+    elif schema_at(proto.op_type, opset) is None:
+        yield f"{proto.op_type} (no operator of opset {opset})"
+    elif not ops.exists(proto.op_type) and proto.op_type not in KNOWN_HERE:
+        yield proto.op_type
 
 
 def _unknown_attributes(nodes: Sequence[Node]) -> dict[str, list[str]]:
@@ -224,6 +229,8 @@ class _Reader:
         self._is_own = model.producer_name == PRODUCER
         self._opset = opset_of(model, path)
         self._taken = names_made(model.graph)
+        inputs = {i.name: _spec_or_nothing(i) for i in model.graph.input}
+        self._known = microsoft.Known({name: spec for name, spec in inputs.items() if spec.dtype}, self.constants)
 
     def nodes(self, graph: GraphProto, scope: Mapping[str, str]) -> list[Node]:
         """The nodes; `scope` gives the names that differ from those in the file."""
@@ -239,7 +246,14 @@ class _Reader:
                 self._constant(scope.get(proto.output[0], proto.output[0]), _constant(proto, self._path))
             elif any(proto.output):
                 protos.append(proto)
-        return [self._node(proto, scope) for proto in protos]
+        return [node for proto in protos for node in self._lifted(self._node(proto, scope))]
+
+    def _lifted(self, node: Node) -> list[Node]:
+        """The node, or those of ONNX that stand for it."""
+        nodes = microsoft.lift(node, self._known, self._free_name) if node.op in microsoft.LIFTS else [node]
+        for each in nodes:
+            self._known.add(each)
+        return nodes
 
     def _constant(self, name: str, array: Array) -> None:
         if not name or name in self.constants:

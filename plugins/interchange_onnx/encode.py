@@ -22,14 +22,14 @@ from onnx import (
 )
 
 from interchange import __version__
-from interchange.errors import BadInput, InterchangeError, Unsupported
-from interchange.evaluate import infer
+from interchange.errors import BadInput, Unsupported
 from interchange.golden import Case
 from interchange.graph import Array, Graph, Node, TensorSpec, dtype_of, every_node, with_names
 from interchange_onnx import GOLDEN_KEY, PRODUCER
 from interchange_onnx.faults import FAULTS
 from interchange_onnx.layout import channels_first
 from interchange_onnx.lift import converted
+from interchange_onnx.specs import specs_of
 from interchange_onnx.tensors import PACKED
 from interchange_onnx.versions import FLOOR, PIN, Use, cannot_be_rewritten, default_of, lowest_opset, schema_at
 
@@ -89,7 +89,7 @@ def encode(graph: Graph, *, opset: int | None, case: Case | None, external: Exte
     if opset is not None and (not isinstance(opset, int) or not LOWEST_OPSET <= opset <= PIN):
         why = f"it has to be from {LOWEST_OPSET} to {PIN}"
         raise BadInput("IX103", f"The opset {opset!r} cannot be written.", why=why)
-    specs = _specs(graph)
+    specs = specs_of(graph)  # without them an export is right too; see _declared
     _raise_inexpressible(graph, [problem for node in every_node(graph) for problem in _type_problems(node, specs)])
     uses = [_use(node, specs) for node in every_node(graph) if "." not in node.op]
     needs = [lowest_opset(use, min(opset or FLOOR, FLOOR)) for use in uses]
@@ -230,14 +230,6 @@ def _with_required_outputs(graph: Graph) -> Graph:
 
 
 # --- opsets ---------------------------------------------------------------------------------------------------------
-
-
-def _specs(graph: Graph) -> Mapping[str, TensorSpec]:
-    try:
-        return infer(graph)
-    except InterchangeError:  # an export is right without; see _declared
-        constants = {name: TensorSpec(array.dtype.name, array.shape) for name, array in graph.constants.items()}
-        return {**graph.inputs, **constants}
 
 
 def _use(node: Node, specs: Mapping[str, TensorSpec]) -> Use:

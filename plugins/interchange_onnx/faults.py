@@ -6,11 +6,14 @@ has the fault.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from interchange.graph import Graph, Node
+import numpy as np
+
+from interchange.graph import Array, Dimension, Graph, Node, TensorSpec
 from interchange_onnx.same import explicit_pads
+from interchange_onnx.specs import specs_of
 
 
 def no_pad_before_max_pool(graph: Graph) -> Graph:
@@ -88,8 +91,147 @@ def _free(name: str, names: set[str]) -> str:
     return name
 
 
+def masks_of_all_queries(graph: Graph) -> Graph:
+    """ONNX Runtime (seen in 1.32.0) does not broadcast a mask of Attention along the queries: it refuses.
+
+    Given   y = Attention(q, k, v, mask), mask: float32[2, 1, 1, 7]
+    Result  mask1 = Expand(mask, Concat(Shape(q, start=1, end=2), 1)); y = Attention(q, k, v, mask1)
+    """
+    if not any(_has_mask(node) for node in graph.nodes):
+        return graph
+    names, specs = _names(graph), specs_of(graph)
+    constants = dict(graph.constants)
+    nodes: list[Node] = []
+    for node in graph.nodes:
+        if _has_mask(node):
+            q, mask = (specs.get(node.inputs[i]) for i in (0, MASK))
+            if q is not None and mask is not None and len(mask.shape) > 1 and mask.shape[-2] == 1 != q.shape[-2]:
+                prefix = node.outputs[0]
+                one, queries, shape, whole = (_free(f"{prefix}_{part}", names) for part in MASK_PARTS)
+                axis = len(q.shape) - 2
+                constants[one] = np.ones(1, np.int64)
+                nodes += [
+                    Node("Shape", (node.inputs[0],), (queries,), {"start": axis, "end": axis + 1}, node.source),
+                    Node("Concat", (queries, one), (shape,), {"axis": 0}, node.source),
+                    Node("Expand", (node.inputs[MASK], shape), (whole,), {}, node.source),
+                ]
+                node = replace(node, inputs=(*node.inputs[:MASK], whole, *node.inputs[MASK + 1 :]))
+        nodes.append(node)
+    return replace(graph, nodes=tuple(nodes), constants=constants)
+
+
+MASK = 3  # which input of Attention
+MASK_PARTS = ("one", "queries", "mask_shape", "mask")
+
+
+def _has_mask(node: Node) -> bool:
+    return node.op == "Attention" and len(node.inputs) > MASK and bool(node.inputs[MASK])
+
+
+def weights_without_sign(graph: Graph) -> Graph:
+    """ONNX Runtime (seen in 1.32.0) adds pairs of products of uint8 with int8 in 16 bits on processors without VNNI.
+
+    Sums that are too large are cut off, without a word. Where two weights are large enough for that, they become uint8;
+    also those that ONNX Runtime will make integer products of, because both factors come from a DequantizeLinear.
+
+    Given   y = MatMulInteger(x, w, x_zero, w_zero), w: int8, w_zero: int8
+    Result  the same with w + 128 and w_zero + 128 as uint8
+    """
+    if not any(node.op in WEIGHTS for node in graph.nodes):
+        return graph
+    writer = _Unsigned(graph)
+    for node in graph.nodes:
+        writer.write(node)
+    return replace(graph, nodes=tuple(writer.nodes), constants=writer.constants)
+
+
+class _Unsigned:
+    """What is known while the nodes are walked once."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.nodes: list[Node] = []
+        self.constants: dict[str, Array] = dict(graph.constants)
+        self._specs = specs_of(graph)
+        self._names = _names(graph)
+        self._factors = _dequantized_factors(graph, self._specs)
+        self._shifted: dict[str, str] = {}
+
+    def write(self, node: Node) -> None:
+        weight, zero = WEIGHTS.get(node.op, (0, 0))
+        inputs = [*node.inputs, *[""] * (zero + 1 - len(node.inputs))]
+        if zero and self._is_concerned(node, inputs[weight]):
+            if not inputs[zero]:
+                like = self._specs[inputs[1]].shape if node.op == "DequantizeLinear" else ()
+                inputs[zero] = self._constant(f"{node.outputs[0]}_zero", np.zeros([int(d or 0) for d in like], np.int8))
+            inputs[weight], inputs[zero] = self._shift(inputs[weight], node), self._shift(inputs[zero], node)
+            node = replace(node, inputs=tuple(inputs))
+        self.nodes.append(node)
+
+    def _is_concerned(self, node: Node, weights: str) -> bool:
+        known = self._specs.get(weights)
+        if known is None or known.dtype != "int8" or not _may_overflow(self.constants.get(weights)):
+            return False
+        if node.op != "DequantizeLinear":
+            return node.inputs[0] in self._specs and self._specs[node.inputs[0]].dtype == "uint8"
+        scale = self._specs.get(node.inputs[1])
+        return node.outputs[0] in self._factors and scale is not None and not any(map(_is_unknown, scale.shape))
+
+    def _shift(self, name: str, node: Node) -> str:
+        """The name of the value plus 128 as uint8."""
+        if name in self._shifted:
+            return self._shifted[name]
+        if name in self.constants:
+            array = (self.constants[name].astype(np.int16) + 128).astype(np.uint8)
+            self._shifted[name] = self._constant(f"{name}_unsigned", array)
+            return self._shifted[name]
+        wide, total, done = (_free(f"{name}_{part}", self._names) for part in ("int32", "plus_128", "unsigned"))
+        offset = self._constant(f"{name}_128", np.array(128, np.int32))
+        self.nodes += [
+            Node("Cast", (name,), (wide,), {"to": "int32"}, node.source),
+            Node("Add", (wide, offset), (total,), {}, node.source),
+            Node("Cast", (total,), (done,), {"to": "uint8"}, node.source),
+        ]
+        self._shifted[name] = done
+        return done
+
+    def _constant(self, wish: str, array: Array) -> str:
+        name = _free(wish, self._names)
+        self.constants[name] = array
+        return name
+
+
+# Operator -> which inputs are the weights and their zero point.
+WEIGHTS = {"DequantizeLinear": (0, 2), "MatMulInteger": (1, 3), "QLinearMatMul": (3, 5), "QLinearConv": (3, 5)}
+PRODUCTS = ("Conv", "Gemm", "MatMul")
+
+
+def _may_overflow(weights: Array | None) -> bool:
+    """Whether 255 times the sum of the two largest weights is no int16; None: they are not known."""
+    if weights is None:
+        return True
+    return weights.size > 0 and 2 * 255 * int(np.abs(weights.astype(int)).max()) > np.iinfo(np.int16).max
+
+
+def _is_unknown(dimension: Dimension) -> bool:
+    return not isinstance(dimension, int)
+
+
+def _dequantized_factors(graph: Graph, specs: Mapping[str, TensorSpec]) -> set[str]:
+    """Values from a DequantizeLinear that are multiplied with real values of uint8."""
+    made = {node.outputs[0]: node for node in graph.nodes if node.op == "DequantizeLinear"}
+    found: set[str] = set()
+    for node in graph.nodes:
+        if node.op in PRODUCTS and node.inputs[0] in made and node.inputs[1] in made:
+            x = specs.get(made[node.inputs[0]].inputs[0])
+            if x is not None and x.dtype == "uint8":
+                found.add(node.inputs[1])
+    return found
+
+
 FAULTS: Sequence[Callable[[Graph], Graph]] = (
     explicit_pads,
     no_pad_before_max_pool,
     time_before_batch,
+    masks_of_all_queries,
+    weights_without_sign,
 )

@@ -10,16 +10,15 @@ Result  x1 = Transpose(x, perm=(0, 3, 1, 2)); y1 = Conv(x1, w'); z1 = Relu(y1); 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from interchange import ops
-from interchange.errors import InterchangeError, Unsupported
-from interchange.evaluate import infer
-from interchange.graph import Array, Graph, Node, TensorSpec
+from interchange.errors import Unsupported
+from interchange.graph import Array, Graph, Node
+from interchange_onnx.specs import specs_of
 
 KERNELS = ("Conv", "ConvTranspose")  # the second input is a kernel, (*spatial, in, out)
 SAME_RANK = {"MaxPool": 2}  # how many outputs have the layout; of all others it is the first
@@ -67,7 +66,7 @@ class _Lowering:
 
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
-        self._specs = _specs(graph)
+        self._specs = specs_of(graph)
         self._ranks = {name: len(spec.shape) for name, spec in self._specs.items()}
         self._nodes: list[Node] = []
         self._constants: dict[str, Array] = dict(graph.constants)
@@ -332,12 +331,3 @@ class _Lowering:
 def _moved_axis(axis: int, rank: int) -> int:
     """Where an axis of the channels-last form is in the channels-first one."""
     return to_first(rank).index(int(axis) % rank)
-
-
-def _specs(graph: Graph) -> Mapping[str, TensorSpec]:
-    """What is known of the values' shapes: all if they can be inferred, else those of inputs and constants."""
-    try:
-        return infer(graph)
-    except InterchangeError:
-        constants = {name: TensorSpec(array.dtype.name, array.shape) for name, array in graph.constants.items()}
-        return {**graph.inputs, **constants}

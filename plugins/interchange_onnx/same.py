@@ -16,9 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from interchange.errors import InterchangeError
-from interchange.evaluate import infer
-from interchange.graph import Array, Dimension, Graph, Node, TensorSpec
+from interchange.graph import Array, Dimension, Graph, Node
+from interchange_onnx.specs import specs_of
 
 POOLS = ("MaxPool", "AveragePool", "LpPool")
 CONVOLUTIONS = ("Conv", "ConvTranspose")
@@ -75,7 +74,7 @@ class _Writer:
     def __init__(self, graph: Graph) -> None:
         self.nodes: list[Node] = []
         self.constants: dict[str, Array] = dict(graph.constants)
-        self._specs = _specs(graph)
+        self._specs = specs_of(graph)
         self._names = {*graph.inputs, *graph.constants, *(name for node in graph.nodes for name in node.outputs)}
 
     def write(self, node: Node) -> None:
@@ -178,12 +177,3 @@ def _with_pads(node: Node, pads: Sequence[tuple[int, int]], **attributes: Any) -
     kept = {name: value for name, value in node.attributes.items() if name != "auto_pad"}
     flat = (*(begin for begin, _ in pads), *(end for _, end in pads))
     return replace(node, attributes={**kept, **attributes, "pads": flat})
-
-
-def _specs(graph: Graph) -> Mapping[str, TensorSpec]:
-    """What is known of the shapes: all if they can be inferred, else those of inputs and constants."""
-    try:
-        return infer(graph)
-    except InterchangeError:
-        constants = {name: TensorSpec(array.dtype.name, array.shape) for name, array in graph.constants.items()}
-        return {**graph.inputs, **constants}

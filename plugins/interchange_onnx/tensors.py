@@ -15,7 +15,6 @@ from interchange.graph import Array
 # Several of these share a byte in a file.
 PACKED = ("int4", "uint4", "int2", "uint2", "float4_e2m1fn")
 MOST_DENSE = 1 << 28  # elements of a sparse tensor, zeros included
-NOT_ELEMENTS = (TensorProto.UNDEFINED, TensorProto.COMPLEX64, TensorProto.COMPLEX128)
 
 
 def dtype_name(elem_type: int) -> str:
@@ -24,7 +23,7 @@ def dtype_name(elem_type: int) -> str:
     Raises:
         ValueError: there is no such element type, or it is not supported.
     """
-    if elem_type in NOT_ELEMENTS or elem_type not in TensorProto.DataType.values():
+    if elem_type == TensorProto.UNDEFINED or elem_type not in TensorProto.DataType.values():
         raise ValueError(f"element type {elem_type}")
     return "object" if elem_type == TensorProto.STRING else str(helper.tensor_dtype_to_np_dtype(elem_type).name)
 

@@ -145,7 +145,7 @@ def test_a_rank_that_cannot_be_found_out(tmp_path, monkeypatch):
     def fail(graph):
         raise BadInput("IX211", "The shapes do not fit.")
 
-    monkeypatch.setattr("interchange_onnx.layout.infer", fail)
+    monkeypatch.setattr("interchange_onnx.specs.infer", fail)
     nodes = (
         Node("Reshape", ("x", "shape"), ("h",)),
         Node("GlobalAveragePool", ("h",), ("y",), {"layout": "NHWC"}, "gap"),

@@ -51,6 +51,23 @@ def test_computes_what_the_file_computes(path, tolerance, tmp_path):
         np.testing.assert_allclose(exported[name], want, rtol=0, atol=1e-6)
 
 
+@pytest.mark.parametrize("path", [NMP, ULTRA_LIGHT, SILERO], ids=lambda path: path.name)
+def test_what_the_optimiser_of_onnx_runtime_makes_of_them(path, tmp_path):
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
+    options.optimized_model_filepath = str(tmp_path / "optimised.onnx")
+    onnxruntime.InferenceSession(str(present(path)), options, providers=["CPUExecutionProvider"])
+    before, after = OnnxImporter().load(path), OnnxImporter().load(tmp_path / "optimised.onnx")
+    sizes = {name: tuple(d if isinstance(d, int) else 2 for d in spec.shape) for name, spec in before.inputs.items()}
+    if path is SILERO:
+        sizes["input"] = (2, 512)
+    feeds = {name: case_input(k, "float32", shape) for k, (name, shape) in enumerate(sizes.items())}
+    if path is SILERO:
+        feeds["sr"] = np.array(16000)
+    for want, have in zip(evaluate(before, feeds).values(), evaluate(after, feeds).values(), strict=True):
+        np.testing.assert_allclose(have, want, rtol=1e-4, atol=1e-4)
+
+
 def test_control_flow_comes_in_and_runs_as_in_onnx_runtime():
     assert recognises(present(SILERO))
     graph = OnnxImporter().load(SILERO)
