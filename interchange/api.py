@@ -19,12 +19,19 @@ if TYPE_CHECKING:
 PathLike = str | Path
 
 
-def load(path: PathLike, *, format: str | None = None, **options: Any) -> Graph:
+def load(
+    path: PathLike,
+    *,
+    format: str | None = None,
+    shapes: Mapping[str, Sequence[int | None]] | None = None,
+    **options: Any,
+) -> Graph:
     """Reads a model file or folder; which format it is, its content tells.
 
     Args:
         path: a Keras .h5 or .keras, a SavedModel folder, an .onnx, a .safetensors of ours, or what plugins know.
         format: the importer to use whatever the content looks like ("keras").
+        shapes: of inputs by name, for dimensions that the model leaves open ({"x": (1, 224, 224, 3)}).
         options: options of that importer.
 
     Raises:
@@ -34,6 +41,10 @@ def load(path: PathLike, *, format: str | None = None, **options: Any) -> Graph:
     importer = plugins.importer_for(path, format)
     plugin_options.check(options, format or type(importer).__name__, importer.load)
     graph = importer.load(path, **options)
+    if shapes:
+        from interchange.shapes import with_shapes
+
+        graph = with_shapes(graph, shapes)
     return graph if "name" in graph.metadata else graph.with_metadata(name=path.stem)
 
 

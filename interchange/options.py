@@ -9,6 +9,7 @@ from typing import Any
 from interchange.errors import BadInput
 
 Options = dict[str, Any]
+Shapes = dict[str, tuple[int | None, ...]]  # of inputs by name; None is any size
 
 _TYPES: Mapping[str, tuple[type, ...]] = {
     "bool": (bool,),

@@ -18,7 +18,7 @@ from interchange import api, plugins
 from interchange.cli import options as plugin_options
 from interchange.cli.console import Console, common_options, size_text
 from interchange.errors import BadInput, EnvironmentLacks
-from interchange.options import Options, share_out
+from interchange.options import Options, Shapes, share_out
 
 if TYPE_CHECKING:
     from interchange.graph import Graph
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     help="weights, pyscript, onnx or a plugin's; may be given several times.",
 )
 @plugin_options.importing
+@plugin_options.shaping
 @click.option("-o", "--output", metavar="DST", default=".", help="A file, or a folder (default: this one).")
 @click.option("--force", is_flag=True, help="Replace files that exist.")
 @click.option("--numpy", "use_numpy", is_flag=True, help="pyscript: a script that uses NumPy.")
@@ -54,6 +55,7 @@ def convert_command(
     source: str,
     targets: Sequence[str],
     importer: str | None,
+    shapes: Shapes,
     output: str,
     force: bool,
     use_numpy: bool,
@@ -84,7 +86,7 @@ def convert_command(
     paths = destinations(output, Path(source).resolve().stem, exporters, force=force)
     metadata = read_preprocessing(Path(preprocessing)) if preprocessing else {}
 
-    graph = api.load(source, format=importer, **import_options).with_metadata(**metadata)
+    graph = api.load(source, format=importer, shapes=shapes, **import_options).with_metadata(**metadata)
     written = save_all(graph, paths, exporters, shares, force=force)
 
     artifacts = [

@@ -10,7 +10,7 @@ import click
 
 from interchange import plugins
 from interchange.errors import BadInput
-from interchange.options import Options
+from interchange.options import Options, Shapes
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -104,6 +104,32 @@ def importing(function: Function) -> Function:
     for option in reversed(declared):
         function = option(function)
     return function
+
+
+def shaping(function: Function) -> Function:
+    """Adds --shape to a command, as `shapes`."""
+
+    def parse_shapes(_: click.Context, __: click.Parameter, texts: Sequence[str]) -> Shapes:
+        return dict(map(_shape, texts))
+
+    return click.option(
+        "--shape",
+        "shapes",
+        metavar="INPUT=N,N,…",
+        multiple=True,
+        callback=parse_shapes,
+        help="The shape of an input, for sizes that the model leaves open; ? leaves one open.",
+    )(function)
+
+
+def _shape(text: str) -> tuple[str, tuple[int | None, ...]]:
+    name, _, sizes = text.rpartition("=")
+    parts = [part.strip() for part in sizes.split(",") if part.strip()]
+    if not all(part == "?" or part.isdecimal() for part in parts):
+        raise BadInput(
+            "IX103", f"{text!r} is no shape of an input.", next_step="Write it like --shape input=1,224,224,3"
+        )
+    return name.strip(), tuple(None if part == "?" else int(part) for part in parts)
 
 
 def completion(group: str) -> Callable[[click.Context, click.Parameter, str], Sequence[str]]:

@@ -16,6 +16,7 @@ from interchange.cli.console import Console, common_options, printable, table
 from interchange.cli.convert import read_preprocessing
 from interchange.cli.verify import refuse_existing
 from interchange.errors import BadInput
+from interchange.options import Shapes
 
 if TYPE_CHECKING:
     from interchange.graph import Array, Graph
@@ -38,6 +39,7 @@ AS_THEY_ARE = (
     shell_complete=plugin_options.completion("backends"),
     help="What computes (default: numpy, or what runs the artifact).",
 )
+@plugin_options.shaping
 @click.option("-o", "--output", metavar="FILE.npz", help="Write the outputs there.")
 @click.option("--force", is_flag=True, help="Replace the output file if it exists.")
 @click.option("--preprocessing", metavar="TOML", help="A testset.toml that says how pictures enter the model.")
@@ -48,6 +50,7 @@ def run_command(
     model: str,
     files: Sequence[str],
     backend: str | None,
+    shapes: Shapes,
     output: str | None,
     force: bool,
     preprocessing: str | None,
@@ -61,10 +64,10 @@ def run_command(
     path = Path(model)
     name, options = plugin_options.named(backend or default_backend(path))
     runner: plugins.Backend = plugins.get("backends", name)
-    graph = api.load(path) if plugins.recognise(path) else None
+    graph = api.load(path, shapes=shapes) if shapes or plugins.recognise(path) else None
     metadata = dict(graph.metadata) if graph else {}
     metadata |= read_preprocessing(Path(preprocessing)) if preprocessing else {}
-    with api.open(_to_open(path, graph, runner), backend=name, **options) as running:
+    with api.open(_to_open(path, graph, runner, has_shapes=bool(shapes)), backend=name, **options) as running:
         feeds = input_files.read(files, running.inputs, metadata)
         if "preprocessing" not in metadata and input_files.are_pictures(files, running.inputs):
             console.note(AS_THEY_ARE)
@@ -96,8 +99,10 @@ def default_backend(path: Path) -> str:
     raise AssertionError("unreachable")
 
 
-def _to_open(path: Path, graph: Graph | None, runner: plugins.Backend) -> Path | Graph:
+def _to_open(path: Path, graph: Graph | None, runner: plugins.Backend, *, has_shapes: bool) -> Path | Graph:
     """The path if the backend runs it as it is, else the graph, so that the model is not read twice."""
+    if graph is not None and has_shapes:
+        return graph
     is_artifact = any(plugin.name == runner.artifact for plugin in plugins.recognise(path, "exporters"))
     return path if graph is None or is_artifact or runner.artifact == "source" else graph
 

@@ -11,7 +11,7 @@ from interchange import api
 from interchange.cli import options as plugin_options
 from interchange.cli.console import Console, common_options, printable, size_text, table
 from interchange.errors import BadInput
-from interchange.options import Options
+from interchange.options import Options, Shapes
 
 if TYPE_CHECKING:
     from interchange.graph import Graph, TensorSpec
@@ -24,18 +24,25 @@ _MOST_LABELS = 8
 @click.command("show")
 @click.argument("model", metavar="MODEL")
 @plugin_options.importing
+@plugin_options.shaping
 @click.option("--nodes", is_flag=True, help="The graph, call by call.")
 @click.option("--weights", is_flag=True, help="Every constant: shape, type, smallest and largest value.")
 @common_options
 @click.pass_obj
 def show_command(
-    console: Console, model: str, importer: str | None, nodes: bool, weights: bool, import_options: Options
+    console: Console,
+    model: str,
+    importer: str | None,
+    shapes: Shapes,
+    nodes: bool,
+    weights: bool,
+    import_options: Options,
 ) -> None:
     """Show what is in MODEL.
 
     Its layers with shapes and parameters, inputs and outputs, and what wrote it.
     """
-    graph = api.load(model, format=importer, **import_options)
+    graph = api.load(model, format=importer, shapes=shapes, **import_options)
     document = summary(graph, nodes=nodes, weights=weights)
     console.answer(document, lambda: _lines(graph, document))
 

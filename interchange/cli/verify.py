@@ -14,6 +14,7 @@ from interchange import api
 from interchange.cli import options as plugin_options
 from interchange.cli.console import Console, common_options, is_terminal, rendered
 from interchange.errors import BadInput
+from interchange.options import Shapes
 
 if TYPE_CHECKING:
     from interchange.verifier.report import Report
@@ -32,6 +33,7 @@ DIFFER = 1
     shell_complete=plugin_options.completion("backends"),
     help="A backend to run; several may be given (default: all that can be used here).",
 )
+@plugin_options.shaping
 @click.option("--rtol", type=float, metavar="X", help="Relative tolerance, instead of the rounding floor.")
 @click.option("--atol", type=float, metavar="X", help="Absolute tolerance, instead of the rounding floor.")
 @click.option("--reference", metavar="NAME", help="What to compare with: golden, float64 or a backend.")
@@ -52,6 +54,7 @@ def verify_command(
     model: str,
     testset: str,
     backends: Sequence[str],
+    shapes: Shapes,
     rtol: float | None,
     atol: float | None,
     reference: str | None,
@@ -84,7 +87,8 @@ def verify_command(
     }
     options = {name: value for name, value in given.items() if value is not None}
     with console.progress() as step:
-        report = api.verify(model, testset, backends=list(backends) or None, progress=step, **options)
+        source = api.load(model, shapes=shapes) if shapes else model
+        report = api.verify(source, testset, backends=list(backends) or None, progress=step, **options)
     document = report.to_json()
     if html_file:
         write_file(html_file, report.to_html(), force=force)

@@ -122,3 +122,19 @@ def test_codes_of_plugins_are_theirs(run: Run) -> None:
     done = run("explain", "ACME7")
     assert done.code == 2
     assert "plugin" in done.err
+
+
+def test_a_shape_for_what_is_open(run: Run, model: Path) -> None:
+    lines = run("show", model, "--shape", "x=2,4").out.splitlines()
+    assert lines[2:5] == [
+        "input     x: float32 2 × 4",
+        "input     y: float32 2 × 3",
+        "output    sum: float32 2 × 3",
+    ]
+
+
+@pytest.mark.parametrize("shape", ["x=2,5", "x=2", "z=1", "x=a,b", "2,4"])
+def test_a_shape_that_does_not_fit_is_one_error(run: Run, model: Path, shape: str) -> None:
+    result = run("show", model, "--shape", shape)
+    assert (result.code, result.out) == (2, "")
+    assert "IX103" in result.err
