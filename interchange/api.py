@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from interchange import options as plugin_options
@@ -82,6 +81,8 @@ def open(model: PathLike | Graph, *, backend: str = "numpy", **options: Any) -> 
     Raises:
         BadInput, Unsupported, EnvironmentLacks: as `load`, `save` and the backend do.
     """
+    from tempfile import TemporaryDirectory
+
     from interchange.graph import Graph
 
     runner: plugins.Backend = plugins.get("backends", backend)

@@ -13,7 +13,19 @@ from interchange.errors import BadInput
 from interchange.graph import Array, Dimension, Graph, Node, TensorSpec, dtype_of, every_node
 from interchange.unknown import RULES, Partial, Unknown, as_unknown, by_rule, control_flow
 
-__all__ = ["FLOATS", "Partial", "Unknown", "evaluate", "infer", "infer_node", "run", "trace", "widen", "with_floats"]
+__all__ = [
+    "FLOATS",
+    "Partial",
+    "Unknown",
+    "evaluate",
+    "infer",
+    "infer_node",
+    "oracle",
+    "run",
+    "trace",
+    "widen",
+    "with_floats",
+]
 
 FLOATS = ("float16", "bfloat16", "float32", "float64")
 DTYPE_ATTRIBUTES = ("to", "dtype", "output_dtype", "output_datatype", "precision", "softmax_precision")
@@ -240,6 +252,34 @@ def _holds(target: np.dtype[Any], array: Array) -> bool:
     return array.size == 0 or (int(array.min()) >= limits.min and int(array.max()) <= limits.max)
 
 
+def oracle(graph: Graph, feeds: Mapping[str, Any], *, round_to: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """`evaluate(widen(graph), feeds)`, and the same with `round_to`, in the memory of the weights and little more.
+
+    Both go through the graph together, and a weight is widened for the node that reads it. Raises as `evaluate` does.
+    """
+    wide = _with_floats(graph, "float64", constants=False)
+    feeds = conform(wide.inputs, feeds)
+    runs = [(dict(feeds), _Progress()), (dict(feeds), _Progress(round_to))]
+    last_use = _last_use(wide)
+    for i, node in enumerate(wide.nodes):
+        weights = {name: _widened(graph.constants[name]) for name in node.reads if name in graph.constants}
+        for values, progress in runs:
+            known = weights | {name: values[name] for name in node.reads if name in values}
+            for name, value in zip(node.outputs, run(node, known, progress), strict=False):
+                if last_use.get(name, -1) > i:
+                    values[name] = _rounded(value, progress.round_to)
+            for name in node.reads:
+                if last_use.get(name) == i:
+                    values.pop(name, None)
+    constants = {name: _widened(graph.constants[name]) for name in graph.outputs if name in graph.constants}
+    exact, rounded = ({name: (constants | values)[name] for name in graph.outputs} for values, _ in runs)
+    return exact, rounded
+
+
+def _widened(array: Array) -> Array:
+    return array.astype(np.float64) if array.dtype.name in FLOATS else array
+
+
 # --- precision ------------------------------------------------------------------------------------------------------
 
 
@@ -254,7 +294,10 @@ def widen(graph: Graph) -> Graph:
 
 def with_floats(graph: Graph, dtype: str) -> Graph:
     """The same graph with every float input, constant and dtype attribute turned into `dtype`."""
+    return _with_floats(graph, dtype, constants=True)
 
+
+def _with_floats(graph: Graph, dtype: str, *, constants: bool) -> Graph:
     def attributes(node: Node) -> dict[str, Any]:
         changed: dict[str, Any] = {}
         dtypes = {name: v for name, v in ops.defaults_of(node.op).items() if name in DTYPE_ATTRIBUTES and v is not None}
@@ -264,10 +307,11 @@ def with_floats(graph: Graph, dtype: str) -> Graph:
         return changed
 
     target = dtype_of(dtype)
+    cast = {n: a.astype(target) for n, a in graph.constants.items() if constants and a.dtype.name in FLOATS}
     return replace(
         graph,
         inputs={n: replace(s, dtype=dtype) if s.dtype in FLOATS else s for n, s in graph.inputs.items()},
-        constants={n: a.astype(target) if a.dtype.name in FLOATS else a for n, a in graph.constants.items()},
+        constants={**graph.constants, **cast},
         nodes=tuple(replace(node, attributes=attributes(node)) for node in graph.nodes),
     )
 

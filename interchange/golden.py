@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from interchange.evaluate import FLOATS, evaluate, infer, probe_sizes, widen
+from interchange.evaluate import FLOATS, infer, oracle, probe_sizes
 from interchange.graph import Array, Graph, dtype_of, every_node
 
 GOLDEN_RATIO = 0.6180339887498949  # its fractional part
@@ -66,8 +66,7 @@ def make_case(graph: Graph) -> Case | None:
     shapes = probe_sizes(graph)
     inputs = [{"name": n, "dtype": s.dtype, "shape": list(shapes[n])} for n, s in graph.inputs.items()]
     feeds = case_inputs({"inputs": inputs})
-    exact = evaluate(widen(graph), feeds)
-    rounded = evaluate(widen(graph), feeds, round_to=_narrowest_float(graph))
+    exact, rounded = oracle(graph, feeds, round_to=_narrowest_float(graph))
     outputs = [_output(name, specs[name].dtype, rounded[name], exact[name]) for name in graph.outputs]
     return {"version": 1, "inputs": inputs, "outputs": outputs}
 

@@ -14,14 +14,12 @@ from __future__ import annotations
 import functools
 import importlib.util
 import inspect
-import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
-from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
 
+from interchange.entry_points import EntryPoint, entry_points
 from interchange.errors import BadInput, EnvironmentLacks
 
 if TYPE_CHECKING:
@@ -31,8 +29,7 @@ HEAD_SIZE = 4096
 OWN_DISTRIBUTION = "interchange"
 
 
-@dataclass(frozen=True, slots=True)
-class Code:
+class Code(NamedTuple):
     """Something in a file that would be code elsewhere, for `interchange scan`.
 
     Args:
@@ -102,8 +99,7 @@ class Model(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(NamedTuple):
     """One thing that `interchange doctor` tells of a package or a device.
 
     Args:
@@ -149,17 +145,13 @@ CONTRACTS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
 ATTRIBUTES: Mapping[str, tuple[str, ...]] = {"exporters": ("suffix",), "backends": ("artifact",)}
 
 
-@dataclass(frozen=True)
 class Plugin:
     """An installed plugin, not necessarily a working one: `fault` says in one line what is wrong with it."""
 
-    group: str
-    name: str
-    value: str
-    distribution: str
-    version: str
-    entry_point: EntryPoint
-    shadowed_by: str = ""
+    def __init__(self, entry_point: EntryPoint, shadowed_by: str = "") -> None:
+        self.group, self.name, self.value, self.distribution, self.version = entry_point
+        self.entry_point = entry_point
+        self.shadowed_by = shadowed_by
 
     @functools.cached_property
     def _loaded(self) -> tuple[Any, str]:
@@ -210,7 +202,7 @@ class Plugin:
                 f"{self.name!r} needs packages that are not installed.",
                 where=f"{self.group[:-1]} {self.name!r} of {self.distribution}",
                 why=[f"missing: {package}" for package in self.missing],
-                next_step=f"pip install {' '.join(shlex.quote(p) for p in self.missing)}",
+                next_step=f"pip install {' '.join(map(_quoted, self.missing))}",
             )
         return self._loaded[0]
 
@@ -239,6 +231,12 @@ def _contract_faults(group: str, target: Any) -> Iterator[str]:
             yield f"{method}() does not take {', '.join(map(repr, lacking))}"
 
 
+def _quoted(package: str) -> str:
+    import shlex
+
+    return shlex.quote(package)
+
+
 def _in_one_line(error: BaseException) -> str:
     return ": ".join([type(error).__name__, *str(error).split("\n")[:1]]).removesuffix(": ")
 
@@ -257,17 +255,13 @@ def _takes_anything(parameters: Mapping[str, inspect.Parameter]) -> bool:
 @functools.cache
 def installed(group: str) -> tuple[Plugin, ...]:
     """The plugins of a group ("importers"), our own first, then by distribution and name; none is imported."""
-    found = [
-        (entry.dist.name if entry.dist else "", entry.dist.version if entry.dist else "", entry)
-        for entry in entry_points(group=f"interchange.{group}")
-    ]
-    found.sort(key=lambda item: (item[0] != OWN_DISTRIBUTION, item[0], item[2].name))
+    found = [entry for entry in entry_points() if entry.group == group]
+    found.sort(key=lambda entry: (entry.distribution != OWN_DISTRIBUTION, entry.distribution, entry.name))
     owners: dict[str, str] = {}
     result = []
-    for distribution, version, entry in found:
-        owner = owners.setdefault(entry.name, distribution)
-        shadow = owner if owner != distribution else ""
-        result.append(Plugin(group, entry.name, entry.value, distribution, version, entry, shadow))
+    for entry in found:
+        owner = owners.setdefault(entry.name, entry.distribution)
+        result.append(Plugin(entry, owner if owner != entry.distribution else ""))
     return tuple(result)
 
 

@@ -9,7 +9,6 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
 import click
@@ -65,14 +64,14 @@ def _in_plain_characters(error: UnicodeError) -> tuple[str, int]:
     return "".join(PLAIN.get(c, "?") for c in error.object[error.start : error.end]), error.end
 
 
-@dataclass
 class Console:
     """Carried through a run as click's `obj`."""
 
-    json: bool = False
-    quiet: bool = False
-    verbose: bool = False
-    lost: bool = False  # whether stdout could not be written
+    def __init__(self, *, json: bool = False) -> None:
+        self.json = json
+        self.quiet = False
+        self.verbose = False
+        self.lost = False  # whether stdout could not be written
 
     # --- answers ---
 

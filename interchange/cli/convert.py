@@ -5,11 +5,8 @@ from __future__ import annotations
 import json
 import os
 import re
-import tempfile
-import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from shutil import rmtree
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -17,6 +14,7 @@ import click
 from interchange import api, plugins
 from interchange.cli import options as plugin_options
 from interchange.cli.console import Console, common_options, size_text
+from interchange.cli.numpy_import import import_numpy_for
 from interchange.errors import BadInput, EnvironmentLacks
 from interchange.options import Options, Shapes, share_out
 
@@ -86,6 +84,7 @@ def convert_command(
     paths = destinations(output, Path(source).resolve().stem, exporters, force=force)
     metadata = read_preprocessing(Path(preprocessing)) if preprocessing else {}
 
+    import_numpy_for(source)
     graph = api.load(source, format=importer, shapes=shapes, **import_options).with_metadata(**metadata)
     written = save_all(graph, paths, exporters, shares, force=force)
 
@@ -156,6 +155,8 @@ def save_all(
         Unsupported: (IX303) an exporter cannot express something in the graph.
         EnvironmentLacks: (IX403) an exporter does not return the files that it wrote.
     """
+    from shutil import rmtree
+
     from interchange.files import Artifact
 
     folder = next(iter(paths.values())).parent
@@ -188,6 +189,8 @@ def _check_written(exporter: str, files: Sequence[Path], folder: Path) -> None:
 
 def _staging(folder: Path) -> Path:
     """A new folder on the file system of `folder`, which may not exist yet."""
+    import tempfile
+
     nearest = next(parent for parent in (folder, *folder.absolute().parents) if parent.is_dir())
     try:
         return Path(tempfile.mkdtemp(prefix=".interchange-", dir=nearest))
@@ -213,6 +216,8 @@ def read_preprocessing(path: Path) -> dict[str, str]:
     Raises:
         BadInput: (IX220) it cannot be read.
     """
+    import tomllib
+
     from interchange.testset import settings
 
     path = path / settings.FILE if path.is_dir() else path

@@ -6,8 +6,6 @@ import importlib.util
 import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict
-from importlib.metadata import packages_distributions, version
 from typing import Any
 
 import click
@@ -49,9 +47,9 @@ def doctor_command(console: Console) -> int:
         "python": platform.python_version(),
         "interpreter": sys.executable,
         "platform": platform.platform(),
-        "packages": [asdict(finding) for finding in packages.values()],
+        "packages": [finding._asdict() for finding in packages.values()],
         "plugins": states,
-        "findings": [{"backend": backend, **asdict(finding)} for backend, finding in findings],
+        "findings": [{"backend": backend, **finding._asdict()} for backend, finding in findings],
         "works": BROKEN not in all_states,
     }
     console.answer(document, lambda: _lines(document))
@@ -67,6 +65,8 @@ def _requires(plugin: plugins.Plugin) -> Mapping[str, str]:
 def _packages(installed: Iterable[plugins.Plugin]) -> Iterator[Finding]:
     """What the plugins need, by the name of the module."""
     wanted = {module: package for plugin in installed for module, package in _requires(plugin).items()}
+    from importlib.metadata import packages_distributions, version
+
     distributions = packages_distributions()
     for module, package in sorted(wanted.items()):
         names = sorted(set(distributions.get(module.partition(".")[0], ())))

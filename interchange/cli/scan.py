@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -39,7 +38,7 @@ def scan_command(console: Console, model: str, importer: str | None) -> None:
     if scan is None:
         raise BadInput("IX103", "The importer of this format does not look for code.", where=model)
     found: Sequence[Code] = list(scan(path))
-    console.answer({"code": [asdict(code) for code in found]}, lambda: _lines(found))
+    console.answer({"code": [code._asdict() for code in found]}, lambda: _lines(found))
 
 
 def _lines(found: Sequence[Code]) -> Iterator[str]:

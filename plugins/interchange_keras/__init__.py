@@ -15,7 +15,6 @@ docs/keras.md says what is read.
 
 from __future__ import annotations
 
-import zipfile
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -127,16 +126,20 @@ class KerasBackend:
 def is_keras_file(path: Path, head: bytes) -> bool:
     """Whether a file is HDF5 or a zip as Keras writes it, by its content. Never raises."""
     try:
-        if head.startswith(b"PK\x03\x04"):
-            try:
-                with zipfile.ZipFile(path) as archive:
-                    names = set(archive.namelist())
-            except zipfile.BadZipFile:
-                return begins_as_keras_zip(head)  # truncated
-            return ARCHITECTURE in names and bool(names & {"metadata.json", WEIGHTS})
-        return bool(head) and _is_hdf5(path, head)
-    except (OSError, ValueError, RuntimeError, zipfile.BadZipFile, NotImplementedError):
+        return _is_keras_zip(path, head) if head.startswith(b"PK\x03\x04") else bool(head) and _is_hdf5(path, head)
+    except (OSError, ValueError, RuntimeError, NotImplementedError):
         return False
+
+
+def _is_keras_zip(path: Path, head: bytes) -> bool:
+    import zipfile
+
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = set(archive.namelist())
+    except zipfile.BadZipFile:
+        return begins_as_keras_zip(head)  # truncated
+    return ARCHITECTURE in names and bool(names & {"metadata.json", WEIGHTS})
 
 
 def begins_as_keras_zip(head: bytes) -> bool:

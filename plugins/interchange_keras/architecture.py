@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from interchange.errors import BadInput, InterchangeError, Unsupported
 from interchange_keras import eras
@@ -20,8 +19,7 @@ MASKED = "Model.masked"  # stands before a model that is called with a mask
 JOIN, SPLIT = f"{TIME_DISTRIBUTED}.join", f"{TIME_DISTRIBUTED}.split"
 
 
-@dataclass(frozen=True, slots=True)
-class LayerEntry:
+class LayerEntry(NamedTuple):
     """A layer of a model, in today's vocabulary; `model` is set where it is a model itself."""
 
     name: str
@@ -33,8 +31,7 @@ class LayerEntry:
     model: Model | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Model:
+class Model(NamedTuple):
     """A functional model; a Sequential is one, too. `inputs` name InputLayers among `layers`."""
 
     name: str
@@ -73,10 +70,10 @@ def _unique(names: Sequence[str], taken: Sequence[str]) -> list[str]:
     return result
 
 
-@dataclass(frozen=True)
 class _Reader:
-    source: Source
-    path: list[str] = field(default_factory=list)
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self.path: list[str] = []
 
     def fault(self, why: str) -> BadInput:
         return BadInput(
@@ -247,7 +244,7 @@ class _Reader:
             return Ref(ref.layer, ref.call - offsets.get(ref.layer, (0, 0))[of_outputs], ref.tensor)
 
         entries = [
-            _with_calls(entry, [replace(call, inputs=tuple(map(shifted, call.inputs))) for call in calls])
+            _with_calls(entry, [call._replace(inputs=tuple(map(shifted, call.inputs))) for call in calls])
             for entry, calls in zip(plain, inbound, strict=True)
         ]
         outputs = [shifted(ref, of_outputs=True) for ref in outputs]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -33,8 +33,7 @@ class Input(NamedTuple):
     number: int
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """One use of a layer.
 
     Args:
@@ -45,7 +44,7 @@ class Call:
 
     inputs: tuple[Ref, ...]
     args: tuple[Any, ...] | None = None
-    kwargs: Mapping[str, Any] = field(default_factory=dict)
+    kwargs: Mapping[str, Any] = MappingProxyType({})
 
     @property
     def positional(self) -> tuple[Any, ...]:

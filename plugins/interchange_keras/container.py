@@ -7,9 +7,9 @@ import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from interchange.errors import BadInput
 from interchange.graph import Array
@@ -20,16 +20,14 @@ from interchange_keras.hdf5 import ALWAYS_ALLOWED, MOST_EXPANSION, Hdf5, open_hd
 STORE_ROOTS = ("layers", "_layer_checkpoint_dependencies")  # the second by Keras 2.13 and its like
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
+class Group(NamedTuple):
     """What an .h5 file holds for one top-level layer: its weights with their names in the file, in order."""
 
     layer: str
     weights: tuple[tuple[str, Array], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(NamedTuple):
     """A Keras file, read but not understood.
 
     Args:
@@ -48,8 +46,8 @@ class Source:
     backend: str
     architecture: Mapping[str, Any]
     groups: tuple[Group, ...] = ()
-    store: Mapping[str, Array] = field(default_factory=dict)
-    store_names: Mapping[str, str] = field(default_factory=dict)
+    store: Mapping[str, Array] = MappingProxyType({})
+    store_names: Mapping[str, str] = MappingProxyType({})
 
     @property
     def version(self) -> Version:
@@ -130,8 +128,7 @@ def _completed(source: Source, architecture: Source) -> Source:
             where=f"{source.where}, {architecture.where}",
             why=f"weights: {source.producer}; architecture: {architecture.producer}",
         )
-    return replace(
-        source,
+    return source._replace(
         keras=architecture.keras or source.keras,
         backend=architecture.backend or source.backend,
         architecture=architecture.architecture,

@@ -6,7 +6,6 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -94,21 +93,21 @@ def _function(name: str, value: Any) -> LayerFunction:
 # --- the walk -------------------------------------------------------------------------------------------------------
 
 
-@dataclass
 class _Conversion:
     """State of one conversion."""
 
-    source: Source
-    model: Model
-    replacements: Mapping[str, LayerFunction]
-    backend: str
-    faults: dict[tuple[str, str], Fault] = field(default_factory=dict)  # (layer, why), in the order found
-    functions: dict[str, LayerFunction] = field(default_factory=dict)  # by scoped layer name
-    arguments: dict[str, dict[str, Any]] = field(default_factory=dict)
-    policies: dict[str, Policy] = field(default_factory=dict)
-    builder: Builder = field(default_factory=Builder)
-    masks: dict[Value, Mask] = field(default_factory=dict)
-    masks_ended: dict[str, None] = field(default_factory=dict)  # the layers at which Keras, too, drops a mask
+    def __init__(self, source: Source, model: Model, replacements: Mapping[str, LayerFunction], backend: str) -> None:
+        self.source = source
+        self.model = model
+        self.replacements = replacements
+        self.backend = backend
+        self.faults: dict[tuple[str, str], Fault] = {}  # (layer, why), in the order found
+        self.functions: dict[str, LayerFunction] = {}  # by scoped layer name
+        self.arguments: dict[str, dict[str, Any]] = {}
+        self.policies: dict[str, Policy] = {}
+        self.builder = Builder()
+        self.masks: dict[Value, Mask] = {}
+        self.masks_ended: dict[str, None] = {}  # the layers at which Keras, too, drops a mask
 
     def graph(self) -> Graph:
         entries = list(_entries(self.model))

@@ -7,8 +7,7 @@ of them is different for each class. What is not in the table is refused. tests/
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from interchange_keras.eras import Version
 
@@ -17,8 +16,7 @@ WIDE = ("int32", "int64")
 BOTH = (*INTEGERS, "bool")
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(NamedTuple):
     """What these classes do with inputs of these dtypes: compute in the layer's dtype, or in that of the input.
 
     Args:

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -43,8 +42,7 @@ CLASSES: Mapping[str, str] = {
 MODEL_CLASSES = frozenset({"Functional", "Sequential"})
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
+class Key(NamedTuple):
     """An option that had another name: `old` of these classes ("*": of all) is `new` today.
 
     Several old keys become one list; `values` translates, and leaves alone what it does not hold.
@@ -87,8 +85,7 @@ KEYS: Sequence[Key] = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Default:
+class Default(NamedTuple):
     """A default, or a meaning that today's functions express by an option, which held before version `before`."""
 
     name: str  # a class, or an activation
@@ -114,16 +111,15 @@ DEFAULTS: Sequence[Default] = (
 )
 
 # Options that say nothing about inference, whatever their value. A parameter of the layer's function comes first.
-IRRELEVANT = re.compile(
-    r"""name | trainable | seed | .*_initializer | .*_regularizer | .*_constraint
-    | batch_input_shape | batch_size                          # read by the Sequential that the layer begins
-    | init | .*_init | [Wb]_regularizer | [Wb]_constraint                                                     # Keras 1
-    | input_dim | input_length | input_shape | input_dtype
-    | dropout | recurrent_dropout | dropout_[WU] | unit_forget_bias | implementation | enable_caching_device
-    | stateful | unroll                      # recurrent layers: training, speed, what a second batch would begin with
-    """,
-    re.VERBOSE,
+IRRELEVANT = frozenset(
+    {"name", "trainable", "seed", "init"}
+    | {"batch_input_shape", "batch_size"}  # read by the Sequential that the layer begins
+    | {"input_dim", "input_length", "input_shape", "input_dtype"}
+    # recurrent layers: training, speed, what a second batch would begin with
+    | {"dropout", "recurrent_dropout", "dropout_W", "dropout_U", "unit_forget_bias", "implementation"}
+    | {"enable_caching_device", "stateful", "unroll"}
 )
+IRRELEVANT_ENDINGS = ("_initializer", "_regularizer", "_constraint", "_init")
 
 # Options that say nothing as long as they have one of these values.
 IDLE: Mapping[str, Sequence[Any]] = {

@@ -47,6 +47,7 @@ class Hdf5:
         self._file = file
         self._where = where
         self._room = max(MOST_EXPANSION * size, ALWAYS_ALLOWED)
+        self._opened: dict[str, Any] = {}  # groups and datasets by path
 
     def attribute(self, path: str, name: str) -> str | None:
         """An attribute that is one text; None if the object does not have it."""
@@ -120,8 +121,12 @@ class Hdf5:
 
     def _object(self, path: str) -> Any:
         node: Any = self._file
+        place = ""
         for part in _parts(path):
-            node = self._child(node, part)
+            place = f"{place}/{part}"
+            if place not in self._opened:
+                self._opened[place] = self._child(node, part)
+            node = self._opened[place]
         return node
 
     def _child(self, group: Any, name: str) -> Any:

@@ -104,7 +104,7 @@ def is_irrelevant(key: str, value: Any) -> bool:
     """Whether an option says nothing about inference."""
     if key == "dtype":  # read by interchange_keras.precision
         return True
-    if eras.IRRELEVANT.fullmatch(key):
+    if key in eras.IRRELEVANT or key.endswith(eras.IRRELEVANT_ENDINGS):
         return True
     return any(value is idle or value == idle for idle in eras.IDLE.get(key, ()))
 

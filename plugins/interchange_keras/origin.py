@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from interchange.graph import Array, Graph
 from interchange_keras.architecture import Model
@@ -11,8 +12,7 @@ from interchange_keras.eras import Version
 from interchange_keras.layer import Slot
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(NamedTuple):
     """A model as it was read: in today's vocabulary, with the meanings of its version.
 
     Args:

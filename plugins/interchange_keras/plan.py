@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from interchange.errors import BadInput
 from interchange_keras.architecture import MASKED, SPLIT, LayerEntry, Model
@@ -15,8 +15,7 @@ MOST_STEPS = 100_000
 Value = tuple[int, int]  # (step, tensor); step -1 - i is input i of the model
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """One call of one layer, or what is wrong with the call of a nested model. `scope` is "outer/" in one."""
 
     entry: LayerEntry

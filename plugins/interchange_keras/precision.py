@@ -8,8 +8,7 @@ to the dtype in which it computes. So does the importer: inputs by Cast, variabl
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from interchange.graph import Array, dtype_of
 
@@ -41,8 +40,7 @@ UNCAST = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
+class Policy(NamedTuple):
     """Args:
     compute: the dtype in which a layer computes; of some it is an integer or a text, which casts nothing.
     quantised: "int8", "int4/128", "float8" …; "" where the weights are plain.

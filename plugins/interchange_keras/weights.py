@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from interchange.errors import BadInput
 from interchange.graph import Array
@@ -17,8 +17,7 @@ from interchange_keras.layer import Slot
 Slots = Mapping[str, Sequence[Slot]]
 
 
-@dataclass(frozen=True, slots=True)
-class Ledger:
+class Ledger(NamedTuple):
     """Arrays by layer and weight, and where each lies in the file; what nobody claimed."""
 
     arrays: Mapping[str, Mapping[str, Array]]
@@ -26,8 +25,7 @@ class Ledger:
     unclaimed: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class _Weight:
+class _Weight(NamedTuple):
     """A weight that a layer has. `place` is the name of the layer without scope, `leaf` that of the weight."""
 
     layer: str

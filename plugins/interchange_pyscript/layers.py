@@ -7,8 +7,7 @@ import inspect
 import itertools
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -30,8 +29,7 @@ CAN_OVERFLOW = frozenset(
 UNLIMITED = ("int64", "bool")
 
 
-@dataclass(frozen=True)
-class Style:
+class Style(NamedTuple):
     """How a script computes: on lists or on NumPy arrays.
 
     `functions` are its operators; `returns_tuple` tells those with several outputs.
@@ -51,8 +49,7 @@ class Style:
         return Call("vector" if array.ndim else "number", tuple(("", literal(value)) for value in values))
 
 
-@dataclass
-class Statement:
+class Statement(NamedTuple):
     """One line: an expression of one node or of several of the same layer, each in the next."""
 
     nodes: list[Node]
@@ -200,7 +197,7 @@ def _with_weights_together(call: Call) -> Call:
             (word, _with_weights_together(v) if isinstance(v, Call) and v.function != "*w" else v)
             for word, v in members
         ]
-    return replace(call, arguments=tuple(arguments))
+    return call._replace(arguments=tuple(arguments))
 
 
 def _prefix_of(argument: tuple[str, str | Call]) -> tuple[str, bool]:

@@ -252,6 +252,9 @@ def names_in(text: str) -> frozenset[str]:
     pending = [symtable.symtable(text, "definition", "exec")]
     while pending:
         table = pending.pop()
-        names.update(s.get_name() for s in table.get_symbols() if s.is_global() and s.is_referenced())
+        if isinstance(table, symtable.Function):
+            names.update(table.get_globals())
+        else:
+            names.update(s.get_name() for s in table.get_symbols() if s.is_global() and s.is_referenced())
         pending += table.get_children()
     return frozenset(names)

@@ -7,14 +7,13 @@ import keyword
 import math
 import re
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 WIDTH = 120
 LONGEST_NAME = 40
 
 
-@dataclass(frozen=True)
-class Call:
+class Call(NamedTuple):
     """A call as text: arguments are texts or calls, with their keyword before them ("" for none).
 
     `suffix` follows the call: "[0]".

@@ -45,7 +45,8 @@ def errors_page() -> str:
 
 def help_text(name: str) -> str:
     """What `interchange NAME --help` prints at a fixed width."""
-    command, parent = (cli, None) if not name else (cli.commands[name], click.Context(cli, info_name="interchange"))
+    parent = click.Context(cli, info_name="interchange") if name else None
+    command = cli.get_command(parent, name) if parent else cli
     context = click.Context(
         command,
         info_name=name or "interchange",

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from interchange.cli import cli
+from interchange.cli import COMMANDS
 from tests.cli.conftest import Run
 from tests.cli.make_docs import DOCS, cli_page, errors_page
 
@@ -26,7 +26,7 @@ def test_the_help_texts_are_current() -> None:
 
 
 def test_every_command_is_described() -> None:
-    for name in cli.commands:
+    for name in COMMANDS:
         assert f"\n## {name}\n" in PAGE
         assert f"```help interchange {name}\n" in PAGE
 

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from interchange.errors import BadInput
-from interchange.evaluate import conform, evaluate, infer, probe_sizes, run, trace, widen, with_floats
-from interchange.graph import Graph, Node, TensorSpec
+from interchange.evaluate import conform, evaluate, infer, oracle, probe_sizes, run, trace, widen, with_floats
+from interchange.graph import Body, Graph, Node, TensorSpec
 from tests.core.graphs import tiny
 
 FEEDS = {"x": np.ones((2, 4), np.float32), "y": np.full((2, 3), 0.5, np.float32)}
@@ -318,3 +318,31 @@ def test_inferred_shapes_are_those_of_a_run(batch: int, length: int) -> None:
     values = trace(graph, {"x": np.ones((batch, length, 3))})
     specs = infer(graph, {"n": batch, "t": length})
     assert {name: specs[name].shape for name in values} == {name: value.shape for name, value in values.items()}
+
+
+def test_oracle_is_the_widened_graph_exactly_and_rounded():
+    """Bodies that capture weights, weights that are outputs, values read twice: all as `evaluate` has them."""
+    body = Body({}, ("inner",), (Node("Mul", ("x", "w"), ("inner",)),))
+    other = Body({}, ("inner",), (Node("Cast", ("x",), ("inner",), {"to": "float16"}),))
+    graph = Graph(
+        inputs={"x": TensorSpec("float32", ("batch", 3)), "yes": TensorSpec("bool", ())},
+        outputs=("y", "w", "sum"),
+        nodes=(
+            Node("Add", ("x", "w"), ("sum",)),
+            Node("If", ("yes",), ("branch",), {"then_branch": body, "else_branch": other}),
+            Node("Div", ("branch", "sum"), ("y",)),
+        ),
+        constants={"w": np.array([0.1, 0.7, -0.3], np.float32)},
+    )
+    for yes in (True, False):
+        feeds = {"x": np.array([[1.1, 2.3, -7.7], [0.3, 0.2, 0.9]], np.float32), "yes": np.array(yes)}
+        exact, rounded = oracle(graph, feeds, round_to="float32")
+        for made, want in (
+            (exact, evaluate(widen(graph), feeds)),
+            (rounded, evaluate(widen(graph), feeds, round_to="float32")),
+        ):
+            assert list(made) == ["y", "w", "sum"]
+            for name, array in want.items():
+                assert made[name].dtype == array.dtype == np.float64
+                np.testing.assert_array_equal(made[name], array)
+        assert not np.array_equal(exact["y"], rounded["y"])

@@ -9,12 +9,14 @@ from pathlib import Path
 import pytest
 
 from interchange import ops, plugins
+from interchange.entry_points import entry_points as all_entry_points
 from tests.plugins.environment import ROOT, SAMPLE, Environment, add_broken, create
 
 Install = Callable[[str, str, str], None]
 
 
 def forget() -> None:
+    all_entry_points.cache_clear()
     plugins.installed.cache_clear()
     ops._of_domain.cache_clear()
 

@@ -1,0 +1,25 @@
+"""Importing NumPy for commands that compute little."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+VARIABLE = "OPENBLAS_NUM_THREADS"
+SMALL = 1 << 24  # bytes of a model
+
+
+def import_numpy_for(model: str) -> None:
+    """Imports NumPy, with one thread of OpenBLAS where the model is a small file.
+
+    OpenBLAS starts a thread for every core when it is loaded. Converting a small model takes less time than that.
+    """
+    path = Path(model)
+    is_small = path.is_file() and path.stat().st_size < SMALL
+    if not is_small or VARIABLE in os.environ or "OMP_NUM_THREADS" in os.environ:
+        return
+    os.environ[VARIABLE] = "1"
+    try:
+        import numpy  # noqa: F401
+    finally:
+        del os.environ[VARIABLE]  # the processes that are started from here decide for themselves
