@@ -120,6 +120,10 @@ def _string_split(inputs: Sequence[Partial], attributes: Mapping[str, Any], size
     return [Unknown(np.dtype(object), (*inputs[0].shape, size)), Unknown(INT64, inputs[0].shape)]
 
 
+def _n_grams(inputs: Sequence[Partial], attributes: Mapping[str, Any], size: int) -> Sequence[Partial]:
+    return _string_split(inputs[1:], attributes, size)
+
+
 def _last(inputs: Sequence[Partial], attributes: Mapping[str, Any], size: int) -> Sequence[Partial]:
     return _with(inputs[0], [-1], size)
 
@@ -287,6 +291,8 @@ RULES: Mapping[str, tuple[Sequence[int], Rule]] = {
     "NonMaxSuppression": (range(5), _boxes),
     "StringSplit": ((0,), _string_split),
     "StringNormalizer": ((0,), _last),
+    "interchange.Tokenize": ((0,), _string_split),
+    "interchange.NGrams": ((0, 1), _n_grams),
     "ImageDecoder": ((0,), _image),
     "Range": (range(3), _range),
     "ConstantOfShape": ((0,), _of_shape),

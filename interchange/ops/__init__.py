@@ -21,6 +21,7 @@ Departures from ONNX:
 
 The operators of ONNX's other domains are named "ai.onnx.ml.Scaler" (`DOMAINS`). Those of ai.onnx.ml make float64 of
 float64, where ONNX makes float32.
+What Keras needs and no domain of ONNX has is in the domain "interchange".
 An operator of a third party is named "domain.Op" too; its module comes from the entry-point group
 `interchange.operators`.
 """
@@ -76,9 +77,13 @@ OPERATORS = _catalogue(
     "vision",
 )
 
-# The other domains of ONNX; their operators are named "domain.Op", as a third party's are.
+# The other domains of ONNX, and our own; their operators are named "domain.Op", as a third party's are.
 DOMAINS: Mapping[str, Catalogue[Operator]] = MappingProxyType(
-    {"ai.onnx.ml": _catalogue("ml.encoders", "ml.linear", "ml.trees"), "ai.onnx.preview": _catalogue("preview")}
+    {
+        "ai.onnx.ml": _catalogue("ml.encoders", "ml.linear", "ml.trees"),
+        "ai.onnx.preview": _catalogue("preview"),
+        "interchange": _catalogue("own.hashing", "own.text"),
+    }
 )
 
 

@@ -17,6 +17,7 @@ from interchange_keras import ARCHITECTURE, WEIGHTS, begins_as_keras_zip
 from interchange_keras.eras import UNVERSIONED, Version, parse_version
 from interchange_keras.hdf5 import ALWAYS_ALLOWED, MOST_EXPANSION, Hdf5, open_hdf5
 
+ASSETS = "assets/"
 STORE_ROOTS = ("layers", "_layer_checkpoint_dependencies")  # the second by Keras 2.13 and its like
 
 
@@ -38,6 +39,7 @@ class Source(NamedTuple):
         groups: the weights of an .h5 file.
         store: those of a .keras file, by path: "layers/dense/vars/0".
         store_names: the names of layers that it gives by path: {"layers/dense": "my_layer"}.
+        assets: files beside the weights, such as vocabularies, by path: "layers/string_lookup/vocabulary.txt".
     """
 
     format: str
@@ -48,6 +50,7 @@ class Source(NamedTuple):
     groups: tuple[Group, ...] = ()
     store: Mapping[str, Array] = MappingProxyType({})
     store_names: Mapping[str, str] = MappingProxyType({})
+    assets: Mapping[str, bytes] = MappingProxyType({})
 
     @property
     def version(self) -> Version:
@@ -217,6 +220,11 @@ def _read_zip(path: Path, size: int, weights: bool, given: Source | None) -> Sou
                 store, names = _store(file)
         elif weights and any(name.endswith(".weights.json") for name in members):
             raise BadInput("IX203", "The weights are split over several files, which is not supported.", where=where)
+        assets = {
+            name.removeprefix(ASSETS): _member(archive, info, size, where)
+            for name, info in members.items()
+            if weights and name.startswith(ASSETS) and not info.is_dir()
+        }
     keras = metadata.get("keras_version")
     return Source(
         format="keras-zip",
@@ -226,6 +234,7 @@ def _read_zip(path: Path, size: int, weights: bool, given: Source | None) -> Sou
         architecture=architecture,
         store=store,
         store_names=names,
+        assets=assets,
     )
 
 

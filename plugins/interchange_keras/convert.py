@@ -28,7 +28,7 @@ from interchange_keras.options import accepts, bind, misfit
 from interchange_keras.origin import KerasGraph, Origin
 from interchange_keras.plan import Step, Value, expand
 from interchange_keras.precision import UNCAST, WIDE, Policy, policy_of
-from interchange_keras.weights import assign
+from interchange_keras.weights import assets_of, assign
 
 # Why a well-known class is not converted, where there is more to say than that it is not.
 REASONS: Mapping[str, tuple[str, str]] = {
@@ -37,14 +37,6 @@ REASONS: Mapping[str, tuple[str, str]] = {
         "give its meaning: layers={'<name>': function}, or --replace",
     ),
     "TensorFlowOpLayer": ("it is a TensorFlow operation", "export the model as a SavedModel and convert that"),
-    **dict.fromkeys(
-        ("Hashing", "HashedCrossing"),
-        ("it hashes texts with FarmHash or SipHash, for which there is no operator", "hash before the model"),
-    ),
-    **dict.fromkeys(
-        ("StringLookup", "TextVectorization"),
-        ("its input is text, which Keras treats as bytes and operators as characters", "look up before the model"),
-    ),
 }
 OPERATION = "keras.ops."  # before the class of what is no layer
 LAMBDA = ("Lambda", "__lambda__")
@@ -240,6 +232,7 @@ class _Conversion:
             shape = config.get("batch_shape")
             try:
                 dtype = policy_of(config.get("dtype")).compute
+                dtype = "object" if dtype == "string" else dtype
                 fault = _input_fault(shape, dtype, config)
             except ValueError as error:
                 dtype, fault = "float32", str(error)
@@ -266,6 +259,7 @@ class _Conversion:
         layers: dict[str, Layer] = {}
         calls: Counter[str] = Counter()
         existing = set(values.values())
+        assets = assets_of(self.source, self.model)
         bad = {name for name, _ in self.faults}
         for number, step in enumerate(steps):
             name = step.layer
@@ -280,6 +274,7 @@ class _Conversion:
                     backend=self.backend,
                     builder=self.builder,
                     arrays=arrays.get(name, {}),
+                    assets=assets.get(name, {}),
                     reserved=reserved,
                     activate=self._activate,
                     dtype=self._policy(name).inside(step.entry.class_name),
@@ -338,7 +333,8 @@ class _Conversion:
         dtypes = [layer.dtype(inputs[n]) for n in numbers]
         casts_all = casts(entry.class_name, self.arguments[step.layer], self.source.version, dtypes)
         if casts_all is None:
-            raise Fault("IX301", f"what Keras does with an input of {', '.join(exact)} is not known")
+            kinds = ", ".join("string" if dtype == "object" else dtype for dtype in exact)
+            raise Fault("IX301", f"what Keras does with an input of {kinds} is not known")
         return [layer.cast(x, layer.compute_dtype) if casts_all and n in numbers else x for n, x in enumerate(inputs)]
 
     def _set_masks(self, layer: Layer, step: Step, values: Mapping[Value, str]) -> None:
@@ -532,7 +528,7 @@ def _input_fault(shape: Any, dtype: Any, config: Mapping[str, Any]) -> str:
         elements *= int(size)
     if elements > MOST_ELEMENTS or len(shape) > 8:
         return f"the input has the shape {str(shape)[:80]}"
-    if not isinstance(dtype, str) or not re.fullmatch(r"float(32|64|16)|u?int(8|16|32|64)|bool|bfloat16", dtype):
+    if not isinstance(dtype, str) or not re.fullmatch(r"float(32|64|16)|u?int(8|16|32|64)|bool|bfloat16|object", dtype):
         return f"the input has the dtype {dtype!r}"
     if config.get("sparse") or config.get("ragged"):
         return "the input is sparse or ragged"

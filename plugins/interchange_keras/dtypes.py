@@ -45,6 +45,24 @@ RULES: Sequence[Rule] = (
         BOTH,
         casts=True,
     ),
+    Rule("Resizing RandomCrop", (2, 3), INTEGERS, casts=False),  # they see to it themselves
+    Rule("CenterCrop", (2, 3), INTEGERS, casts=True),
+    Rule("RandomHeight RandomWidth", (2,), INTEGERS, casts=False),
+    Rule(
+        "AugMix AutoContrast CutMix RandAugment RandomElasticTransform RandomErasing RandomGaussianBlur "
+        "RandomPerspective RandomSharpness RandomShear Solarization",
+        (3,),
+        INTEGERS,
+        casts=True,
+    ),
+    Rule(
+        "ContrastLimitedAdaptiveHistogramEqualization Equalization MaxNumBoundingBoxes MixUp RandomBrightness "
+        "RandomColorDegeneration RandomColorJitter RandomContrast RandomGrayscale RandomHue RandomInvert "
+        "RandomPosterization RandomSaturation",
+        (3,),
+        INTEGERS,
+        casts=False,
+    ),
     Rule("LayerNormalization UnitNormalization RandomContrast RandomBrightness", (2,), BOTH, casts=True),
     Rule(
         "GlobalAveragePooling1D GlobalAveragePooling2D GlobalAveragePooling3D EinsumDense SimpleRNN LSTM GRU "

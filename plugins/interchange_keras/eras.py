@@ -80,6 +80,17 @@ KEYS: Sequence[Key] = (
     # Keras 2
     Key("InputLayer", "batch_input_shape", "batch_shape"),
     Key("LeakyReLU", "alpha", "negative_slope"),
+    Key("Discretization", "bins", "bin_boundaries"),
+    Key("CategoryEncoding", "max_tokens", "num_tokens"),
+    Key(
+        "CategoryEncoding IntegerLookup StringLookup TextVectorization",
+        "output_mode",
+        "output_mode",
+        {"binary": "multi_hot", "tf-idf": "tf_idf"},
+    ),
+    Key("IntegerLookup", "max_values", "max_tokens"),
+    Key("IntegerLookup", "mask_value", "mask_token"),
+    Key("IntegerLookup", "oov_value", "oov_token"),
     # every era: what these wrap; the first parameter of every function is called `layer`
     Key("Bidirectional TimeDistributed", "layer", "wrapped"),
 )
@@ -118,6 +129,7 @@ IRRELEVANT = frozenset(
     # recurrent layers: training, speed, what a second batch would begin with
     | {"dropout", "recurrent_dropout", "dropout_W", "dropout_U", "unit_forget_bias", "implementation"}
     | {"enable_caching_device", "stateful", "unroll"}
+    | {"rng_type", "bounding_box_format"}  # random layers, and what they do with boxes
 )
 IRRELEVANT_ENDINGS = ("_initializer", "_regularizer", "_constraint", "_init")
 

@@ -9,7 +9,7 @@
   str, `Ints` (one or several integers), each with `| None`; Any takes the JSON value as it is.
 * `weights` declares the weights in Keras's order: "bias:use_bias" is there only if that option is true,
   "mean:!mean" only if it is None or false, "weight:mode=concat" only if it has that value, "a&b" joins conditions;
-  "~moving_mean" is not trainable, "cell/kernel" is of the attribute `cell`.
+  "~moving_mean" is not trainable, "cell/kernel" is of the attribute `cell`, "?idf_weights" may be missing in a file.
   `weights_by` finds them out, where that is not enough.
 * The result is the name of the output, or a tuple of names. The importer gives it the layer's name.
 * `called_with` declares the arguments by name that a call may have, such as "attention_mask": keyword parameters, too.
@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple, NoReturn, TypeVar
 
 import numpy as np
@@ -39,7 +40,7 @@ MOST_ELEMENTS = 1 << 28
 
 
 # Parameters of operators that are float32 whatever the tensors are.
-ALWAYS_FLOAT32 = ("roi", "scales")
+ALWAYS_FLOAT32 = ("roi", "scales", "rows", "columns", "rest", "share", "lowest", "highest")
 
 
 class Tensor(str):
@@ -64,6 +65,7 @@ class Slot(NamedTuple):
     name: str  # "kernel"; "cell/kernel"
     option: str = ""  # there only under this condition, see the module
     trainable: bool = True
+    is_optional: bool = False
 
     def is_there(self, options: Mapping[str, Any]) -> bool:
         return not self.option or all(_holds(condition, options) for condition in self.option.split("&"))
@@ -144,7 +146,7 @@ def slots_for(function: LayerFunction, class_name: str, options: Mapping[str, An
 
 def _slot(text: str) -> Slot:
     name, _, option = text.partition(":")
-    return Slot(name.lstrip("~"), option, trainable=not name.startswith("~"))
+    return Slot(name.lstrip("~?"), option, trainable=not name.startswith("~"), is_optional=name.startswith("?"))
 
 
 class Layer:
@@ -156,6 +158,7 @@ class Layer:
         version: of the Keras that wrote the file.
         backend: "tensorflow", "theano" …
         arrays: its weights by name.
+        assets: the files that the model file holds for it, by name.
         functions: finds the function of an activation (see interchange_keras.layers.activations).
         dtype: in which it computes (see interchange_keras.precision).
     """
@@ -169,6 +172,7 @@ class Layer:
         backend: str,
         builder: Builder,
         arrays: Mapping[str, Array],
+        assets: Mapping[str, bytes] = MappingProxyType({}),
         reserved: frozenset[str] = frozenset(),
         activate: Callable[[Layer, str, Any], str] | None = None,
         dtype: str = "float32",
@@ -184,6 +188,7 @@ class Layer:
         self.names_mask = False  # whether the call at hand names the mask of its first input itself
         self._builder = builder
         self._arrays = arrays
+        self._assets = assets
         self._reserved = reserved
         self._activate = activate
         self._constants: dict[str, list[tuple[Array, str]]] = {}
@@ -243,6 +248,10 @@ class Layer:
                 expected = ", ".join("any" if size is None else str(size) for size in shape)
                 raise Fault("IX207", f"the weight {name!r} has the shape {list(array.shape)} instead of [{expected}]")
         return array
+
+    def asset(self, name: str) -> bytes | None:
+        """A file that a .keras file holds for the layer, such as its vocabulary; None if there is none."""
+        return self._assets.get(name)
 
     def weight(self, name: str, shape: Sequence[int | None] | None = None) -> str:
         """A weight as a constant of the graph, byte for byte."""

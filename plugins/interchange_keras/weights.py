@@ -79,6 +79,8 @@ def _from_groups(source: Source, model: Model, slots: Slots) -> _Found:
     faults: list[str] = []
     for name, weights in units:
         stored = groups[matches[name]] if name in matches else ()
+        if not stored and all(weight.slot.is_optional for weight in weights):
+            continue
         if len(stored) != len(weights):
             needs = ", ".join(weight.slot.name for weight in weights)
             has = ", ".join(stored_name for stored_name, _ in stored) or "none"
@@ -149,16 +151,36 @@ def _from_store(source: Source, model: Model, slots: Slots) -> _Found:
             for slot in slots.get(name, ()):
                 part = slot.name.rpartition("/")[0]
                 place = "/".join(filter(None, (container, part, "vars", str(counters[part]))))
+                if place not in source.store and (named := f"{container}/vars/{slot.name}") in source.store:
+                    place = named  # a layer that writes its variables itself gives them names
                 if part and place not in source.store:  # the attribute is private in Keras 2, and in some layers of 3
                     place = f"{container}/_{part}/vars/{counters[part]}"
                 counters[part] += 1
                 if place in source.store:
                     claims.append((_Weight(name, slot, entry.name), place, source.store[place]))
-                else:
+                elif not slot.is_optional:
                     faults.append(f"layer {name!r} needs the weight {slot.name!r}, the file has no {place!r}")
             if counters and (extra := "/".join((container, "vars", str(counters[""])))) in source.store:
                 faults.append(f"layer {name!r} has {counters['']} weights, the file has another, {extra!r}")
     return claims, faults, list(source.store)
+
+
+def assets_of(source: Source, model: Model) -> dict[str, dict[str, bytes]]:
+    """The assets of every layer that has some: by scoped name and file name."""
+    found: dict[str, dict[str, bytes]] = {}
+    pending = [(model, "layers", "")] if source.assets else []
+    while pending:
+        current, path, scope = pending.pop()
+        for entry, container in _containers(current, path, source.store_names):
+            if entry.model is not None:
+                inside = container if entry.class_name == TIME_DISTRIBUTED else f"{container}/layers"
+                pending.append((entry.model, inside, f"{scope}{entry.name}/"))
+                continue
+            for place, data in source.assets.items():
+                folder, _, file = place.rpartition("/")
+                if folder == container:
+                    found.setdefault(f"{scope}{entry.name}", {})[file] = data
+    return found
 
 
 def _containers(model: Model, path: str, names: Mapping[str, str]) -> Iterator[tuple[LayerEntry, str]]:

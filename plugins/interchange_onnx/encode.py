@@ -29,6 +29,7 @@ from interchange_onnx import GOLDEN_KEY, PRODUCER
 from interchange_onnx.faults import FAULTS
 from interchange_onnx.layout import channels_first
 from interchange_onnx.lift import converted
+from interchange_onnx.own import inexpressible, own_operators
 from interchange_onnx.specs import specs_of
 from interchange_onnx.tensors import PACKED
 from interchange_onnx.versions import FLOOR, PIN, Use, cannot_be_rewritten, default_of, lowest_opset, schema_at
@@ -58,6 +59,7 @@ def lowered(graph: Graph) -> Graph:
     Raises:
         Unsupported: (IX303) all that ONNX cannot express, in one error.
     """
+    graph = own_operators(graph)
     problems = [*_node_problems(graph), *_dtype_problems(graph)]
     _raise_inexpressible(graph, problems)
     graph = _with_required_outputs(_constant_outputs_copied(channels_first(graph)))
@@ -133,8 +135,12 @@ def check(model: ModelProto | str) -> None:
 
 def _node_problems(graph: Graph) -> Iterator[str]:
     inside = {id(node) for outer in graph.nodes for body in outer.bodies.values() for node in every_node(body)}
+    own = dict(inexpressible(graph))
     for node in every_node(graph):
         where = node.source or node.outputs[0]
+        if why := own.get(id(node)):
+            yield f"{where}: {why}"
+            continue
         schema = schema_at(node.op, PIN)
         if schema is None:
             yield f"{where}: {node.op} is not an operator of ONNX"

@@ -12,6 +12,7 @@ __all__ = ["ACTIVATIONS", "LAYERS", "table"]
 MODULES = (
     *("core", "activations", "convolution", "pooling", "normalization", "merging", "embedding", "recurrent", "masking"),
     *("transposed", "attention", "adaptive", "preprocessing", "random", "einsum", "applications"),
+    *("lookup", "text", "pictures", "spectrograms"),
 )
 
 LAYERS: Catalogue[LayerFunction] = Catalogue(

@@ -9,14 +9,14 @@ from interchange_keras.layer import Layer, LayerFunction
 
 
 def unchanged(layer: Layer, x: str, **options: Any) -> str:
-    return x if layer.dtype(x).startswith(("float", "bfloat")) else layer.add("Cast", x, to="float32")
+    return x
 
 
 NAMES = """
-    AugMix RandAugment RandomBrightness RandomColorDegeneration RandomColorJitter RandomContrast
-    RandomElasticTransform RandomErasing RandomFlip RandomGaussianBlur RandomGrayscale RandomHeight RandomHue
-    RandomInvert RandomPerspective RandomPosterization RandomRotation RandomSaturation RandomSharpness RandomShear
-    RandomTranslation RandomWidth RandomZoom
+    AugMix CutMix Equalization MaxNumBoundingBoxes MixUp RandAugment RandomBrightness RandomColorDegeneration
+    RandomColorJitter RandomContrast RandomElasticTransform RandomErasing RandomFlip RandomGaussianBlur
+    RandomGrayscale RandomHeight RandomHue RandomInvert RandomPerspective RandomPosterization RandomRotation
+    RandomSaturation RandomSharpness RandomShear RandomTranslation RandomWidth RandomZoom Solarization
 """
 
 LAYERS: Mapping[str, LayerFunction] = dict.fromkeys(NAMES.split(), unchanged)

@@ -58,13 +58,15 @@ KERNELS: Mapping[str, tuple[float, Callable[[Array], Array]]] = {
     "lanczos5": (5, _lanczos(5)),
     "mitchellcubic": (2, _cubic(1 / 3, 1 / 3)),
 }
-INTERPOLATIONS = ("nearest", *KERNELS)
+INTERPOLATIONS = ("nearest", "area", *KERNELS)
 
 
 def matrix(n: int, m: int, interpolation: str, *, antialias: bool = False) -> Array:
     """(outputs, inputs): how much of each of n inputs is in each of m outputs; float32."""
     if interpolation == "bicubic" and not antialias:
         return _tabulated_cubic(n, m)
+    if interpolation == "area":
+        return _area(n, m)
     radius, kernel = KERNELS[interpolation]
     wide = max(n / m, 1.0) if antialias else 1.0
     centres = (np.arange(m) + 0.5) * n / m
@@ -75,6 +77,15 @@ def matrix(n: int, m: int, interpolation: str, *, antialias: bool = False) -> Ar
     weights = np.where((places >= begins[:, None]) & (places <= ends[:, None]), weights, 0.0)
     total = weights.sum(1, keepdims=True)
     result: Array = (weights / np.where(np.abs(total) < 1e-35, 1.0, total)).astype(np.float32)
+    return result
+
+
+def _area(n: int, m: int) -> Array:
+    """How much of each output lies on each input."""
+    begins = np.arange(m)[:, None] * n / m
+    places = np.arange(n)
+    shares = np.minimum(begins + n / m, places + 1) - np.maximum(begins, places)
+    result: Array = (np.maximum(shares, 0) * m / n).astype(np.float32)
     return result
 
 
@@ -119,7 +130,7 @@ def resized(
             scales[list(axes)] = factors
             return layer.add("Resize", x, None, scales, **operator)
         return layer.add("Resize", x, None, None, list(sizes), axes=list(axes), **operator)
-    if interpolation not in KERNELS:
+    if interpolation not in INTERPOLATIONS:
         layer.refuse(f"interpolation is {interpolation!r}", f"{', '.join(INTERPOLATIONS)} are supported")
     if sizes is None or None in before:
         layer.refuse(f"interpolation {interpolation!r} of pictures of unknown size")
@@ -129,6 +140,7 @@ def resized(
     order = [axis for axis in range(rank) if axis not in axes] + list(axes)
     moved = order != list(range(rank))
     y = layer.add("Transpose", x, perm=order) if moved else x
-    y = layer.add("MatMul", layer.constant("rows", height), y)
-    y = layer.add("MatMul", y, layer.constant("columns", np.ascontiguousarray(width.T)))
+    dtype = layer.dtype(y)
+    y = layer.add("MatMul", layer.cast(layer.constant("rows", height), dtype), y)
+    y = layer.add("MatMul", y, layer.cast(layer.constant("columns", np.ascontiguousarray(width.T)), dtype))
     return layer.add("Transpose", y, perm=[order.index(i) for i in range(rank)]) if moved else y

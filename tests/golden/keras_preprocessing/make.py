@@ -1,12 +1,16 @@
 """Writes models.tar.xz and outputs.npz: preprocessing layers, saved and run by real Keras 2 and 3.
 
-python tests/golden/keras_preprocessing/make.py        # where keras, tf_keras and tensorflow are installed
+    python tests/golden/keras_preprocessing/make.py        # where keras, tf_keras and tensorflow are installed
+
+Every row of rows.py is saved as .h5 and .keras by each Keras that has the layer. A second argument "PREFIX" tries only
+the rows whose names begin so, and a third one writes to that folder.
 """
 
 from __future__ import annotations
 
 import io
 import os
+import sys
 import tarfile
 import tempfile
 from pathlib import Path
@@ -16,52 +20,65 @@ os.environ.update(TF_CPP_MIN_LOG_LEVEL="3", CUDA_VISIBLE_DEVICES="-1", TF_ENABLE
 
 import keras
 import numpy as np
+import tensorflow as tf
 import tf_keras
 
+sys.path.insert(0, str(Path(__file__).parent))
+from rows import ROWS, Row
+
 HERE = Path(__file__).parent
-NUMBERS = np.array([[-2.0, 0.0, 0.5], [0.5000001, 3.0, 99.0]], np.float32)
-TOKENS = np.array([[0, 3, 3], [1, 0, 4]], np.int64)
-ROWS: dict[str, tuple[np.ndarray, Any]] = {
-    **{
-        f"discretization_{mode}": (NUMBERS, lambda L, mode=mode: L.Discretization([0.0, 0.5, 3.0], output_mode=mode))
-        for mode in ("int", "one_hot", "multi_hot", "count")
-    },
-    "discretization_one_column": (NUMBERS[:, :1], lambda L: L.Discretization([0.0, 0.5], output_mode="one_hot")),
-    **{
-        f"category_encoding_{mode}": (TOKENS, lambda L, mode=mode: L.CategoryEncoding(5, output_mode=mode))
-        for mode in ("one_hot", "multi_hot", "count")
-    },
-    "category_encoding_one_column": (TOKENS[:, :1], lambda L: L.CategoryEncoding(5, output_mode="one_hot")),
-}
+FRAMEWORKS = {"2": tf_keras, "3": keras}
 
 
-def main() -> None:
+def build(K: Any, row: Row) -> Any:
+    K.backend.clear_session()
+    K.utils.set_random_seed(3)
+    kinds = ["string" if x.dtype.kind == "U" else x.dtype.name for x in row.inputs]
+    given = [
+        K.Input(x.shape[1:], dtype=kind, name=f"x{i}")
+        for i, (x, kind) in enumerate(zip(row.inputs, kinds, strict=True))
+    ]
+    return K.Model(given, row.build(K, *given))
+
+
+def run(model: Any, row: Row) -> np.ndarray:
+    feeds = [tf.constant(x.tolist() if x.dtype.kind == "U" else x) for x in row.inputs]
+    made = np.asarray(model(feeds if len(feeds) > 1 else feeds[0], training=False))
+    if made.dtype.kind in "OS":
+        made = np.array([text.decode() for text in made.ravel()]).reshape(made.shape)
+    return made
+
+
+def main(prefix: str = "", folder: str = "") -> None:
     outputs: dict[str, Any] = {}
     files: dict[str, bytes] = {}
-    for era, K in (("2", tf_keras), ("3", keras)):
-        for row, (x, make) in ROWS.items():
-            K.backend.clear_session()
-            name, suffix = f"{row}.k{era}", ".h5" if era == "2" else ".keras"
+    for row in ROWS:
+        for era in row.eras if row.name.startswith(prefix) else "":
+            name = f"{row.name}.k{era}"
             try:
-                given = K.Input(x.shape[1:], dtype=x.dtype.name, name="x0")
-                model = K.Model(given, make(K.layers)(given))
-                outputs[name] = np.asarray(model(x))
-                outputs[f"x:{name}"] = x
-                with tempfile.TemporaryDirectory() as folder:
-                    path = Path(folder) / f"model{suffix}"
-                    model.save(path)
+                model = build(FRAMEWORKS[era], row)
+                outputs[name] = run(model, row)
+            except Exception as error:
+                print("left out:", name, type(error).__name__, " ".join(str(error).split())[:160])
+                continue
+            for suffix in (".h5", ".keras"):
+                with tempfile.TemporaryDirectory() as temporary:
+                    path = Path(temporary) / f"model{suffix}"
+                    try:
+                        model.save(path)
+                    except Exception as error:
+                        print("not saved:", f"{name}{suffix}", type(error).__name__, " ".join(str(error).split())[:100])
+                        continue
                     files[f"{name}{suffix}"] = path.read_bytes()
-            except Exception as error:  # Keras 2 has no one_hot of several columns
-                print("left out:", name, str(error)[:100])
-                outputs.pop(name, None)
-                outputs.pop(f"x:{name}", None)
-    np.savez_compressed(HERE / "outputs.npz", **outputs)
-    with tarfile.open(HERE / "models.tar.xz", "w:xz", preset=9) as archive:
-        for name, data in sorted(files.items()):
+    target = Path(folder) if folder else HERE
+    np.savez_compressed(target / "outputs.npz", **outputs)
+    with tarfile.open(target / "models.tar.xz", "w:xz", preset=9) as archive:
+        for name, data in sorted(files.items(), key=lambda item: (Path(item[0]).suffix, item[0])):
             entry = tarfile.TarInfo(name)
             entry.size = len(data)
             archive.addfile(entry, io.BytesIO(data))
+    print(f"{len(outputs)} models, {len(files)} files")
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])
