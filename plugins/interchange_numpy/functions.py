@@ -1,9 +1,12 @@
-"""Functions of single elements as steps: hyperbolic tangent, and what recurrent layers apply to their gates."""
+"""Functions of single elements as steps: quotients of polynomials, and what recurrent layers apply to their gates.
+
+A quotient x P(x²) / Q(x²) takes some passes of ufuncs for the powers, and BLAS for the sums of them: 4 ns an element
+on a machine with AVX2 (Zen 1), where np.tanh is 7.3 ns because it gathers coefficients from tables. NumPy has no erf.
+"""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -12,67 +15,111 @@ import numpy as np
 
 from interchange.graph import Array
 from interchange_numpy.kernel import Scratch, Step
+from interchange_numpy.probe import clip, least_times
 
-# The ufunc itself: `np.clip` is a Python function around it, 2 µs longer.
-clip: Callable[..., Any] = getattr(getattr(getattr(np, "_core", None), "umath", None), "clip", np.clip)
-
-# tanh(x) = x P(x²) / Q(x²) for |x| <= 9, where it is 1 in float32: P and Q from the constant on, by least squares
-# reweighted until the largest relative error was smallest, 2e-8; computed in float32 it is 2.6e-7.
-TANH_LIMIT = 9.0
-TANH_P = (9.99999979e-01, 1.33810139e-01, 3.49557414e-03, 2.06088540e-05, 1.33543543e-08)
-TANH_Q = (1.00000000e00, 4.67143295e-01, 2.58769290e-02, 3.28561198e-04, 7.77643037e-07)
+PIECE = 1 << 15  # elements that a quotient is computed of at once: its powers stay in the cache
 LEAST_RATIONAL = 4096  # elements from which on ten calls are less than one slow tanh
-WORK_ROWS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Quotient:
+    """x P(x²) / Q(x²) for |x| <= limit, and the value there beyond; coefficients from the constant on.
+
+    Fitted by least squares that were reweighted until the largest relative error was smallest. All coefficients are
+    positive, so sums of them lose nothing. Computed in float32.
+    """
+
+    limit: float
+    p: tuple[float, ...]
+    q: tuple[float, ...]
+
+    def work(self, count: int) -> Scratch:
+        """The scratch memory for pieces of up to `count` elements."""
+        return (len(self.p) + 1, count), np.dtype(np.float32)
+
+    def steps(self, x: Array, y: Array, work: Array) -> Iterator[Step]:
+        """y from x, which may be the same array; in one dimension, not longer than `work`."""
+        degree = len(self.p) - 1
+        work = work[:, : x.size]
+        powers, p, q = work[:degree], work[degree], work[degree + 1]
+        yield clip(), (x, np.float32(-self.limit), np.float32(self.limit), y)
+        yield np.square, (y, powers[0])
+        yield np.square, (powers[0], powers[1])
+        yield np.multiply, (powers[:2], powers[1], powers[2:4])
+        if degree == 5:
+            yield np.multiply, (powers[0], powers[3], powers[4])
+        for coefficients, into in ((self.p, p), (self.q, q)):
+            yield np.dot, (np.array(coefficients[1:], np.float32), powers, into)
+            yield np.add, (into, np.array(coefficients[0], np.float32), into)
+        yield np.multiply, (p, y, p)
+        yield np.divide, (p, q, y)
+
+
+# Relative error 2e-8, in float32 3e-7.
+TANH = Quotient(
+    9.0,
+    (9.999999795e-01, 1.338102144e-01, 3.495583151e-03, 2.060900164e-05, 1.335455368e-08),
+    (1.0, 4.671433704e-01, 2.587696324e-02, 3.285626621e-04, 7.776513248e-07),
+)
+# Relative error 2e-8, in float32 3e-7.
+ERF = Quotient(
+    3.95,
+    (1.128379144e00, 1.915498708e-01, 5.287537721e-02, 3.808139849e-03, 2.846868184e-04, 2.025906058e-06),
+    (1.0, 5.030893288e-01, 1.145594320e-01, 1.505504630e-02, 1.170719712e-03, 3.783173241e-05),
+)
+# erf(x / √2) / 2, and a little more at the limit (3e-7): so it reaches ±½ before it is cut off at that, and the normal
+# distribution is exactly 0 far on the left.
+HALF_ERF = Quotient(
+    4.0 * 2**0.5,
+    (3.989422708e-01, 3.415953098e-02, 4.691110888e-03, 1.711558398e-04, 6.294852833e-06, 2.206932217e-08),
+    (1.0, 2.522915315e-01, 2.880844138e-02, 1.898345182e-03, 7.399646634e-05, 1.173227167e-06),
+)
+
+
+def gelu(x: Array, y: Array, work: Array) -> Iterator[Step]:
+    """y = x Φ(x), where Φ is ½ + erf(x / √2) / 2; another array than x. Absolute error 1e-6."""
+    half = np.float32(0.5)
+    yield from HALF_ERF.steps(x, y, work)
+    yield clip(), (y, -half, half, y)
+    yield np.add, (y, half, y)
+    yield np.multiply, (y, x, y)
 
 
 def tanh_work(count: int, dtype: Any, *, precise: bool) -> Mapping[str, Scratch]:
     """The scratch memory "tanh" that `tanh` of up to `count` elements can use, if that makes it faster here."""
     if precise or count < LEAST_RATIONAL or dtype != np.float32 or not is_tanh_slow():
         return {}
-    return {"tanh": ((WORK_ROWS, count), np.dtype(dtype))}
+    return {"tanh": TANH.work(min(count, PIECE))}
 
 
 def tanh(x: Array, y: Array, work: Array | None) -> Iterator[Step]:
-    """y = tanh(x), which may be the same array; in one dimension if there is `work`.
-
-    NumPy's has a relative error of 1e-7; but without AVX-512 it gathers its coefficients from tables, 7 ns an element.
-    The quotient of polynomials is 4 ns: powers by ufuncs, sums of them by BLAS.
-    """
+    """y = tanh(x), which may be the same array; in one dimension if there is `work`."""
     if work is None or x.size < LEAST_RATIONAL:
         yield np.tanh, (x, y)
         return
-    work = work[:, : x.size]
-    powers, p, q = work[:4], work[4], work[5]
-    limit, number = TANH_LIMIT, x.dtype.type
-    yield clip, (x, number(-limit), number(limit), y)
-    yield np.square, (y, powers[0])
-    yield np.square, (powers[0], powers[1])
-    yield np.multiply, (powers[:2], powers[1], powers[2:])
-    for coefficients, into in ((TANH_P, p), (TANH_Q, q)):
-        yield np.dot, (np.array(coefficients[1:], x.dtype), powers, into)
-        yield np.add, (into, np.array(coefficients[0], x.dtype), into)
-    yield np.multiply, (p, y, p)
-    yield np.divide, (p, q, y)
+    for piece in pieces(x.size):
+        yield from TANH.steps(x[piece], y[piece], work)
+
+
+def pieces(size: int) -> Iterator[slice]:
+    """Covers `size` elements."""
+    for start in range(0, size, PIECE):
+        yield slice(start, min(start + PIECE, size))
 
 
 @cache
 def is_tanh_slow() -> bool:
     """Whether the quotient beats NumPy's tanh by a quarter on this machine; measured once, in 2 ms."""
     x = np.linspace(-3, 3, 1 << 14, dtype=np.float32)
-    y, work = np.empty_like(x), np.empty((WORK_ROWS, x.size), x.dtype)
-    plain, quotient = list(tanh(x, y, None)), list(tanh(x, y, work))
-    return _seconds(quotient) < 0.8 * _seconds(plain)
+    y, work = np.empty_like(x), np.empty(*TANH.work(x.size))
+    steps = list(TANH.steps(x, y, work))
 
-
-def _seconds(steps: list[Step]) -> float:
-    """The shortest of some runs."""
-    best = float("inf")
-    for _ in range(8):
-        start = time.perf_counter()
+    def quotient() -> None:
         for function, arguments in steps:
             function(*arguments)
-        best = min(best, time.perf_counter() - start)
-    return best
+
+    plain, fast = least_times((np.tanh, (x, y)), (quotient, ()))
+    return fast < 0.8 * plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,9 +162,9 @@ class Gate:
         if self.core == "tanh":
             yield from tanh(x, y, work)
         elif self.core == "clip":
-            yield clip, (x, zero, one, y)
+            yield clip(), (x, zero, one, y)
         elif self.core == "relu":
-            yield clip, (x, zero, np.array(np.inf, x.dtype), y)
+            yield clip(), (x, zero, np.array(np.inf, x.dtype), y)
         else:
             yield np.copyto, (y, x)
 

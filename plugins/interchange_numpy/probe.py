@@ -30,7 +30,7 @@ def likes_blocks() -> bool:
     a, c = np.ones((448, 64), np.float32), np.empty((448, 64), np.float32)
     b = np.ones((64, 64), np.float32)
     blocks = (a.reshape(8, 56, 64), b, c.reshape(8, 56, 64))
-    whole, split = _times((np.matmul, (a, b, c)), (np.matmul, blocks))
+    whole, split = least_times((np.matmul, (a, b, c)), (np.matmul, blocks))
     return split < 0.93 * whole
 
 
@@ -39,11 +39,11 @@ def likes_exp2() -> bool:
     """Whether np.exp2 is faster than np.exp; it is by half with AVX-512 and may be much slower without."""
     x = np.linspace(-4, 4, 4096, dtype=np.float32)
     y = np.empty_like(x)
-    natural, binary = _times((np.exp, (x, y)), (np.exp2, (x, y)))
+    natural, binary = least_times((np.exp, (x, y)), (np.exp2, (x, y)))
     return binary < 0.9 * natural
 
 
-def _times(*steps: tuple[Callable[..., Any], tuple[Any, ...]]) -> list[float]:
+def least_times(*steps: tuple[Callable[..., Any], tuple[Any, ...]]) -> list[float]:
     """The least time of each, taken in turn."""
     best = [float("inf")] * len(steps)
     for _ in range(ROUNDS):

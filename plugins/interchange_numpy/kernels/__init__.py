@@ -5,11 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from interchange_numpy.kernel import Chooser, Order, c_order, channels_last
-from interchange_numpy.kernels import activation, convolution, dense, elementwise, pool, rnn, views
+from interchange_numpy.kernels import (
+    activation,
+    attention,
+    convolution,
+    curves,
+    dense,
+    elementwise,
+    normalization,
+    pool,
+    rnn,
+    softmax,
+    views,
+)
 from interchange_numpy.network import Network
 
 # Of two choosers for one kind, the earlier is asked first.
-MODULES = (views, elementwise, activation, convolution, dense, pool, rnn)
+MODULES = (views, elementwise, activation, curves, softmax, normalization, convolution, dense, attention, pool, rnn)
 
 _BY_KIND: dict[str, Sequence[Chooser]] = {}
 for _module in MODULES:

@@ -1,14 +1,13 @@
-"""Activation functions on their own, in pieces that stay in the cache; and softmax."""
+"""Activation functions on their own, in pieces that stay in the cache."""
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterator
 
 import numpy as np
 
 from interchange_numpy import activations
-from interchange_numpy.kernel import Context, Kernel, Memory, Scratch, Step, c_order
+from interchange_numpy.kernel import Context, Kernel, Memory, Scratch, Step
 from interchange_numpy.network import Op
 
 PIECE = 1 << 15  # elements, of which a function of several passes takes one piece at a time
@@ -40,25 +39,4 @@ def activation(op: Op, context: Context) -> Kernel | None:
     return Kernel(emit, scratch=scratch, orders={y: order}, overwrites=(x,))
 
 
-def softmax(op: Op, context: Context) -> Kernel | None:
-    """exp(x - max) / sum along any axis, in place."""
-    x, y = op.inputs[0], op.outputs[0]
-    if not context.network.is_float32(x, y) or not context.shape(x) or 0 in context.shape(x):
-        return None
-    axis = op.attributes.get("axis", -1)
-    shape, rank = list(context.shape(x)), len(context.shape(x))
-    shape[axis] = 1
-
-    def emit(memory: Memory) -> Iterator[Step]:
-        source, out, edge = memory[x], memory[y], memory.scratch("edge")
-        yield functools.partial(np.maximum.reduce, source, axis=axis, out=edge, keepdims=True), ()
-        yield np.subtract, (source, edge, out)
-        yield np.exp, (out, out)
-        yield functools.partial(np.add.reduce, out, axis=axis, out=edge, keepdims=True), ()
-        yield np.divide, (out, edge, out)
-
-    order = {y: context.order(x)} if y not in context.gapped else {y: c_order(rank)}
-    return Kernel(emit, scratch={"edge": (tuple(shape), np.float32)}, orders=order, overwrites=(x,))
-
-
-KERNELS = {"activation": activation, "Softmax": softmax}
+KERNELS = {"activation": activation}

@@ -55,5 +55,4 @@ KERNELS: dict[str, Chooser] = {
     "Round": ufunc(np.rint),
     "Sin": ufunc(np.sin),
     "Cos": ufunc(np.cos),
-    "Tanh": ufunc(np.tanh),
 }

@@ -6,12 +6,14 @@ from collections.abc import Callable
 
 from interchange_numpy.network import Network
 from interchange_numpy.passes.activations import activations
+from interchange_numpy.passes.attention import attention
 from interchange_numpy.passes.convolution import convolution
 from interchange_numpy.passes.dense import dense
 from interchange_numpy.passes.halos import halos
 from interchange_numpy.passes.pools import pools
 
 PASSES: tuple[Callable[[Network], None], ...] = (
+    attention,
     activations,
     convolution,
     dense,

@@ -1,0 +1,154 @@
+"""Attention: softmax(scale * q k + mask) v, some heads at a time, so that their scores stay in the cache.
+
+Heads are views: a row of q, k or v may lie anywhere. The largest score of each row is subtracted before the
+exponential; the sums are products with ones, and the division by them is done on the result, which is shorter than the
+scores. The result lies as its reader wants it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from interchange.graph import Array
+from interchange_numpy.kernel import Chooser, Context, Kernel, Memory, Order, Scratch, Step, c_order
+from interchange_numpy.network import Op
+from interchange_numpy.probe import clip
+
+PIECE = 1 << 16  # scores at a time: 256 KB
+
+
+@dataclass(frozen=True, slots=True)
+class Heads:
+    """One call. Arrays are (batch, heads, …, …), k is (…, size, keys).
+
+    Args:
+        where: a condition, and `fill` what a score becomes where it does not hold.
+        add: what is added to the scores.
+        zeros: whether a row whose largest score is -inf gives zeros instead of NaN.
+    """
+
+    q: Array
+    k: Array
+    v: Array
+    y: Array
+    scale: float = 1.0
+    where: Array | None = None
+    fill: float = 0.0
+    add: Array | None = None
+    zeros: bool = False
+
+
+def scratch(batch: int, heads: int, queries: int, keys: int, size: int) -> dict[str, Scratch]:
+    """The memory that `steps` need."""
+    count = min(batch * heads, max(1, PIECE // (queries * keys)))
+    rows = count * queries
+    return {
+        "q": ((rows * size,), np.dtype(np.float32)),
+        "scores": ((rows * keys,), np.dtype(np.float32)),
+        "largest": ((rows,), np.dtype(np.float32)),
+        "masked": ((batch * heads * queries * keys,), np.dtype(bool)),
+    }
+
+
+def steps(call: Heads, memory: Memory) -> Iterator[Step]:
+    """`call.y` is computed. Masks are of the scores' full shape, by strides of 0 where they are not."""
+    batch, heads, queries, keys = *call.q.shape[:3], call.k.shape[-1]
+    masked = None
+    if call.where is not None:
+        masked = _inverse_place(call.where, memory.scratch("masked"))
+        yield np.logical_not, (call.where, masked)
+        masked = np.broadcast_to(masked, (batch, heads, queries, keys))
+    most = max(1, PIECE // (queries * keys))
+    for b in _pieces(batch, max(1, most // heads)):
+        for h in _pieces(heads, most):
+            yield from _piece(call, memory, (b, h), None if masked is None else masked[b, h])
+
+
+def _pieces(count: int, step: int) -> Iterator[slice]:
+    for start in range(0, count, step):
+        yield slice(start, min(start + step, count))
+
+
+def _inverse_place(where: Array, memory: Array) -> Array:
+    """Memory for a condition of that shape; axes along which it is the same have size 1."""
+    return memory[: where.size].reshape(where.shape)
+
+
+def _piece(call: Heads, memory: Memory, part: tuple[slice, slice], masked: Array | None) -> Iterator[Step]:
+    q, k, v, y = (array[part] for array in (call.q, call.k, call.v, call.y))
+    shape = (*q.shape[:-1], k.shape[-1])
+    rows, keys = math.prod(shape[:-1]), shape[-1]
+    flat = memory.scratch("scores")[: rows * keys]
+    scores, largest = flat.reshape(shape), memory.scratch("largest")[:rows]
+    column = largest.reshape(*shape[:-1], 1)
+    if call.scale != 1:
+        scaled = memory.scratch("q")[: q.size].reshape(q.shape)
+        yield np.multiply, (q, np.float32(call.scale), scaled)
+        q = scaled
+    yield np.matmul, (q, k, scores)
+    if call.add is not None:
+        yield np.add, (scores, call.add[part], scores)
+    if masked is not None:
+        yield np.copyto, (scores, np.float32(call.fill), "same_kind", masked)
+    yield np.maximum.reduce, (scores, -1, None, largest.reshape(shape[:-1]))
+    if call.zeros:
+        yield clip(), (largest, np.finfo(np.float32).min, np.float32(np.inf), largest)
+    yield np.subtract, (scores, column, scores)
+    yield np.exp, (flat, flat)
+    yield np.dot, (flat.reshape(rows, keys), np.ones(keys, np.float32), largest)
+    if call.zeros:
+        yield clip(), (largest, np.finfo(np.float32).tiny, np.float32(np.inf), largest)
+    yield np.matmul, (scores, v, y)
+    yield np.divide, (y, column, y)
+
+
+def fused(op: Op, context: Context) -> Kernel | None:
+    """The op of the pass of that name: q, k, v, where, add; attributes scale and fill."""
+    q, k, v, where, add = op.inputs
+    shape = (*context.shape(q)[:-1], context.shape(k)[-1])
+
+    def four(array: Array) -> Array:
+        return array if array.ndim == 4 else array[:, None]
+
+    def full(array: Array) -> Array:
+        return four(np.broadcast_to(array, shape))
+
+    def condition(array: Array) -> Array:
+        """With the four axes of the scores, each whole or of size 1."""
+        array = array.reshape((1,) * (len(shape) - array.ndim) + array.shape)
+        return four(array)
+
+    def emit(memory: Memory) -> Iterator[Step]:
+        call = Heads(
+            four(memory[q]),
+            four(memory[k]),
+            four(memory[v]),
+            four(memory[op.outputs[0]]),
+            scale=op.attributes["scale"],
+            where=condition(memory[where]) if where else None,
+            fill=op.attributes["fill"],
+            add=full(memory[add]) if add else None,
+        )
+        return steps(call, memory)
+
+    batch, heads, queries = shape[:3] if len(shape) == 4 else (shape[0], 1, shape[1])
+    needed = scratch(batch, heads, queries, shape[-1], context.shape(q)[-1])
+    if not where:
+        del needed["masked"]
+    return Kernel(emit, needed, orders={op.outputs[0]: _as_read(op.outputs[0], context)})
+
+
+def _as_read(name: str, context: Context) -> Order:
+    """The order in which a value becomes contiguous by the transposition that reads it; else C order."""
+    reading = [op for op in context.network.ops if name in op.reads]
+    rank = len(context.shape(name))
+    perm = reading[0].attributes.get("perm") if len(reading) == 1 and reading[0].kind == "Transpose" else None
+    order = tuple(axis % rank for axis in perm) if perm else c_order(rank)
+    return order if order[-1] == rank - 1 else c_order(rank)
+
+
+KERNELS: Mapping[str, Chooser] = {"attention": fused}

@@ -1,0 +1,80 @@
+"""Tanh, Erf and Gelu: functions of single elements that take many passes, a piece at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+
+import numpy as np
+
+from interchange.graph import Array
+from interchange_numpy.functions import ERF, HALF_ERF, PIECE, Quotient, gelu, pieces, tanh, tanh_work
+from interchange_numpy.kernel import Chooser, Context, Kernel, Memory, Order, Scratch, Step
+from interchange_numpy.network import Op
+
+
+def in_one_dimension(array: Array, order: Order) -> Array:
+    """A view of an array that is contiguous in that order."""
+    return array.transpose(order).reshape(-1)
+
+
+def _kernel(
+    op: Op,
+    context: Context,
+    scratch: Mapping[str, Scratch],
+    steps: Callable[[Array, Array, Memory], Iterator[Step]],
+    *,
+    in_place: bool,
+) -> Kernel:
+    x, y = op.inputs[0], op.outputs[0]
+    order = context.order(x)
+
+    def emit(memory: Memory) -> Iterator[Step]:
+        return steps(in_one_dimension(memory[x], order), in_one_dimension(memory[y], order), memory)
+
+    return Kernel(emit, scratch, orders={y: order}, wants={x: order}, overwrites=(x,) if in_place else ())
+
+
+def choose_tanh(op: Op, context: Context) -> Kernel | None:
+    dtype = context.network.dtype(op.inputs[0])
+    if dtype not in (np.float32, np.float64):
+        return None
+    scratch = tanh_work(int(np.prod(context.shape(op.inputs[0]))), dtype, precise=context.network.precise)
+
+    def steps(x: Array, y: Array, memory: Memory) -> Iterator[Step]:
+        return tanh(x, y, memory.scratch("tanh") if scratch else None)
+
+    return _kernel(op, context, scratch, steps, in_place=True)
+
+
+def _quotient(op: Op, context: Context, quotient: Quotient) -> dict[str, Scratch] | None:
+    """The scratch memory for a quotient; None where the operators have to compute it."""
+    if context.network.precise or not context.network.is_float32(op.inputs[0]):
+        return None
+    return {"work": quotient.work(min(PIECE, max(1, int(np.prod(context.shape(op.inputs[0]))))))}
+
+
+def choose_erf(op: Op, context: Context) -> Kernel | None:
+    scratch = _quotient(op, context, ERF)
+    if scratch is None:
+        return None
+
+    def steps(x: Array, y: Array, memory: Memory) -> Iterator[Step]:
+        for piece in pieces(x.size):
+            yield from ERF.steps(x[piece], y[piece], memory.scratch("work"))
+
+    return _kernel(op, context, scratch, steps, in_place=True)
+
+
+def choose_gelu(op: Op, context: Context) -> Kernel | None:
+    scratch = _quotient(op, context, HALF_ERF)
+    if scratch is None or op.attributes.get("approximate", "none") != "none":
+        return None
+
+    def steps(x: Array, y: Array, memory: Memory) -> Iterator[Step]:
+        for piece in pieces(x.size):
+            yield from gelu(x[piece], y[piece], memory.scratch("work"))
+
+    return _kernel(op, context, scratch, steps, in_place=False)
+
+
+KERNELS: Mapping[str, Chooser] = {"Tanh": choose_tanh, "Erf": choose_erf, "Gelu": choose_gelu}
