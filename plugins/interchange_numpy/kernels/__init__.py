@@ -14,6 +14,7 @@ from interchange_numpy.kernels import (
     elementwise,
     normalization,
     pool,
+    products,
     rnn,
     softmax,
     views,
@@ -21,7 +22,20 @@ from interchange_numpy.kernels import (
 from interchange_numpy.network import Network
 
 # Of two choosers for one kind, the earlier is asked first.
-MODULES = (views, elementwise, activation, curves, softmax, normalization, convolution, dense, attention, pool, rnn)
+MODULES = (
+    views,
+    elementwise,
+    activation,
+    curves,
+    softmax,
+    normalization,
+    convolution,
+    dense,
+    products,
+    attention,
+    pool,
+    rnn,
+)
 
 _BY_KIND: dict[str, Sequence[Chooser]] = {}
 for _module in MODULES:

@@ -70,14 +70,14 @@ def _scores(network: Network, softmax: Op, makers: dict[str, Op], readers: dict[
         ops.append(op)
         if op.kind == "MatMul":
             return replace(found, q=op.inputs[0], k=op.inputs[1], ops=tuple(ops))
-        before = _before(network, op, found)
+        before = _before(network, makers, op, found)
         if before is None or network.shape(before[0]) != shape:
             return None
         name, found = before
     return None
 
 
-def _before(network: Network, op: Op, found: Scores) -> tuple[str, Scores] | None:
+def _before(network: Network, makers: dict[str, Op], op: Op, found: Scores) -> tuple[str, Scores] | None:
     """The value that one op before the softmax is computed from, and `found` with what the op does."""
     if op.kind in ("Mul", "Div") and found.scale == 1:
         for x, other in (op.inputs, op.inputs[::-1]):
@@ -90,7 +90,8 @@ def _before(network: Network, op: Op, found: Scores) -> tuple[str, Scores] | Non
         return op.inputs[1], replace(found, where=op.inputs[0], fill=fill)
     if op.kind == "Add":
         shape = network.shape(op.outputs[0])
-        scores = [name for name in op.inputs if name not in network.constants and network.shape(name) == shape]
+        made = [name for name in op.inputs if name in makers and makers[name].kind in ("MatMul", "Mul", "Div")]
+        scores = [name for name in made if network.shape(name) == shape]
         if len(scores) == 1:
             return scores[0], replace(found, add=op.inputs[1 - op.inputs.index(scores[0])])
     return None

@@ -1,0 +1,117 @@
+"""Attention, softmax, normalisation, GELU and erf of the NumPy runtime against the operators."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from interchange_numpy.model import NumpyModel
+
+from interchange.evaluate import evaluate
+from interchange.graph import Array, Graph, Node, TensorSpec
+from tests.numpy_runtime.check import Sketch, check
+
+RNG = np.random.default_rng(7)
+
+
+def random(*shape: int, dtype: str = "float32", scale: float = 1.0) -> Array:
+    return (RNG.standard_normal(shape) * scale).astype(dtype)
+
+
+def single(op: str, *arrays: Array, constants: tuple[Array, ...] = (), **attributes: object) -> tuple[Graph, dict]:
+    """A graph of one op, whose first inputs are fed."""
+    feeds = {f"x{i}": array for i, array in enumerate(arrays)}
+    known = {f"c{i}": array for i, array in enumerate(constants)}
+    specs = {name: TensorSpec(array.dtype.name, array.shape) for name, array in feeds.items()}
+    return Graph(specs, ("y",), (Node(op, (*feeds, *known), ("y",), attributes),), known), feeds
+
+
+@pytest.mark.parametrize("shape", [(3,), (2, 5), (2, 3, 4, 5), (1, 130), (70, 1, 3), (2, 40_000)])
+@pytest.mark.parametrize(
+    ("op", "attributes"), [("Erf", {}), ("Gelu", {}), ("Tanh", {}), ("Softmax", {}), ("LogSoftmax", {})]
+)
+def test_functions(op: str, attributes: dict, shape: tuple[int, ...]) -> None:
+    check(*single(op, random(*shape, scale=3), **attributes))
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2, -1])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_softmax_along_any_axis(axis: int, dtype: str) -> None:
+    for op in ("Softmax", "LogSoftmax"):
+        check(*single(op, random(3, 4, 5, dtype=dtype, scale=9), axis=axis))
+
+
+@pytest.mark.parametrize("op", ["Erf", "Gelu", "Tanh"])
+@pytest.mark.parametrize("values", [(1e-30, -1e-30, 1e-6, -3e-5), (-1e6, -300, -12, -6.1), (-1e6, 0.25, 8, 1e30)])
+def test_relative_and_far_values(op: str, values: tuple[float, ...]) -> None:
+    """Small values keep their digits; far out on the left GELU is exactly 0."""
+    check(*single(op, np.resize(np.array(values, np.float32), 9000)))
+
+
+@pytest.mark.parametrize(
+    ("shape", "axis"), [((2, 5), -1), ((3, 4, 7), 1), ((3, 4, 7), -1), ((5, 1), -1), ((7,), 0), ((90, 700), -1)]
+)
+@pytest.mark.parametrize("bias", [True, False])
+def test_layer_normalisation(shape: tuple[int, ...], axis: int, bias: bool) -> None:
+    inner = shape[axis % len(shape) :]
+    constants = (random(*inner), random(*inner)) if bias else (random(*inner),)
+    check(*single("LayerNormalization", random(*shape) + 3, constants=constants, axis=axis, epsilon=1e-3))
+    check(*single("LayerNormalization", random(*shape), random(*inner), axis=axis))
+    check(*single("RMSNormalization", random(*shape) + 3, constants=constants[:1], axis=axis))
+
+
+def heads(
+    *, batch: int, count: int, queries: int, keys: int, size: int, depth: int, mask: str = "", scale: str = "Mul"
+) -> tuple[Graph, dict[str, Array]]:
+    """softmax(q k / √size) v as importers write it, with heads side by side in the inputs."""
+    shapes = {"q": (queries, size), "k": (keys, size), "v": (keys, depth)}
+    feeds = {name: random(batch, length, count * width) for name, (length, width) in shapes.items()}
+    b = Sketch()
+    parts = {}
+    for name, (_, width) in shapes.items():
+        x = b.call("Reshape", b.feed(name, feeds[name]), np.array([0, 0, count, width]))
+        parts[name] = b.call("Transpose", x, perm=[0, 2, 1, 3])
+    q = b.call(scale, parts["q"], np.float32(0.5)) if scale else parts["q"]
+    scores = b.call("MatMul", q, b.call("Transpose", parts["k"], perm=[0, 1, 3, 2]))
+    if mask == "where":
+        scores = b.call("Where", b.feed("m", RNG.random((batch, 1, queries, keys)) < 0.7), scores, np.float32(-1e9))
+    elif mask == "causal":
+        scores = b.call("Where", np.tri(queries, keys, dtype=bool), scores, np.float32(-1e9))
+    elif mask == "add":
+        scores = b.call("Add", b.feed("m", random(batch, 1, 1, keys)), scores)
+    y = b.call("MatMul", b.call("Softmax", scores), parts["v"])
+    y = b.call("Reshape", b.call("Transpose", y, perm=[0, 2, 1, 3]), np.array([0, 0, count * depth]))
+    return b.finished(y), b.feeds
+
+
+@pytest.mark.parametrize("mask", ["", "where", "causal", "add"])
+@pytest.mark.parametrize(
+    "sizes",
+    [
+        {"batch": 2, "count": 3, "queries": 5, "keys": 7, "size": 4, "depth": 6},
+        {"batch": 1, "count": 1, "queries": 1, "keys": 3, "size": 1, "depth": 1},
+        {"batch": 3, "count": 4, "queries": 150, "keys": 160, "size": 8, "depth": 5},  # several pieces
+    ],
+)
+@pytest.mark.parametrize("scale", ["Mul", "Div", ""])
+def test_heads(sizes: dict[str, int], mask: str, scale: str) -> None:
+    graph, feeds = heads(**sizes, mask=mask, scale=scale)
+    plan = NumpyModel(graph).plan({name: array.shape for name, array in feeds.items()})
+    assert plan is not None
+    assert "attention" in [op.kind for op in plan.network.ops]
+    check(graph, feeds)
+
+
+def test_weights_that_are_an_output_are_made() -> None:
+    graph, feeds = heads(batch=2, count=3, queries=5, keys=7, size=4, depth=6)
+    (softmax,) = (node for node in graph.nodes if node.op == "Softmax")
+    check(Graph(graph.inputs, (*graph.outputs, softmax.outputs[0]), graph.nodes, graph.constants), feeds)
+
+
+def test_minus_infinity_in_a_mask() -> None:
+    graph, feeds = heads(batch=2, count=3, queries=5, keys=7, size=4, depth=6, mask="add")
+    feeds["m"][0, :, :, 2:] = -np.inf
+    check(graph, feeds, fallbacks=None)
+    feeds["m"][1] = -np.inf  # nothing is left: NaN, as the operators have it
+    made, want = NumpyModel(graph)(feeds), evaluate(graph, feeds)
+    for name in graph.outputs:
+        np.testing.assert_allclose(made[name], want[name], rtol=1e-5, atol=1e-6)
