@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 @plugin_options.shaping
 @click.option("-o", "--output", metavar="DST", default=".", help="A file, or a folder (default: this one).")
 @click.option("--force", is_flag=True, help="Replace files that exist.")
+@click.option("--style", type=click.Choice(["plain", "fast"]), help="pyscript: code to read, or packed integers.")
 @click.option("--numpy", "use_numpy", is_flag=True, help="pyscript: a script that uses NumPy.")
 @click.option("--embed", is_flag=True, help="pyscript: put the weights into the script.")
 @click.option("--opset", type=int, metavar="N", help="onnx: the opset to write.")
@@ -56,6 +57,7 @@ def convert_command(
     shapes: Shapes,
     output: str,
     force: bool,
+    style: str | None,
     use_numpy: bool,
     embed: bool,
     opset: int | None,
@@ -71,6 +73,7 @@ def convert_command(
     fails, nothing is written.
     """
     flags = {
+        "style": style,
         "numpy": use_numpy or None,
         "embed": embed or None,
         "opset": opset,

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from interchange.plugins import Model
 
 MARKER = "# A neural network as a Python script, written"  # the first line of every script begins so
-FOR_NUMPY = " for NumPy"  # and ends so, if it needs NumPy
+PLAIN, FOR_NUMPY, FAST = "", " for NumPy", " in the fast style"  # and ends so
 
 
 class ScriptExporter:
@@ -25,7 +25,7 @@ class ScriptExporter:
     suffix: ClassVar[str] = ".py"
 
     def recognises(self, path: Path, head: bytes) -> bool:
-        return _is_script(head, numpy=False)
+        return _is_script(head, PLAIN)
 
     def save(
         self,
@@ -33,6 +33,7 @@ class ScriptExporter:
         path: Path,
         *,
         force: bool = False,
+        style: str = "plain",
         numpy: bool = False,
         embed: bool = False,
         selftest: bool = True,
@@ -40,6 +41,8 @@ class ScriptExporter:
         """Writes the script and its weights file; the same graph gives the same bytes.
 
         Args:
+            style: "plain", whose mathematics is there to read, or "fast", which computes in packed integers with the
+                precision of float32.
             numpy: compute on NumPy; the script then holds the functions of `interchange.ops`.
             embed: put the weights into the script, as text.
             selftest: put a golden case into the weights file.
@@ -50,7 +53,7 @@ class ScriptExporter:
         """
         from interchange_pyscript.export import save
 
-        return save(graph, path, force=force, numpy=numpy, embed=embed, selftest=selftest)
+        return save(graph, path, force=force, style=style, numpy=numpy, embed=embed, selftest=selftest)
 
 
 class NumpyScriptExporter:
@@ -60,7 +63,7 @@ class NumpyScriptExporter:
     suffix: ClassVar[str] = ".py"
 
     def recognises(self, path: Path, head: bytes) -> bool:
-        return _is_script(head, numpy=True)
+        return _is_script(head, FOR_NUMPY)
 
     def save(
         self, graph: Graph, path: Path, *, force: bool = False, embed: bool = False, selftest: bool = True
@@ -69,6 +72,24 @@ class NumpyScriptExporter:
         from interchange_pyscript.export import save
 
         return save(graph, path, force=force, numpy=True, embed=embed, selftest=selftest)
+
+
+class FastScriptExporter:
+    """Writes the same script in the fast style."""
+
+    requires: ClassVar[Mapping[str, str]] = {}
+    suffix: ClassVar[str] = ".py"
+
+    def recognises(self, path: Path, head: bytes) -> bool:
+        return _is_script(head, FAST)
+
+    def save(
+        self, graph: Graph, path: Path, *, force: bool = False, embed: bool = False, selftest: bool = True
+    ) -> list[Path]:
+        """As `ScriptExporter.save` with `style="fast"`."""
+        from interchange_pyscript.export import save
+
+        return save(graph, path, force=force, style="fast", numpy=False, embed=embed, selftest=selftest)
 
 
 class ScriptBackend:
@@ -91,6 +112,12 @@ class ScriptBackend:
         return open_script(artifact, python, ("-I", "-S"))
 
 
+class FastScriptBackend(ScriptBackend):
+    """Runs a script of the fast style in the same way."""
+
+    artifact: ClassVar[str] = "pyscript-fast"
+
+
 class NumpyScriptBackend:
     """Runs a script on NumPy in a process of its own."""
 
@@ -104,6 +131,7 @@ class NumpyScriptBackend:
         return open_script(artifact, python, ("-I",))
 
 
-def _is_script(head: bytes, *, numpy: bool) -> bool:
-    first = head.partition(b"\n")[0].rstrip()
-    return first.startswith(MARKER.encode()) and first.endswith(FOR_NUMPY.encode()) == numpy
+def _is_script(head: bytes, kind: str) -> bool:
+    first = head.partition(b"\n")[0].decode("ascii", "replace").rstrip()
+    kinds = [suffix for suffix in (FOR_NUMPY, FAST) if first.endswith(suffix)] or [PLAIN]
+    return first.startswith(MARKER) and kinds == [kind]

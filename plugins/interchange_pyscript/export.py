@@ -11,9 +11,20 @@ from interchange.files import Artifact, safe_stem
 from interchange.graph import Graph
 from interchange_pyscript.script import script_text
 
+STYLES = ("plain", "fast")
 
-def save(graph: Graph, path: Path, *, force: bool, numpy: bool, embed: bool, selftest: bool) -> list[Path]:
+
+def save(
+    graph: Graph, path: Path, *, force: bool, numpy: bool, embed: bool, selftest: bool, style: str = "plain"
+) -> list[Path]:
     """See `ScriptExporter.save`."""
+    if style not in STYLES or (numpy and style != "plain"):
+        raise BadInput(
+            "IX103",
+            f"{style!r} is not a style{' on NumPy' if numpy else ''}.",
+            where=str(path),
+            next_step=f"Choose one of {', '.join(STYLES)}; with NumPy there is one style.",
+        )
     if path.stem != safe_stem(path.stem):
         raise BadInput(
             "IX103",
@@ -21,8 +32,13 @@ def save(graph: Graph, path: Path, *, force: bool, numpy: bool, embed: bool, sel
             where=str(path),
             next_step=f"Choose another name of letters, digits and underscores, such as {safe_stem(path.stem)}.py.",
         )
-    weights = to_bytes(graph, selftest=selftest)
-    text = script_text(graph, path.stem, weights, numpy=numpy, embed=embed)
+    program = None
+    if style == "fast":
+        from interchange_pyscript.fast.plan import plan
+
+        program = plan(graph)
+    weights = to_bytes(program.graph if program else graph, selftest=selftest)
+    text = script_text(graph, path.stem, weights, numpy=numpy, embed=embed, program=program)
     with Artifact(force=force) as artifact:
         artifact.write(path, text.encode())
         if not embed:

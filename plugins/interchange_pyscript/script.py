@@ -7,8 +7,9 @@ import inspect
 import json
 import textwrap
 import zlib
+from collections import ChainMap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import interchange
 from interchange import ops
@@ -16,11 +17,16 @@ from interchange.catalogue import Catalogue
 from interchange.errors import Unsupported
 from interchange.evaluate import infer
 from interchange.graph import Graph, Node, TensorSpec
+from interchange_pyscript import FAST as IN_FAST_STYLE
 from interchange_pyscript import FOR_NUMPY, MARKER
+from interchange_pyscript.fast import FAST_KERNELS, LAST
 from interchange_pyscript.kernels import KERNELS, tensor
 from interchange_pyscript.layers import Style, network_text
 from interchange_pyscript.link import Linked, is_standard, link, merge_imports, names_in
 from interchange_pyscript.text import literal, plain, quoted, wrapped
+
+if TYPE_CHECKING:
+    from interchange_pyscript.fast.plan import Program
 
 IN_A_NETWORK = ("Cast", "number", "vector", "Weights")  # what its lines may call besides operators
 PROGRAM = ("command", "model", "arrays", "prepare", "pictures", "files", "weights", "numbers")
@@ -30,12 +36,15 @@ FLOATS = ("float16", "bfloat16", "float32", "float64")
 WHOLE = ("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
 LINE = 100  # characters of a line of embedded weights
 
-PLAIN = Style(
-    KERNELS,
-    lambda op: KERNELS[op].__annotations__["return"].startswith("tuple["),
-    "Tensor",
-    is_numpy=False,
-)
+
+def _on_lists(functions: Mapping[str, Any]) -> Style:
+    return Style(
+        functions, lambda op: functions[op].__annotations__["return"].startswith("tuple["), "Tensor", is_numpy=False
+    )
+
+
+PLAIN = _on_lists(KERNELS)
+FAST = _on_lists(ChainMap(FAST_KERNELS, KERNELS))  # type: ignore[arg-type]
 # Control flow and sequences are beyond a script in either style.
 ON_TENSORS = Catalogue(
     [module for module in ops.OPERATORS.modules if not module.endswith((".control", ".sequence"))], ops.functions_of
@@ -43,14 +52,16 @@ ON_TENSORS = Catalogue(
 NUMPY = Style(ON_TENSORS, lambda op: ops.outputs_of(ops.get(op)) != 1, "np.ndarray", is_numpy=True)
 
 
-def script_text(graph: Graph, stem: str, weights_file: bytes, *, numpy: bool, embed: bool) -> str:
-    """The script for a graph whose weights file has these bytes.
+def script_text(
+    graph: Graph, stem: str, weights_file: bytes, *, numpy: bool, embed: bool, program: Program | None = None
+) -> str:
+    """The script for a graph whose weights file has these bytes; in the fast style with the program of that graph.
 
     Raises:
         Unsupported: (IX303) the graph has something that a script cannot express; all such things in one error.
     """
     style = NUMPY if numpy else PLAIN
-    specs = infer(graph)
+    specs: Mapping[str, TensorSpec] = infer(graph)
     faults = list(faults_of(graph, style, specs))
     if faults:
         raise Unsupported(
@@ -60,13 +71,17 @@ def script_text(graph: Graph, stem: str, weights_file: bytes, *, numpy: bool, em
             why=list(dict.fromkeys(faults)),
             next_step="Choose another target, or replace the layers.",
         )
-    functions = {*(node.op for node in graph.nodes), *IN_A_NETWORK}
+    listing = graph
+    if program is not None:  # which has all that is read of a graph here
+        style, specs, listing = FAST, program.specs, cast(Graph, program)
+    functions = {*(node.op for node in listing.nodes), *IN_A_NETWORK}
     everything = linked_parts(functions, style)
     taken = {*everything.names, "np", "predict", "network", "MODEL"}
-    network = network_text(graph, style, specs, taken)
+    kind = FOR_NUMPY if numpy else IN_FAST_STYLE if program else ""
+    network = network_text(listing, style, specs, taken)
     linked = linked_parts(names_in("\n".join(network)) & functions, style)
     parts = [
-        [f"{MARKER} by interchange {interchange.__version__}{FOR_NUMPY if numpy else ''}"],
+        [f"{MARKER} by interchange {interchange.__version__}{kind}"],
         _docstring(graph, stem, specs, style, embed),
         [""],
         _imports(linked, style),
@@ -128,7 +143,13 @@ def _parameters(function: Any) -> Mapping[str, Any]:
 
 def linked_parts(used: Iterable[str], style: Style, *, program: bool = True) -> Linked:
     """The functions that the network calls, and the program around it."""
-    order = [*(ON_TENSORS.modules if style.is_numpy else ()), *KERNELS.modules, *PROGRAM_MODULES]
+    order = [
+        *(ON_TENSORS.modules if style.is_numpy else ()),
+        *FAST_KERNELS.modules,
+        *KERNELS.modules,
+        *LAST,
+        *PROGRAM_MODULES,
+    ]
     whole = [module for module in PROGRAM_MODULES if style.is_numpy or module != OF_NUMPY_ALONE] if program else []
     without = ("elementwise", "shape_rule")
     targets = {(_home(name, style), name) for name in (*used, "Weights")}

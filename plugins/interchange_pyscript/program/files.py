@@ -11,6 +11,7 @@ import sys
 import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 from interchange_pyscript.kernels.tensor import Tensor, transposed
@@ -93,17 +94,21 @@ def from_nested(nested: Any) -> Tensor:
     level: list[Any] = [nested]
     shape: list[int] = []
     while True:
-        level = [item.tolist() if hasattr(item, "tolist") else item for item in level]
+        kinds = set(map(type, level))
+        if any(hasattr(kind, "tolist") for kind in kinds):
+            level = [item.tolist() if hasattr(item, "tolist") else item for item in level]
+            kinds = set(map(type, level))
         if not level or not isinstance(level[0], (list, tuple)):
             break
-        sizes = {len(item) if isinstance(item, (list, tuple)) else -1 for item in level}
+        sizes = set(map(len, level)) if kinds <= {list, tuple} else {-1, 0}
         if len(sizes) > 1:
             raise InputError(f"the lists at depth {len(shape)} have different lengths")
         shape.append(sizes.pop())
-        level = [item for part in level for item in part]
-    strange = [item for item in level if not isinstance(item, (int, float))]
-    if strange:
-        raise InputError(f"{strange[0]!r:.60} is not a number")
+        level = list(chain.from_iterable(level))
+    if not kinds <= {bool, int, float}:
+        strange = [item for item in level if not isinstance(item, (int, float))]
+        if strange:
+            raise InputError(f"{strange[0]!r:.60} is not a number")
     return Tensor(level, shape)
 
 

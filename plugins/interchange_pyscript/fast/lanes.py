@@ -1,0 +1,304 @@
+"""Many whole numbers in one: "lanes", 64 bits apart in a Python integer, so that one operation works on all of them.
+
+A packed integer is the sum of lane << 64 * i. Lanes may be negative. Sums and products with a number are exact whatever
+happens between; where lanes are looked at, each must be below 2**62, which the exporter has proved.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from array import array
+from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache, reduce
+from operator import or_
+from typing import Any, Union
+
+from interchange_pyscript.kernels.tensor import Tensor, prepared, transposed
+
+ROUND = 1.5 * 2.0**52  # added to a float, it leaves the nearest integer in the low bits
+ANY = 400  # a limit for exponents that sets none
+# Of the numbers that are not 0, one of 8 may have less than 15 bits, and one of 64 less than 11. More of them are a
+# part of the sample by itself, which may matter when the large numbers have been cut off or averaged away.
+FEW = {15: 8, 11: 64}
+
+
+class Lanes:
+    """One sample, channels last, as whole numbers in packed integers; value = number / 2**exponent.
+
+    Pixels (`phases` 0): an integer for each pixel, row by row, with a lane for each channel.
+    Planes: for each channel phases * phases integers. That of the phase (i, j) has a lane for every pixel whose row
+    is i and whose column is j, modulo `phases`; `pitch` lanes are a row. Lanes beyond the edge hold anything.
+
+    No number is beyond 2**size. `positive` tells that none is below 0.
+    """
+
+    __slots__ = ("count", "exponent", "ints", "phases", "pitch", "positive", "shape", "size")
+
+    def __init__(
+        self,
+        ints: list[int],
+        count: int,
+        shape: tuple[int, ...],
+        exponent: int,
+        size: int,
+        positive: bool = False,
+        phases: int = 0,
+        pitch: int = 0,
+    ) -> None:
+        self.ints, self.count, self.shape, self.exponent, self.size = ints, count, shape, exponent, size
+        self.positive, self.phases, self.pitch = positive, phases, pitch
+
+    def having(self, ints: list[int], exponent: int, size: int, positive: bool) -> Lanes:
+        """The same form with other numbers."""
+        return Lanes(ints, self.count, self.shape, exponent, size, positive, self.phases, self.pitch)
+
+
+Sample = Union[Lanes, Tensor]
+
+
+class Packed(Tensor):
+    """A tensor whose samples, (height, width, channels), are lanes where these can hold them.
+
+    It makes its floats when it is asked for them.
+    """
+
+    __slots__ = ("layout", "samples")
+
+    def __init__(self, samples: Sequence[Sample], rank: int, layout: str = "NHWC") -> None:
+        height, width, channels = samples[0].shape if samples else (0, 0, 0)
+        shapes = {2: (channels,), 3: (width, channels), 4: (height, width, channels)}
+        self.samples, self.layout, self.memo = samples, layout, {}
+        self.shape = (len(samples), *((channels, height, width) if rank == 4 and layout == "NCHW" else shapes[rank]))
+
+    def __getattr__(self, name: str) -> Any:
+        if name != "values":
+            raise AttributeError(name)
+        self.values = [value for sample in self.samples for value in floats(sample)]
+        if self.layout == "NCHW" and len(self.shape) == 4:
+            batch, channels, height, width = self.shape
+            self.values = transposed(Tensor(self.values, (batch, height, width, channels)), (0, 3, 1, 2)).values
+        return self.values
+
+
+def in_samples(x: Tensor, layout: str) -> Sequence[Sample]:
+    """The samples of a batch, channels last."""
+    if isinstance(x, Packed):
+        return x.samples
+    if layout == "NCHW" and len(x.shape) == 4:
+        x = transposed(x, (0, 2, 3, 1))
+    shape = (1,) * (4 - len(x.shape)) + x.shape[1:]
+    size = math.prod(shape)
+    return [Tensor(x.values[i * size : (i + 1) * size], shape) for i in range(x.shape[0])]
+
+
+def each(
+    x: Tensor,
+    layout: str,
+    in_lanes: Callable[[Sample], Sample | None],
+    in_floats: Callable[[Tensor], Tensor],
+) -> Packed:
+    """A layer, sample by sample: `in_lanes`, and where that gives None `in_floats`, channels last, a batch of one."""
+    samples: list[Sample] = []
+    for sample in in_samples(x, layout):
+        made = in_lanes(sample)
+        if made is None:
+            y = in_floats(Tensor(floats(sample), (1, *sample.shape)))
+            made = Tensor(y.values, (1,) * (4 - len(y.shape)) + y.shape[1:])
+        samples.append(made)
+    return Packed(samples, len(x.shape), layout)
+
+
+# --- packing ----------------------------------------------------------------------------------------------------------
+
+
+@lru_cache(None)
+def fill(count: int, value: int) -> int:
+    """`count` lanes that all are `value`, which is not negative."""
+    return int.from_bytes(value.to_bytes(8, "little") * count, "little")
+
+
+def pack(values: Sequence[float], exponent: int) -> int:
+    """The nearest integers to value * 2**exponent, packed."""
+    scale = 2.0**exponent
+    bits = array("d", [value * scale + ROUND for value in values])
+    return bytes_in_order(bits) - fill(len(values), 0x4338 << 48)
+
+
+def bytes_in_order(numbers: array[Any]) -> int:
+    """The integer that the bytes of numbers of 64 bits are, the first number in the lowest bits."""
+    if sys.byteorder == "big":
+        numbers.byteswap()
+    return int.from_bytes(numbers.tobytes(), "little")
+
+
+def packed(numbers: array[int]) -> int:
+    """Numbers as lanes."""
+    signs = fill(len(numbers), 1 << 63)
+    return (bytes_in_order(numbers) ^ signs) - signs
+
+
+def numbers_in(packed: int, count: int) -> array[int]:
+    """The lanes of a packed integer."""
+    signs = fill(count, 1 << 63)
+    numbers = array("q", ((packed + signs) ^ signs).to_bytes(8 * count, "little"))
+    if sys.byteorder == "big":
+        numbers.byteswap()
+    return numbers
+
+
+def lanes_of(numbers: Tensor) -> list[int]:
+    """The rows of a matrix of the weights file as packed integers; they are stored as the bytes of these."""
+
+    def make() -> list[int]:
+        rows, count = numbers.shape
+        data = memoryview(numbers.values).cast("B")  # type: ignore[arg-type]
+        size = 8 * count
+        if sys.byteorder == "big":
+            data = memoryview(b"".join([data[i : i + 8].tobytes()[::-1] for i in range(0, len(data), 8)]))
+        return [int.from_bytes(data[i * size : (i + 1) * size], "little", signed=True) for i in range(rows)]
+
+    return prepared(numbers, "lanes", make)
+
+
+# --- arithmetic -------------------------------------------------------------------------------------------------------
+
+
+def relu(packed: int, count: int) -> int:
+    """max(lane, 0) of every lane: the top bit of lane + 2**63 tells which are not negative."""
+    signs = fill(count, 1 << 63)
+    packed += signs
+    positive = packed & signs
+    return packed & (positive - (positive >> 63))
+
+
+def larger(a: int, b: int, count: int) -> int:
+    """The larger of each pair of lanes."""
+    return b + relu(a - b, count)
+
+
+def divided(packed: int, bits: int, count: int) -> int:
+    """Every lane / 2**bits, rounded."""
+    if bits <= 0:
+        return packed << -bits
+    if bits > 62:
+        return 0
+    packed += fill(count, (1 << 63) + (1 << (bits - 1)))  # 1 << 63 makes all lanes positive
+    return (packed >> bits & fill(count, (1 << (64 - bits)) - 1)) - fill(count, 1 << (63 - bits))
+
+
+def dropped(packed: int, lanes: int) -> int:
+    """Without the first lanes; half a lane is added, so that these, if negative, take nothing from the next."""
+    return (packed + (1 << (64 * lanes - 1))) >> (64 * lanes) if lanes else packed
+
+
+# --- scaling ----------------------------------------------------------------------------------------------------------
+
+
+def settled(sample: Lanes, bits: int, limit: int, even: bool) -> Lanes | None:
+    """The sample with an exponent of at most `limit` with which no number has more than `bits` bits.
+
+    None if many small numbers would lose digits that matter. Where the limit, which a bias sets, takes the bits away,
+    they do not matter beside the biases if all of these are of about one size, `even`.
+    """
+    ints, count = sample.ints, sample.count
+    if sample.size == bits and sample.exponent <= limit:
+        return sample
+    sizes = ints if sample.positive else sizes_of(ints, count)
+    largest = max(numbers_in(reduce(or_, sizes), count))  # or a little more: the bits of all together
+    if not largest:
+        return sample.having(ints, limit, bits, True)
+    wanted = largest.bit_length() - bits
+    drop = max(wanted, sample.exponent - limit)
+    ints = [divided(p, drop, count) for p in ints]
+    if (drop == wanted or not even) and has_many_small(sizes, count, drop):
+        return None
+    return sample.having(ints, sample.exponent - drop, bits, sample.positive)
+
+
+def sizes_of(ints: Iterable[int], count: int) -> list[int]:
+    """The absolute values of lanes."""
+    return [relu(p, count) | relu(-p, count) for p in ints]
+
+
+def has_many_small(sizes: Sequence[int], count: int, drop: int) -> bool:
+    """Whether too many of the lanes that are not 0 have few bits once `drop` of them are taken away; see `FEW`."""
+    ones, counts = fill(count, 1), []
+    for bits in (None, *FEW):
+        least = 1 if bits is None else 1 << min(max(bits + drop, 0), 62)
+        complement = fill(count, (1 << 63) - least)
+        counts.append(sum(numbers_in(sum([(p + complement) >> 63 & ones for p in sizes]), count)))
+    return any((counts[0] - large) * share > counts[0] for large, share in zip(counts[1:], FEW.values()))
+
+
+def scaled(x: Tensor, bits: int, limit: int, even: bool) -> Lanes | None:
+    """As `settled`, for floats: all in one packed integer. None also for infinities and NaN."""
+    largest, count = max(max(x.values), -min(x.values)), len(x.values)
+    if not sum(map(abs, x.values)) < math.inf:
+        return None
+    if not largest:
+        return Lanes([0], count, x.shape, limit, bits, True)
+    exponent = min(bits - math.frexp(largest)[1], ANY)
+    drop, whole = max(exponent - limit, 0), pack(x.values, exponent)
+    if (not drop or not even) and has_many_small(sizes_of([whole], count), count, drop):
+        return None
+    return Lanes([divided(whole, drop, count)], count, x.shape, exponent - drop, bits)
+
+
+# --- between lanes and floats -----------------------------------------------------------------------------------------
+
+
+def floats(sample: Lanes | Tensor) -> Sequence[float]:
+    """The numbers of a sample, channels last."""
+    if isinstance(sample, Tensor):
+        return sample.values
+    exponent = -sample.exponent
+    if -1000 < exponent < 900:
+        unit = 2.0**exponent
+        return [number * unit for number in numbers_in_order(sample)]
+    return [math.ldexp(number, exponent) for number in numbers_in_order(sample)]
+
+
+def numbers_in_order(sample: Lanes) -> Sequence[int]:
+    """The whole numbers of a sample, row by row, pixel by pixel."""
+    if not sample.phases:
+        return [number for p in sample.ints for number in numbers_in(p, sample.count)]
+    channels = sample.shape[2]
+    numbers = array("q", bytes(8 * math.prod(sample.shape)))
+    for c, plane in enumerate(whole_planes(sample)):
+        numbers[c::channels] = plane
+    return numbers
+
+
+def whole_planes(sample: Lanes) -> list[array[int]]:
+    """The channels of a sample of planes, each row by row, without what is beyond the edge."""
+    (height, width, channels), phases, pitch, count = sample.shape, sample.phases, sample.pitch, sample.count
+    planes = []
+    for c in range(channels):
+        plane = array("q", bytes(8 * height * width))
+        for k, p in enumerate(sample.ints[c * phases * phases : (c + 1) * phases * phases]):
+            i, j = divmod(k, phases)
+            numbers, size = numbers_in(p, count), len(range(j, width, phases))
+            for start, y in zip(range(0, count, pitch), range(i * width, height * width, phases * width)):
+                plane[y + j : y + width : phases] = numbers[start : start + size]
+        planes.append(plane)
+    return planes
+
+
+def planes_of(planes: Iterable[array[int]], like: Lanes, channels: int, phases: int, pads: Sequence[int]) -> Lanes:
+    """Planes of `phases` from whole ones, with rows and columns of zeros around: `pads` above, left, below, right."""
+    (height, width, _), (top, left, bottom, right) = like.shape, pads
+    tall, wide = height + top + bottom, width + left + right
+    lines, pitch = -(-tall // phases), -(-wide // phases)
+    before, after = array("q", bytes(8 * left)), array("q", bytes(8 * (pitch * phases - left - width)))
+    empty = array("q", bytes(8 * pitch * phases))
+    above, below = [empty] * top, [empty] * (lines * phases - top - height)
+    ints = []
+    for plane in planes:
+        rows = [before + plane[y : y + width] + after for y in range(0, height * width, width)]
+        rows = above + rows + below
+        for i in range(phases):
+            whole = array("q", b"".join(rows[i::phases]))
+            ints += [packed(whole[j::phases]) for j in range(phases)]
+    shape = (tall, wide, channels)
+    return Lanes(ints, lines * pitch, shape, like.exponent, like.size, like.positive, phases, pitch)

@@ -1,0 +1,204 @@
+"""Layers on pixels: a packed integer for each pixel, with a lane for each channel.
+
+A number of the input is multiplied with a packed row of weights, one lane for each output: sum(map(mul, numbers, rows))
+is a whole dense layer, or all channels of a pixel after a convolution.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Sequence
+from itertools import compress
+from operator import mul
+
+from interchange_pyscript.fast.lanes import (
+    Lanes,
+    Sample,
+    each,
+    lanes_of,
+    numbers_in,
+    numbers_in_order,
+    packed,
+    scaled,
+    settled,
+)
+from interchange_pyscript.fast.winograd import in_two_dimensions, steps_for
+from interchange_pyscript.kernels.convolution import Conv
+from interchange_pyscript.kernels.linear import Gemm
+from interchange_pyscript.kernels.spatial import window_counts
+from interchange_pyscript.kernels.tensor import Tensor, prepared
+
+
+def pixels(x: Sample, bits: int, limit: int, even: bool) -> Lanes | None:
+    """A sample as pixels, for a layer that takes numbers of `bits` bits with an exponent of at most `limit`."""
+    if isinstance(x, Lanes):
+        return settled(as_pixels(x), bits, limit, even)
+    whole = scaled(x, bits, limit, even)
+    if whole is None:
+        return None
+    channels, data = x.shape[2], numbers_in(whole.ints[0], whole.count)
+    ints = [packed(data[i : i + channels]) for i in range(0, whole.count, channels)]
+    return Lanes(ints, channels, x.shape, whole.exponent, bits)
+
+
+def as_pixels(x: Lanes) -> Lanes:
+    """Planes as pixels."""
+    if not x.phases:
+        return x
+    numbers, channels = array("q", numbers_in_order(x)), x.shape[2]
+    ints = [packed(numbers[i : i + channels]) for i in range(0, len(numbers), channels)]
+    return Lanes(ints, channels, x.shape, x.exponent, x.size, x.positive)
+
+
+def bias_lanes(bias: Tensor | None, exponent: int) -> int:
+    """A bias in the unit 2**-exponent, packed."""
+    if bias is None:
+        return 0
+    return sum(round(value * 2.0**exponent) << 64 * i for i, value in enumerate(bias.values))
+
+
+def weighted(numbers: Sequence[int], weights: Sequence[int], bias: int) -> int:
+    """The sum of numbers times packed weights, and the bias."""
+    total: int = sum(map(mul, numbers, weights), bias)
+    return total
+
+
+def weighted_without_zeros(numbers: Sequence[int], weights: Sequence[int], bias: int) -> int:
+    """The same, where many numbers are 0, as after a relu."""
+    total: int = sum(map(mul, filter(None, numbers), compress(weights, numbers)), bias)
+    return total
+
+
+def PixelDense(
+    x: Tensor, w: Tensor, b: Tensor | None, rows: Tensor, *, bits: int, exponent: int, limit: int, even: bool = True
+) -> Tensor:
+    """A dense layer of all that a sample has; zeros are skipped."""
+
+    def in_lanes(sample: Sample) -> Lanes | None:
+        if isinstance(sample, Lanes):
+            ready = settled(sample, bits, limit, even)
+        else:
+            ready = pixels(Tensor(sample.values, (1, 1, len(sample.values))), bits, limit, even)
+        if ready is None:
+            return None
+        numbers, total, outputs = numbers_in_order(ready), ready.exponent + exponent, rows.shape[1]
+        y = weighted_without_zeros(numbers, lanes_of(rows), bias_lanes(b, total))
+        return Lanes([y], outputs, (1, 1, outputs), total, 61)
+
+    made = each(x, "NHWC", in_lanes, lambda sample: Gemm(Tensor(sample.values, (1, len(sample.values))), w, b))
+    made.shape = (len(made.samples), rows.shape[1])
+    return made
+
+
+def PixelConv(
+    x: Tensor,
+    w: Tensor,
+    b: Tensor | None,
+    rows: Tensor,
+    *,
+    bits: int,
+    exponent: int,
+    limit: int,
+    even: bool = True,
+    strides: Sequence[int] = (1, 1),
+    dilations: Sequence[int] = (1, 1),
+    pads: Sequence[int] = (0, 0, 0, 0),
+    layout: str = "NHWC",
+) -> Tensor:
+    """A convolution: every window of numbers times the rows of weights."""
+    (tall, wide, channels, outputs), (top, left, bottom, right) = w.shape, pads
+    extents = [(tall - 1) * dilations[0] + 1, (wide - 1) * dilations[1] + 1]
+
+    def in_lanes(sample: Sample) -> Lanes | None:
+        ready = pixels(sample, bits, limit, even)
+        if ready is None:
+            return None
+        height, width, _ = ready.shape
+        counts = window_counts((height, width), extents, strides, [(top, bottom), (left, right)])
+        lines = number_lines(ready, pads)
+        weights, total = lanes_of(rows), ready.exponent + exponent
+        bias = bias_lanes(b, total)
+        columns = range(0, wide * dilations[1] * channels, dilations[1] * channels)
+        step = channels if dilations[1] > 1 else wide * channels  # what lies together in a line
+        multiply, ints = weighted_without_zeros if ready.positive else weighted, []
+        for y in range(counts[0]):
+            here = [lines[y * strides[0] + i * dilations[0]] for i in range(tall)]
+            for start in range(0, counts[1] * strides[1] * channels, strides[1] * channels):
+                window: list[int] = []
+                for line in here:
+                    for place in columns if dilations[1] > 1 else (0,):
+                        window += line[start + place : start + place + step]
+                ints.append(multiply(window, weights, bias))
+        return Lanes(ints, outputs, (*counts, outputs), total, 61)
+
+    def in_floats(sample: Tensor) -> Tensor:
+        return Conv(sample, w, b, strides=strides, dilations=dilations, pads=pads, layout="NHWC")
+
+    return each(x, layout, in_lanes, in_floats)
+
+
+def number_lines(x: Lanes, pads: Sequence[int]) -> list[list[int]]:
+    """The numbers of every row of pixels, with zeros around."""
+    (height, width, channels), (top, left, bottom, right) = x.shape, pads
+    before, after = [0] * (left * channels), [0] * (right * channels)
+    empty = [0] * ((left + width + right) * channels)
+    rows = [x.ints[i : i + width] for i in range(0, height * width, width)]
+    lines = [before + [n for p in row for n in numbers_in(p, channels)] + after for row in rows]
+    return [empty] * top + lines + [empty] * bottom
+
+
+def WinogradConv(
+    x: Tensor,
+    w: Tensor,
+    b: Tensor | None,
+    rows: Tensor,
+    *,
+    tile: int,
+    bits: int,
+    exponent: int,
+    limit: int,
+    even: bool = True,
+    pads: Sequence[int] = (0, 0, 0, 0),
+    layout: str = "NHWC",
+) -> Tensor:
+    """A 3 x 3 convolution in tiles of outputs; `rows` are the transformed kernel, place by place of a tile."""
+    (channels, outputs), (top, left, bottom, right), size = w.shape[2:], pads, tile + 2
+    into, back = steps_for(tile)
+
+    def kernels_of() -> list[list[int]]:
+        weights = lanes_of(rows)
+        return [weights[i : i + channels] for i in range(0, len(weights), channels)]
+
+    def in_lanes(sample: Sample) -> Lanes | None:
+        ready = pixels(sample, bits, limit, even)
+        if ready is None:
+            return None
+        height, width, _ = ready.shape
+        tall, wide, total = height + top + bottom - 2, width + left + right - 2, ready.exponent + exponent
+        ys, xs = range(0, tall, tile), range(0, wide, tile)
+        before, after = [0] * left, [0] * (len(xs) * tile + 2 - left - width)
+        empty = [[0] * (len(xs) * tile + 2)]
+        grid = [before + ready.ints[i : i + width] + after for i in range(0, height * width, width)]
+        grid = empty * top + grid + empty * (len(ys) * tile + 2 - top - height)
+        # Rows are transformed once for all tiles that share them.
+        lines = [[into(*row[x : x + size]) for x in xs] for row in grid]
+        blocks = (block for y in ys for block in zip(*lines[y : y + size]))
+        tiles = [[numbers_in(p, channels) for row in zip(*map(into, *block)) for p in row] for block in blocks]
+        kernels = prepared(rows, "kernels", kernels_of)
+        # What is added at the place (1, 1) of a tile comes back in each of its outputs.
+        biases = {size + 1: bias_lanes(b, total)}
+        multiply = weighted_without_zeros if ready.positive else weighted
+        products = [
+            [multiply(numbers, kernel, biases.get(place, 0)) for numbers in column]
+            for place, (column, kernel) in enumerate(zip(zip(*tiles), kernels))
+        ]
+        result: list[list[int]] = [[] for _ in range(len(ys) * tile)]
+        for i, sums in enumerate(zip(*products)):
+            block = in_two_dimensions(back, [sums[k : k + size] for k in range(0, size * size, size)])
+            y = i // len(xs) * tile
+            for line, row in zip(result[y : y + tile], block):
+                line += row
+        ints = [p for line in result[:tall] for p in line[:wide]]
+        return Lanes(ints, outputs, (tall, wide, outputs), total, 61)
+
+    return each(x, layout, in_lanes, lambda sample: Conv(sample, w, b, pads=pads, layout="NHWC"))

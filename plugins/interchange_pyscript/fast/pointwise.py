@@ -1,0 +1,169 @@
+"""What happens to lanes between layers: activations, pooling, sums. Where a sample has floats, the plain functions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import reduce
+
+from interchange_pyscript.fast.lanes import (
+    ANY,
+    Lanes,
+    Packed,
+    Sample,
+    divided,
+    each,
+    fill,
+    floats,
+    larger,
+    relu,
+    settled,
+)
+from interchange_pyscript.fast.pixels import as_pixels
+from interchange_pyscript.kernels.activation import LeakyRelu, Relu
+from interchange_pyscript.kernels.elementwise import Add, Clip
+from interchange_pyscript.kernels.pooling import GlobalAveragePool, MaxPool
+from interchange_pyscript.kernels.spatial import window_counts
+from interchange_pyscript.kernels.tensor import Tensor, number
+
+
+def LaneRelu(x: Tensor, *, layout: str = "NHWC") -> Tensor:
+    """max(x, 0)."""
+
+    def in_lanes(sample: Sample) -> Lanes | None:
+        if isinstance(sample, Tensor):
+            return None
+        ints = [relu(p, sample.count) for p in sample.ints]
+        return sample.having(ints, sample.exponent, sample.size, True)
+
+    return each(x, layout, in_lanes, Relu)
+
+
+def LaneClip(x: Tensor, *, high: float, layout: str = "NHWC") -> Tensor:
+    """min(max(x, 0), high)."""
+
+    def in_lanes(sample: Sample) -> Lanes | None:
+        if isinstance(sample, Tensor):
+            return None
+        count, size = sample.count, sample.size
+        ints = [relu(p, count) for p in sample.ints]
+        top = round(high * 2.0 ** min(sample.exponent, 900))
+        if top < 1 << size:  # else nothing is so large
+            limit = fill(count, top)
+            ints = [limit - relu(limit - p, count) for p in ints]
+        return sample.having(ints, sample.exponent, size, True)
+
+    return each(x, layout, in_lanes, lambda sample: Clip(sample, number(0.0), number(high)))
+
+
+def LaneLeakyRelu(x: Tensor, *, alpha: float, bits: int, layout: str = "NHWC") -> Tensor:
+    """x where x >= 0, alpha * x elsewhere; in numbers of `bits` bits, of which `alpha`, up to 1, has 30."""
+
+    def in_lanes(sample: Sample) -> Lanes | None:
+        ready = None if isinstance(sample, Tensor) else settled(sample, bits, ANY, True)
+        if ready is None:
+            return None
+        count, slope = ready.count, round(alpha * 2**30)
+        ints = []
+        for p in ready.ints:
+            positive = relu(p, count)
+            ints.append(positive + divided((p - positive) * slope, 30, count))
+        return ready.having(ints, ready.exponent, bits, False)
+
+    return each(x, layout, in_lanes, lambda sample: LeakyRelu(sample, alpha=alpha))
+
+
+def LaneMaxPool(
+    x: Tensor,
+    *,
+    kernel_shape: Sequence[int],
+    strides: Sequence[int] = (1, 1),
+    pads: Sequence[int] = (0, 0, 0, 0),
+    layout: str = "NHWC",
+) -> Tensor:
+    """The largest value of each window; what is beyond the edge does not count."""
+    (tall, wide), (down, across), (top, left, bottom, right) = kernel_shape, strides, pads
+
+    def in_lanes(sample: Sample) -> Lanes | None:
+        if isinstance(sample, Tensor):
+            return None
+        if sample.phases in (2, 4) and tall == wide == down == across == 2 and not any(pads):
+            return pooled_phases(sample)
+        x = as_pixels(sample)
+        height, width, channels = x.shape
+        counts = window_counts((height, width), (tall, wide), strides, [(top, bottom), (left, right)])
+        rows = [x.ints[i : i + width] for i in range(0, height * width, width)]
+        columns = [range(max(i * across - left, 0), min(i * across - left + wide, width)) for i in range(counts[1])]
+        rows = [[largest_lanes([row[k] for k in column], channels) for column in columns] for row in rows]
+        ints = []
+        for i in range(counts[0]):
+            here = rows[max(i * down - top, 0) : i * down - top + tall]
+            ints += [largest_lanes(column, channels) for column in zip(*here)]
+        return Lanes(ints, channels, (*counts, channels), x.exponent, x.size, x.positive)
+
+    def in_floats(sample: Tensor) -> Tensor:
+        return MaxPool(sample, kernel_shape=kernel_shape, strides=strides, pads=pads, layout="NHWC")
+
+    return each(x, layout, in_lanes, in_floats)
+
+
+def largest_lanes(ints: Sequence[int], count: int) -> int:
+    """The largest of each lane."""
+    return reduce(lambda a, b: larger(a, b, count), ints)
+
+
+def pooled_phases(x: Lanes) -> Lanes:
+    """The largest of 2 x 2 neighbours, which are in neighbouring phases."""
+    (height, width, channels), phases, count, ints = x.shape, x.phases, x.count, []
+    for c in range(0, len(x.ints), phases * phases):
+        for i in range(c, c + phases * phases, 2 * phases):
+            for k in range(i, i + phases, 2):
+                upper = larger(x.ints[k], x.ints[k + 1], count)
+                ints.append(larger(upper, larger(x.ints[k + phases], x.ints[k + phases + 1], count), count))
+    shape = (height // 2, width // 2, channels)
+    return Lanes(ints, count, shape, x.exponent, x.size, x.positive, phases // 2, x.pitch)
+
+
+def LaneAdd(a: Tensor, b: Tensor, *, layout: str = "NHWC") -> Tensor:
+    """a + b, of one shape."""
+    if not (isinstance(a, Packed) and isinstance(b, Packed)):
+        return Add(a, b)
+    samples: list[Sample] = []
+    for one, other in zip(a.samples, b.samples):
+        if isinstance(one, Lanes) and isinstance(other, Lanes):
+            samples.append(sum_of(one, other))
+        else:
+            pair = [Tensor(floats(sample), sample.shape) for sample in (one, other)]
+            samples.append(Add(*pair))
+    return Packed(samples, len(a.shape), layout)
+
+
+def sum_of(a: Lanes, b: Lanes) -> Lanes:
+    """The sum of two samples, in the coarser of their units, or one that leaves room for it."""
+    if (a.phases, a.count, a.pitch) != (b.phases, b.count, b.pitch):
+        a, b = as_pixels(a), as_pixels(b)
+    exponent = min(a.exponent, b.exponent, a.exponent + 61 - a.size, b.exponent + 61 - b.size)
+    parts = []
+    for x in (a, b):
+        drop = x.exponent - exponent
+        parts.append([divided(p, drop, x.count) for p in x.ints] if drop else x.ints)
+    size = max(x.size - (x.exponent - exponent) for x in (a, b)) + 1
+    return a.having(list(map(int.__add__, *parts)), exponent, max(size, 1), a.positive and b.positive)
+
+
+def LaneMean(x: Tensor, *, keepdims: int = 1, layout: str = "NHWC") -> Tensor:
+    """The mean of every channel over the whole image."""
+
+    def in_lanes(sample: Sample) -> Sample | None:
+        if isinstance(sample, Tensor):
+            return None
+        height, width, channels = sample.shape
+        ready = settled(as_pixels(sample), 40, ANY, True)
+        if ready is None:
+            return None
+        means = floats(ready.having([sum(ready.ints)], ready.exponent, 61, False))
+        return Tensor([value / (height * width) for value in means], (1, 1, channels))
+
+    made = each(x, layout, in_lanes, lambda sample: GlobalAveragePool(sample, layout="NHWC"))
+    if not keepdims:
+        made.shape = (len(made.samples), made.samples[0].shape[2])
+    return made

@@ -1,0 +1,427 @@
+"""The fast style: lanes, their bounds, every kernel against the oracle, and inputs of every magnitude."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from array import array
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from interchange_pyscript import ScriptBackend, ScriptExporter, link
+from interchange_pyscript.fast import FAST_KERNELS, LAST, bounds, lanes, winograd
+from interchange_pyscript.fast.plan import plan
+from interchange_pyscript.kernels import KERNELS
+from interchange_pyscript.kernels.tensor import Tensor
+from interchange_pyscript.script import PROGRAM_MODULES
+
+import interchange
+from interchange.builder import Builder
+from interchange.errors import BadInput
+from interchange.evaluate import evaluate, widen
+from interchange.graph import Graph
+from interchange.verifier import judge
+from tests.pyscript.common import imported, interpreters, network, random, run
+
+EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
+NUMBERS = st.lists(st.integers(-(2**61), 2**61), min_size=1, max_size=9)
+
+
+# --- lanes ------------------------------------------------------------------------------------------------------------
+
+
+def in_lanes(numbers: list[int]) -> int:
+    return sum(number << 64 * i for i, number in enumerate(numbers))
+
+
+def of_lanes(packed: int, count: int) -> list[int]:
+    return list(lanes.numbers_in(packed, count))
+
+
+@given(NUMBERS)
+def test_packed_and_unpacked(numbers):
+    assert lanes.packed(array("q", numbers)) == in_lanes(numbers)
+    assert of_lanes(in_lanes(numbers), len(numbers)) == numbers
+
+
+@given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=9), st.integers(-10, 30))
+def test_floats_are_packed_to_the_nearest_integer(values, exponent):
+    got = of_lanes(lanes.pack(values, exponent), len(values))
+    assert all(abs(number - value * 2.0**exponent) <= 0.5 for number, value in zip(got, values, strict=True))
+
+
+@given(NUMBERS, st.integers(-1, 70), st.data())
+def test_arithmetic_in_lanes(numbers, bits, data):
+    count, packed = len(numbers), in_lanes(numbers)
+    others = data.draw(st.lists(st.integers(-(2**61), 2**61), min_size=count, max_size=count))
+    assert of_lanes(lanes.relu(packed, count), count) == [max(n, 0) for n in numbers]
+    larger = lanes.larger(packed, in_lanes(others), count)
+    assert of_lanes(larger, count) == list(map(max, numbers, others))
+    want = [n << 1 if bits < 0 else (n + (1 << bits >> 1)) >> bits for n in numbers]
+    assert of_lanes(lanes.divided(packed, bits, count), count) == ([0] * count if bits > 62 else want)
+    for k in range(count):
+        assert of_lanes(lanes.dropped(packed, k), count - k) == numbers[k:]
+
+
+@pytest.mark.parametrize("tile", [2, 4])
+def test_winograd_is_a_convolution(tile):
+    rng = np.random.default_rng(tile)
+    image, kernel = rng.integers(-99, 99, (tile + 2, tile + 2)), rng.integers(-9, 9, (3, 3))
+    into, back = winograd.steps_for(tile)
+    u = bounds.transformed(kernel[:, :, None, None], tile).reshape(tile + 2, tile + 2) * 576
+    products = np.rint(u).astype(int) * np.array(winograd.in_two_dimensions(into, image.tolist()))
+    want = [[int((image[y : y + 3, x : x + 3] * kernel).sum()) for x in range(tile)] for y in range(tile)]
+    got = winograd.in_two_dimensions(back, products.tolist())
+    assert [[value // 576 for value in row] for row in got] == want
+    np.testing.assert_array_equal(
+        winograd.in_two_dimensions(into, image.tolist()), bounds.INPUT[tile] @ image @ bounds.INPUT[tile].T
+    )
+
+
+@given(st.integers(1, 5), st.integers(1, 4), st.data())
+def test_rows_in_the_weights_file(count, rows, data):
+    numbers = np.array(data.draw(st.lists(st.integers(-(2**61), 2**61), min_size=rows * count, max_size=rows * count)))
+    numbers = numbers.reshape(rows, count)
+    stored = bounds.packed_rows(numbers)
+    got = lanes.lanes_of(Tensor(array("q", stored.ravel().tolist()), (rows, count)))
+    assert [of_lanes(row, count) for row in got] == numbers.tolist()
+
+
+# --- the proof --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("positive", [False, True])
+@pytest.mark.parametrize("kind", ["normal", "one sign", "one large", "tiny", "huge"])
+def test_no_lane_overflows_with_the_worst_input(kind, positive):
+    """The worst input has the sign of each weight; together with the bias it stays where lanes can be looked at."""
+    rng = np.random.default_rng(3)
+    kernel = rng.normal(size=(3, 3, 7, 5))
+    kernel = {
+        "normal": kernel, "one sign": np.abs(kernel), "tiny": kernel * 1e-20, "huge": kernel * 1e20,
+        "one large": np.where(np.arange(5) == 2, kernel * 1000, kernel),
+    }[kind].astype(np.float32)  # fmt: skip
+    bias = (rng.normal(size=5) * np.abs(kernel).max() * 50).astype(np.float32)
+    for tile in (2, 4):
+        u = bounds.transformed(kernel, tile)
+        scale = bounds.scale_for(
+            kernel,
+            bias,
+            bits=23,
+            positive=positive,
+            weights=u,
+            rounding=bounds.rounding_gain(tile) * 7,
+            most_exponent=200,
+        )
+        assert scale is not None
+        numbers = bounds.whole(u, scale.exponent).astype(object)
+        b, a, size = bounds.INPUT[tile].astype(object), bounds.OUTPUT[tile].astype(object), tile + 2
+        for o in range(5):
+            for i, j in ((0, 0), (tile - 1, tile - 1)):
+                image = np.zeros((size, size, 7), object)
+                signs = np.sign(kernel[..., o]).astype(int)
+                image[i : i + 3, j : j + 3] = np.maximum(signs, 0) if positive else signs
+                image = image * 2**scale.bits
+                products = np.einsum("pi,qj,ijc->pqc", b, b, image).reshape(-1, 7) * numbers[..., o]
+                y = a.dot(products.sum(1).reshape(size, size)).dot(a.T)
+                most = abs(round(float(bias[o]) * 2.0 ** (scale.exponent + scale.limit)))
+                assert max(abs(int(v)) for v in y.ravel()) + most <= bounds.ROOM
+
+
+def test_what_cannot_be_proved_stays_plain():
+    b = Builder()
+    x = b.input("x", "float32", (1, 5, 6, 3))
+    w = b.constant("w", np.full((3, 3, 3, 5), np.inf, np.float32))
+    program = plan(b.graph([b.add("Conv", [x, w], "y", layout="NHWC")], {}))
+    assert [node.op for node in program.nodes] == ["Conv"]
+
+
+# --- layers against the oracle ----------------------------------------------------------------------------------------
+
+
+def conv_graph(shape, kernel, bias=True, then=(), **attributes) -> Graph:
+    """A convolution and what follows it: names of operators with their attributes."""
+    b = Builder()
+    x = b.input("x", "float32", ("batch", *shape))
+    weights = [b.constant("conv/kernel", random(5, *kernel) / np.float32(np.prod(kernel[:-1])) ** 0.5)]
+    if bias:
+        out = kernel[-1] if attributes.get("layout") == "NHWC" else kernel[0]
+        weights.append(b.constant("conv/bias", random(6, out) / 4))
+    x = b.add("Conv", [x, *weights], "c", source="conv", **attributes)
+    for i, (op, told) in enumerate(then):
+        more = [b.constant("low", np.float32(0)), b.constant("high", np.float32(1.5))] if op == "Clip" else []
+        x = b.add(op, [x, *more], f"v{i}", source=op, **told)
+    return b.graph([x], {"name": "m"})
+
+
+POOL = ("MaxPool", {"layout": "NHWC", "kernel_shape": [2, 2], "strides": [2, 2]})
+ROWS = {
+    "pixels 1x1": (conv_graph, (7, 5, 9), (1, 1, 9, 70), {}),
+    "pixels 5x3 strided": (conv_graph, (13, 11, 5), (5, 3, 5, 66), {"strides": [3, 2], "pads": [2, 1, 0, 1]}),
+    "pixels dilated": (conv_graph, (13, 11, 3), (3, 2, 3, 70), {"dilations": [2, 3]}),
+    "pixels winograd": (conv_graph, (11, 7, 5), (3, 3, 5, 130), {"pads": [1, 1, 1, 1], "then": [("Relu", {}), POOL]}),
+    "planes": (conv_graph, (37, 41, 3), (5, 5, 3, 4), {"pads": [2, 2, 2, 2], "strides": [2, 2]}),
+    "planes winograd": (conv_graph, (45, 38, 3), (3, 3, 3, 5), {"then": [("LeakyRelu", {"alpha": 0.3}), POOL]}),
+    "planes same": (conv_graph, (45, 38, 3), (3, 3, 3, 5), {"auto_pad": "SAME_UPPER", "then": [("Clip", {})]}),
+    "depthwise": (conv_graph, (11, 9, 6), (3, 3, 1, 12), {"group": 6, "auto_pad": "SAME_UPPER", "strides": [2, 2]}),
+    "no bias": (conv_graph, (9, 8, 4), (2, 2, 4, 5), {"bias": False, "then": [("Relu", {})]}),
+}  # fmt: skip
+
+
+def computed(graph: Graph, tmp_path: Path, x: np.ndarray, name: str = "m") -> np.ndarray:
+    """The output of the fast script."""
+    script = ScriptExporter().save(graph, tmp_path / f"{name}.py", style="fast", force=True)[0]
+    return np.asarray(imported(script).predict(x))
+
+
+def floors(got: np.ndarray, graph: Graph, x: np.ndarray) -> float:
+    """The error in floors, as the verifier has them; at least of what float32 resolves."""
+    exact = next(iter(evaluate(widen(graph), {next(iter(graph.inputs)): x.astype(np.float64)}).values()))
+    native = next(iter(evaluate(graph, {next(iter(graph.inputs)): x}).values()))
+    assert got.shape == exact.shape
+    assert np.isfinite(got).all()
+    floor = judge.floor_of(native, exact, "float32")
+    return float(np.abs(got - exact).max() / floor)
+
+
+@pytest.mark.parametrize("layout", ["NHWC", "NCHW"])
+@pytest.mark.parametrize("name", ROWS)
+def test_convolutions(name, layout, tmp_path):
+    make, shape, kernel, told = ROWS[name]
+    then = [(op, {**more, "layout": layout} if "layout" in more else more) for op, more in told.get("then", ())]
+    if layout == "NCHW":
+        shape, kernel = (shape[2], *shape[:2]), (kernel[3], kernel[2], *kernel[:2])
+    graph = make(shape, kernel, **{**told, "then": then, "layout": layout})
+    ops = [node.op for node in plan(graph).nodes]
+    assert all(op.startswith(("Pixel", "Plane", "Winograd", "Lane")) for op in ops), ops
+    x = random(8, 2, *shape)
+    assert floors(computed(graph, tmp_path, x), graph, x) < judge.ROUNDING
+
+
+def test_the_exporter_chooses_every_way():
+    ways = {
+        node.op
+        for make, shape, kernel, told in ROWS.values()
+        for node in plan(make(shape, kernel, **{"layout": "NHWC", **told})).nodes
+    }
+    assert {"PixelConv", "WinogradConv", "PlaneConv", "PlaneWinograd"} <= ways
+
+
+# --- whole networks ---------------------------------------------------------------------------------------------------
+
+
+def classifier() -> Graph:
+    return network()
+
+
+def small_net(seed: int, size: tuple[int, int], channels: list[int], dense: int) -> Graph:
+    """Convolutions with activations and pools, and a dense layer."""
+    rng, b = np.random.default_rng(seed), Builder()
+    x = b.input("image", "float32", ("batch", *size, channels[0]))
+    for i, (inputs, outputs) in enumerate(pairwise(channels)):
+        k = int(rng.choice([1, 3, 3, 5]))
+        w = b.constant(
+            f"k{i}",
+            rng.normal(size=(k, k, inputs, outputs)).astype(np.float32) * np.float32((2 / (k * k * inputs)) ** 0.5),
+        )
+        bias = b.constant(
+            f"b{i}", rng.normal(size=outputs).astype(np.float32) * np.float32(rng.choice([0.0, 0.1, 3.0]))
+        )
+        told = {"auto_pad": "SAME_UPPER", "strides": [int(rng.integers(1, 3))] * 2}
+        x = b.add("Conv", [x, w, bias], f"c{i}", source=f"conv {i}", layout="NHWC", **told)
+        op = str(rng.choice(["Relu", "LeakyRelu", "Tanh", "Relu"]))
+        x = b.add(op, [x], f"a{i}", source=f"act {i}")
+        if rng.random() < 0.5 and min(b.shape(x)[1:3]) > 1:
+            x = b.add("MaxPool", [x], f"p{i}", source=f"pool {i}", layout="NHWC", kernel_shape=[2, 2], strides=[2, 2])
+    x = b.add("Flatten", [x], "flat", source="flatten")
+    features = int(np.prod(b.shape(x)[1:]))
+    w = b.constant("dense", rng.normal(size=(features, dense)).astype(np.float32) / np.float32(features) ** 0.5)
+    return b.graph(
+        [b.add("Gemm", [x, w, b.constant("db", rng.normal(size=dense).astype(np.float32))], "y", source="dense")], {}
+    )
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    seed=st.integers(0, 10**6),
+    size=st.tuples(st.integers(5, 24), st.integers(5, 24)),
+    channels=st.lists(st.integers(1, 12), min_size=2, max_size=4),
+    magnitude=st.sampled_from([1.0, 1.0, 1e-3, 1e4]),
+)
+def test_random_networks_are_within_rounding(seed, size, channels, magnitude, tmp_path_factory):
+    graph = small_net(seed, size, channels, 7)
+    x = (np.random.default_rng(seed).normal(size=(2, *size, channels[0])) * magnitude).astype(np.float32)
+    got = computed(graph, tmp_path_factory.mktemp("fast"), x)
+    assert floors(got, graph, x) < judge.ROUNDING
+
+
+def hot(x: np.ndarray) -> np.ndarray:
+    y = np.zeros_like(x)
+    y[:, 3, 4, 1] = 1e4
+    return y
+
+
+def noisy_hot(x: np.ndarray) -> np.ndarray:
+    y = np.abs(x) / 4
+    y[:, 0, 0, :] = -1e4
+    return y.astype(np.float32)
+
+
+MAGNITUDES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "zeros": np.zeros_like,
+    "ones": np.ones_like,
+    "1e-30": lambda x: x * np.float32(1e-30),
+    "1e-6": lambda x: x * np.float32(1e-6),
+    "1e6": lambda x: x * np.float32(1e6),
+    "1e12": lambda x: x * np.float32(1e12),
+    "1e30": lambda x: x * np.float32(1e30),
+    "one hot pixel": hot,
+    "a dark one among others": noisy_hot,
+    "negative": lambda x: -np.abs(x),
+    "alternating signs": lambda x: np.abs(x) * np.where(np.indices(x.shape).sum(0) % 2, 1, -1).astype(np.float32),
+    "denormal": lambda x: x * np.float32(1e-42),
+}
+
+
+@pytest.fixture(scope="module")
+def deep() -> Graph:
+    """All orientations: planes, pixels, Winograd in both, a dense layer."""
+    return small_net(11, (22, 19), [3, 8, 9, 70], 6)
+
+
+@pytest.fixture(scope="module")
+def deep_script(deep, tmp_path_factory):
+    return imported(ScriptExporter().save(deep, tmp_path_factory.mktemp("deep") / "deep.py", style="fast")[0])
+
+
+@pytest.mark.parametrize("kind", MAGNITUDES)
+def test_inputs_of_every_magnitude(kind, deep, deep_script):
+    x = MAGNITUDES[kind](random(9, 2, 22, 19, 3)).astype(np.float32)
+    with np.errstate(all="ignore"):
+        assert floors(np.asarray(deep_script.predict(x)), deep, x) < judge.ROUNDING
+
+
+@pytest.mark.parametrize("bias", [1e4, 1e8, "one", "growing"])
+@pytest.mark.parametrize("magnitude", [1e-6, 1.0, 1e4])
+def test_huge_biases(bias, magnitude, tmp_path):
+    graph = conv_graph((9, 8, 4), (3, 3, 4, 6), layout="NHWC", then=[("Relu", {})])
+    many = {"one": np.eye(6)[2] * 1e6, "growing": 10.0 ** np.arange(6)}.get(str(bias), np.full(6, bias))
+    changed = {**graph.constants, "conv/bias": many.astype(np.float32)}
+    graph = Graph(graph.inputs, graph.outputs, graph.nodes, changed, graph.metadata)
+    x = random(4, 2, 9, 8, 4) * np.float32(magnitude)
+    got = computed(graph, tmp_path, x)
+    exact = evaluate(widen(graph), {"x": x.astype(np.float64)})[graph.outputs[0]]
+    native = evaluate(graph, {"x": x})[graph.outputs[0]]
+    for channel in range(6):  # each by itself: a large one must not hide a small one
+        floor = judge.floor_of(native[..., channel], exact[..., channel], "float32")
+        assert np.abs(got - exact)[..., channel].max() <= judge.ROUNDING * floor, channel
+
+
+def test_features_of_mixed_scales(tmp_path):
+    b, rng = Builder(), np.random.default_rng(12)
+    scales = 10.0 ** np.linspace(-3, 6, 16)
+    x = b.input("x", "float32", ("batch", 16))
+    w = b.constant("w", (rng.normal(size=(16, 9)) / scales[:, None]).astype(np.float32))
+    x = b.add(
+        "Relu", [b.add("Gemm", [x, w, b.constant("b", random(3, 9))], "h", source="hidden")], "r", source="hidden"
+    )
+    y = b.add("Gemm", [x, b.constant("v", random(2, 9, 5))], "y", source="out")
+    graph = b.graph([y], {})
+    x = (rng.normal(size=(3, 16)) * scales).astype(np.float32)
+    assert floors(computed(graph, tmp_path, x), graph, x) < judge.ROUNDING
+
+
+@pytest.mark.parametrize("strange", [np.nan, np.inf, -np.inf])
+def test_what_lanes_cannot_hold_is_computed_plainly(strange, deep, tmp_path):
+    x = random(9, 2, 22, 19, 3)
+    x[1, 5, 6, 0] = strange
+    plain = imported(ScriptExporter().save(deep, tmp_path / "plain.py")[0]).predict(x)
+    got = np.asarray(imported(ScriptExporter().save(deep, tmp_path / "fast.py", style="fast")[0]).predict(x))
+    np.testing.assert_array_equal(np.isfinite(got[1]), np.isfinite(plain[1]))
+    np.testing.assert_allclose(got, plain, rtol=1e-5, atol=1e-5)
+
+
+# --- scripts ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def script(tmp_path_factory) -> Path:
+    return ScriptExporter().save(classifier(), tmp_path_factory.mktemp("fast") / "small.py", style="fast")[0]
+
+
+@pytest.mark.parametrize("name", interpreters())
+def test_every_interpreter_computes_the_same(name, script):
+    graph, x = classifier(), random(3, 3, 11, 9, 3)
+    with ScriptBackend().open(script, python=interpreters()[name]) as model:
+        assert floors(model({"image": x})["classes"], graph, x) < judge.ROUNDING
+    done = run(script, "--selftest", python=interpreters()[name])
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_formatted_typed_and_clean(script):
+    folder = str(Path(sys.executable).parent)
+    tools = {tool: shutil.which(tool) or shutil.which(tool, path=folder) for tool in ("ruff", "mypy")}
+    alone = ["--isolated", "--no-cache"]
+    commands = {
+        "ruff": [["check", "--target-version", "py39", *alone], ["format", "--check", "--line-length", "120", *alone]],
+        "mypy": [["--strict", "--no-incremental", "--config-file="]],
+    }  # fmt: skip
+    for tool, path in tools.items():
+        if path is None:
+            pytest.skip(f"{tool} is not installed")
+        for command in commands[tool]:
+            done = subprocess.run([path, *command, script.name], capture_output=True, text=True, cwd=script.parent)
+            assert done.returncode == 0, done.stdout
+    assert max(map(len, script.read_text(encoding="ascii").splitlines())) <= 120
+
+
+def test_the_same_graph_gives_the_same_bytes(tmp_path):
+    one, two = (
+        [p.read_bytes() for p in ScriptExporter().save(classifier(), tmp_path / n / "m.py", style="fast")] for n in "ab"
+    )
+    assert one == two
+
+
+def test_weights_file_is_still_a_model(script):
+    x = random(3, 3, 11, 9, 3)
+    got = evaluate(interchange.load(script.with_suffix(".safetensors")), {"image": x})["classes"]
+    np.testing.assert_allclose(got, evaluate(classifier(), {"image": x})["classes"], rtol=1e-5)
+
+
+def test_embedded(tmp_path):
+    lonely = ScriptExporter().save(classifier(), tmp_path / "m.py", style="fast", embed=True)[0]
+    assert [path.name for path in tmp_path.iterdir()] == ["m.py"]
+    assert run(lonely, "--selftest").returncode == 0
+
+
+@pytest.mark.parametrize("options", [{"style": "quick"}, {"style": "fast", "numpy": True}])
+def test_other_styles_are_refused(options, tmp_path):
+    with pytest.raises(BadInput, match="IX103"):
+        ScriptExporter().save(classifier(), tmp_path / "m.py", **options)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["cats_dogs", "digits", "dots", "clouds"])
+def test_examples(name):
+    folder = EXAMPLES / name
+    report = interchange.verify(folder / f"{name}.h5", folder / "testset", backends=["pyscript-fast"], limit=3)
+    assert report.agreed, str(report)
+    assert [(r.status, r.decisions[0].same) for r in report.backends] == [("rounding", 3)]
+
+
+def test_names_are_told_apart():
+    """A script is one module: no name of the kernels of lanes may be one that other parts define or import."""
+    own = [link.parse(module) for module in (*FAST_KERNELS.modules, *LAST)]
+    defined = [name for module in own for name in module.definitions]
+    assert len(set(defined)) == len(defined)
+    for other in (*KERNELS.modules, *PROGRAM_MODULES):
+        module = link.parse(other)
+        foreign = {
+            n for n, s in module.imports.items() if not (getattr(s, "module", "") or "").startswith("interchange")
+        }
+        assert not {*module.definitions, *foreign} & set(defined), other
