@@ -15,40 +15,70 @@ from interchange.graph import Array, Graph
 ROUNDING = 16.0  # floors; as in the verifier
 
 
-def check(graph: Graph, feeds: Mapping[str, Array], *, fallbacks: int | None = 0, model: Any = None) -> None:
+def check(graph: Graph, feeds: Mapping[str, Array], *, fallbacks: int | None = 0) -> None:
     """Dtypes and shapes are those of the operators, errors against float64 are rounding, twice in a row.
 
     Args:
         fallbacks: how many ops may run through the operators; None for any number.
     """
-    model = model or NumpyModel(graph)
+    model = NumpyModel(graph)
     if fallbacks is not None:
         plan = model.plan({name: array.shape for name, array in feeds.items()})
         assert plan is not None
         assert [op.kind for op in plan.fallbacks][fallbacks:] == []
-    exact, native = evaluate(widen(graph), feeds), evaluate(graph, feeds)
+    errors = Errors()
     for _ in range(2):  # nothing is left over from a run
-        made = model(feeds)
+        errors.add(model(feeds), evaluate(graph, feeds), evaluate(widen(graph), feeds))
+    errors.check()
+
+
+class Errors:
+    """The errors of outputs over several runs, and their rounding floors: what the verifier does with a test set."""
+
+    def __init__(self) -> None:
+        self.errors: dict[str, float] = {}
+        self.floors: dict[str, float] = {}
+
+    def add(
+        self,
+        made: Mapping[str, Array],
+        native: Mapping[str, Array],
+        exact: Mapping[str, Array],
+        nearby: Mapping[str, Array] | None = None,
+    ) -> None:
+        """One run: by the runtime, by the operators, by them in float64, and so with inputs half a unit away.
+
+        Raises AssertionError where outputs differ that should be the same: names, dtypes, shapes, whole numbers, and
+        which elements are no finite numbers.
+        """
         assert list(made) == list(native)
         for name, want in native.items():
-            assert_near(made[name], want, exact[name], name)
+            got, true = made[name], exact[name]
+            assert (got.dtype, got.shape) == (want.dtype, want.shape), name
+            if want.dtype.kind != "f":
+                np.testing.assert_array_equal(got, want, err_msg=name)
+                continue
+            finite = np.isfinite(want) & np.isfinite(true.astype(want.dtype))
+            np.testing.assert_array_equal(np.where(finite, 0, got), np.where(finite, 0, want), err_msg=name)
+            true, limits = true[finite].astype(np.float64), np.finfo(want.dtype)
+            least = float(limits.eps) / 2 * max(_largest(true), float(limits.tiny))
+            moved = 0.0 if nearby is None else _largest(nearby[name][finite] - true)
+            self._raise(self.floors, name, max(_largest(want[finite] - true), moved, least))
+            self._raise(self.errors, name, _largest(got[finite] - true))
+
+    def _raise(self, largest: dict[str, float], name: str, value: float) -> None:
+        largest[name] = max(largest.get(name, 0.0), value)
+
+    def check(self) -> None:
+        """Raises AssertionError where an error is more than rounding."""
+        for name, error in self.errors.items():
+            floor = self.floors[name]
+            assert error <= ROUNDING * floor, f"{name}: {error:.3g}, {error / floor:.3g} floors"
 
 
-def assert_near(got: Array, want: Array, exact: Array, name: str) -> None:
-    """`got` is as near to `exact` as `want` is, within `ROUNDING` floors; what is not finite is the same."""
-    assert (got.dtype, got.shape) == (want.dtype, want.shape), name
-    if want.dtype.kind != "f":
-        np.testing.assert_array_equal(got, want, err_msg=name)
-        return
-    finite = np.isfinite(want) & np.isfinite(exact.astype(want.dtype))
-    np.testing.assert_array_equal(np.where(finite, 0, got), np.where(finite, 0, want), err_msg=name)
-    if not finite.any():
-        return
-    exact, have = exact[finite].astype(np.float64), got[finite].astype(np.float64)
-    floor = np.abs(want[finite].astype(np.float64) - exact).max()
-    least = float(np.finfo(want.dtype).eps) * max(float(np.abs(exact).max()), float(np.finfo(want.dtype).tiny))
-    error = float(np.abs(have - exact).max())
-    assert error <= ROUNDING * max(float(floor), least / 2), f"{name}: {error / max(float(floor), least / 2)} floors"
+def _largest(array: Array) -> float:
+    finite = np.abs(array[np.isfinite(array)])
+    return float(finite.max(initial=0.0))
 
 
 class Sketch(Builder):

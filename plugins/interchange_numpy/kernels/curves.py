@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 import numpy as np
 
 from interchange.graph import Array
-from interchange_numpy.functions import ERF, HALF_ERF, PIECE, Quotient, gelu, pieces, tanh, tanh_work
+from interchange_numpy.functions import ERF, HALF_ERF, PIECE, Quotient, erf, gelu, pieces, tanh, tanh_work
 from interchange_numpy.kernel import Chooser, Context, Kernel, Memory, Order, Scratch, Step
 from interchange_numpy.network import Op
 
@@ -60,7 +60,7 @@ def choose_erf(op: Op, context: Context) -> Kernel | None:
 
     def steps(x: Array, y: Array, memory: Memory) -> Iterator[Step]:
         for piece in pieces(x.size):
-            yield from ERF.steps(x[piece], y[piece], memory.scratch("work"))
+            yield from erf(x[piece], y[piece], memory.scratch("work"))
 
     return _kernel(op, context, scratch, steps, in_place=True)
 
