@@ -19,6 +19,7 @@ __all__ = [
     "Unknown",
     "evaluate",
     "infer",
+    "infer_bodies",
     "infer_node",
     "oracle",
     "run",
@@ -323,23 +324,30 @@ _Shapes = dict[str, TensorSpec]  # all sizes are numbers
 DATA_SIZES = (5, 10)  # told for a size that depends on values; what changes from one to the other is not known
 
 
-def infer_node(node: Node, values: Mapping[str, Partial], data_size: int = DATA_SIZES[0]) -> tuple[Partial, ...]:
+_Record = dict[int, dict[str, TensorSpec]]  # what is known of the values within bodies, by the id of a body
+
+
+def infer_node(
+    node: Node, values: Mapping[str, Partial], data_size: int = DATA_SIZES[0], record: _Record | None = None
+) -> tuple[Partial, ...]:
     """What a node makes of partly known inputs: known values where all that matters is known, else dtype and shape.
 
     Args:
         data_size: what is said of a size that depends on unknown values.
+        record: where to note what becomes known of the values within bodies.
 
     Raises:
         BadInput: (IX212) the operator refuses these shapes.
     """
     inputs = [values[name] if name else None for name in node.inputs]
-    if not any(isinstance(values[name], Unknown) for name in node.reads if name):
+    is_recorded = record is not None and bool(node.bodies)
+    if not is_recorded and not any(isinstance(values[name], Unknown) for name in node.reads if name):
         return run(node, values)
     try:
         known = None
         if node.bodies:
             known = control_flow(
-                node, values, data_size, lambda body, scope, given: _infer_body(body, scope, given, data_size)
+                node, values, data_size, lambda body, scope, given: _infer_body(body, scope, given, data_size, record)
             )
         known = by_rule(node, inputs, data_size) if known is None else known
         if known is not None:
@@ -357,11 +365,15 @@ def infer_node(node: Node, values: Mapping[str, Partial], data_size: int = DATA_
         ) from error
 
 
-def _infer_body(body: Graph, values: Mapping[str, Partial], inputs: Sequence[Partial], data_size: int) -> list[Partial]:
+def _infer_body(
+    body: Graph, values: Mapping[str, Partial], inputs: Sequence[Partial], data_size: int, record: _Record | None
+) -> list[Partial]:
     """What is known of a body's outputs, given what is known around it."""
     inside = {name: values[name] for name in body.captures} | dict(zip(body.inputs, inputs, strict=True))
     for node in body.nodes:
-        inside.update(zip(node.outputs, infer_node(node, inside, data_size), strict=False))
+        inside.update(zip(node.outputs, infer_node(node, inside, data_size, record), strict=False))
+    if record is not None:
+        record[id(body)] = {name: _spec_of(value) for name, value in inside.items() if name}
     return [inside[name] for name in body.outputs]
 
 
@@ -417,6 +429,21 @@ def infer(graph: Graph, sizes: Mapping[str, int] | None = None) -> dict[str, Ten
         for name, spec in shapes.items()
     }
     return specs | {name: _sized(spec, sizes or {}) for name, spec in graph.inputs.items()}
+
+
+def infer_bodies(graph: Graph) -> Mapping[int, Mapping[str, TensorSpec]]:
+    """Dtype, rank and kind of the values within the bodies of a graph, by the `id` of each body; sizes mean nothing.
+
+    Raises:
+        BadInput: (IX212) no size was found with which the shapes fit.
+    """
+    record: _Record = {}
+    if any(node.bodies for node in graph.nodes):
+        inputs = {name: replace(spec, shape=_named(name, spec.shape)) for name, spec in graph.inputs.items()}
+        symbols = list(dict.fromkeys(d for spec in inputs.values() for d in spec.shape if isinstance(d, str)))
+        base, _ = _first_fit(graph, inputs, symbols)
+        _shapes_at(graph, inputs, base, record=record)
+    return record
 
 
 def _mark_data_sizes(
@@ -488,14 +515,18 @@ def _first_fit(
 
 
 def _shapes_at(
-    graph: Graph, inputs: Mapping[str, TensorSpec], base: Mapping[str, int], data_size: int = DATA_SIZES[0]
+    graph: Graph,
+    inputs: Mapping[str, TensorSpec],
+    base: Mapping[str, int],
+    data_size: int = DATA_SIZES[0],
+    record: _Record | None = None,
 ) -> _Shapes:
     values: dict[str, Partial] = dict(graph.constants)
     for name, spec in inputs.items():
         shape = tuple(base[d] if isinstance(d, str) else int(d or 0) for d in spec.shape)
         values[name] = Unknown(dtype_of(spec.dtype), shape, spec.kind)
     for node in graph.nodes:
-        values.update(zip(node.outputs, infer_node(node, values, data_size), strict=False))
+        values.update(zip(node.outputs, infer_node(node, values, data_size, record), strict=False))
     values.pop("", None)
     return {name: _spec_of(value) for name, value in values.items()}
 

@@ -1,155 +1,267 @@
-"""The function `network` of a script: one line for each layer."""
+"""The function `network` of a script: one line for each layer; graphs in attributes are functions within it."""
 
 from __future__ import annotations
 
-import ast
-import inspect
-import itertools
-from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
-
-import numpy as np
+from collections import ChainMap, Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 from interchange import ops
-from interchange.graph import Array, Graph, Node, TensorSpec
-from interchange_pyscript.text import WIDTH, Call, assignment, identifier, literal, plain, quoted, wrapped
-
-MOST_INLINE = 8
-SHORT = ("x", "y", "z")
-
-# Attributes that say nothing when all their numbers are these; models often spell them out.
-NEUTRAL: Mapping[str, int] = {"strides": 1, "dilations": 1, "pads": 0, "output_padding": 0}
-
-# Integers have no limit in the plain style, so what can leave the range of a type is cast back to it.
-CAN_OVERFLOW = frozenset(
-    {"Abs", "Add", "BitShift", "BitwiseNot", "CumProd", "CumSum", "Gemm", "MatMul", "Mul", "Neg", "Pow", "Range"}
-    | {"ReduceL1", "ReduceProd", "ReduceSum", "ReduceSumSquare", "Sub", "Sum"}
+from interchange.graph import Array, Body, Graph, Node, TensorSpec
+from interchange_pyscript.calls import (
+    SMALL_FLOATS,
+    Style,
+    call_of,
+    is_inline,
+    with_weights_together,
 )
-UNLIMITED = ("int64", "bool")
+from interchange_pyscript.text import WIDTH, Call, assignment, identifier, plain, quoted, wrapped
 
+__all__ = ["Style", "network_text"]
 
-class Style(NamedTuple):
-    """How a script computes: on lists or on NumPy arrays.
-
-    `functions` are its operators; `returns_tuple` tells those with several outputs.
-    """
-
-    functions: Mapping[str, Callable[..., Any]]
-    returns_tuple: Callable[[str], bool]
-    value_type: str
-    is_numpy: bool
-
-    def constant(self, array: Array) -> Call:
-        """A small constant as text."""
-        values = [array.item()] if array.ndim == 0 else array.tolist()
-        if self.is_numpy:
-            content = literal(values if array.ndim else values[0])
-            return Call("np.array", (("", content), ("", quoted(array.dtype.name))))
-        return Call("vector" if array.ndim else "number", tuple(("", literal(value)) for value in values))
+SHORT = ("x", "y", "z")
+BodySpecs = Mapping[int, Mapping[str, TensorSpec]]
 
 
 class Statement(NamedTuple):
-    """One line: an expression of one node or of several of the same layer, each in the next."""
+    """One line: an expression of one node or of several of the same layer, each in the next.
+
+    `functions` are the lines of those that it calls: the graphs in its attributes.
+    """
 
     nodes: list[Node]
     call: Call
+    functions: list[str]
 
     @property
     def outputs(self) -> tuple[str, ...]:
         return self.nodes[-1].outputs
 
 
-def network_text(graph: Graph, style: Style, specs: Mapping[str, TensorSpec], taken: Collection[str]) -> list[str]:
-    """The lines of the function. `taken` are the names that the script uses otherwise."""
-    reserved = {"w", *taken}
-    names: dict[str, str] = {}
-    for name in graph.inputs:
-        names[name] = "x" if len(graph.inputs) == 1 else identifier(name, {*reserved, *names.values()})
-    parameters = [f"{names[name]}: {style.value_type}" for name in graph.inputs]
-    parameters.append("w: Weights")
-    lines = wrapped(parameters, "def network(", f") -> dict[str, {style.value_type}]:", 0)
+class Block(NamedTuple):
+    """The lines of one function: of the model, or of a graph in an attribute.
+
+    `names` holds the variables of all values on the way, `kinds` what each variable was used for: a variable is either
+    of a tensor or of something else. `positions` are those of nodes in the weights file.
+    """
+
+    graph: Graph
+    constants: Mapping[str, Array]
+    style: Style
+    specs: Mapping[str, TensorSpec]
+    bodies: BodySpecs
+    reserved: set[str]
+    names: dict[str, str]
+    kinds: dict[str, str]
+    positions: Mapping[int, int]
+    indent: int
+
+    def parameters(self) -> list[str]:
+        """Names the inputs."""
+        for name, spec in self.graph.inputs.items():
+            kind = _kind(self.specs.get(name, spec))
+            is_alone = len(self.graph.inputs) == 1 and kind == "tensor" and "x" not in self.names.values()
+            self.names[name] = "x" if is_alone else self._identifier(name, kind)
+            self.kinds[self.names[name]] = kind
+        types = {name: _type(self.specs.get(name, spec), self.style) for name, spec in self.graph.inputs.items()}
+        return [f"{self.names[name]}: {types[name]}" for name in self.graph.inputs]
+
+    def lines(self) -> Iterator[str]:
+        """All statements, in order."""
+        around = set(self.names) - set(self.graph.inputs)
+        for targets, statement in self._named(around):
+            yield from statement.functions
+            yield from self._with_comment(targets, statement)
+
+    def value(self, name: str) -> str | Call:
+        """A value as text."""
+        return _value(name, self.names, self.constants, self.style)
+
+    def _identifier(self, wish: str, kind: str) -> str:
+        others = {variable for variable, used in self.kinds.items() if used != kind}
+        return identifier(wish, {*self.reserved, *self.names.values(), *others})
+
+    def _named(self, around: Collection[str]) -> Iterator[tuple[str, Statement]]:
+        """(variables, statement) in order.
+
+        A result is called x where no later line needs the x before, else y or z, and after its layer where these are
+        taken. Values `around` the graph keep their variables.
+        """
+        groups = list(self._groups())
+        last_use = {name: i for i, nodes in enumerate(groups) for node in nodes for name in node.reads}
+        last_use |= dict.fromkeys((*self.graph.outputs, *around), len(groups))
+        for i, nodes in enumerate(groups):
+            functions, bodies = self._functions(nodes[0])
+            call = _chain(nodes, self, self.names, bodies)
+            call = call if len(str(call)) <= WIDTH - 4 - self.indent else with_weights_together(call)
+            statement = Statement(nodes, call, functions)
+            for name in [name for name in self.names if last_use.get(name, -1) <= i]:
+                del self.names[name]
+            targets = [self._target(output, statement, last_use.get(output, -1) > i) for output in statement.outputs]
+            if len(targets) > 1:
+                targets += ["_"] * (_output_count(nodes[-1], self.style) - len(targets))
+            if any(target != "_" for target in targets):
+                yield ", ".join(targets), statement
+
+    def _target(self, output: str, statement: Statement, is_used: bool) -> str:
+        if not is_used:
+            return "_"
+        kind = _kind(self.specs.get(output))
+        taken = {*self.reserved, *self.names.values(), *(v for v, used in self.kinds.items() if used != kind)}
+        free = [short for short in SHORT if short not in taken]
+        is_only = sum(map(bool, statement.outputs)) == 1
+        wish = statement.nodes[-1].source.partition(" ")[0] or output
+        self.names[output] = free[0] if free and is_only and kind == "tensor" else identifier(wish, taken)
+        self.kinds[self.names[output]] = kind
+        return self.names[output]
+
+    def _functions(self, node: Node) -> tuple[list[str], dict[str, Call]]:
+        """The graphs in the attributes of a node: the lines of their functions, and what the call says of them."""
+        lines: list[str] = []
+        calls: dict[str, Call] = {}
+        for attribute, body in node.bodies.items():
+            layer = node.source.partition(" ")[0] or node.op.rpartition(".")[2]
+            function = identifier(f"{layer}_{attribute}", {*self.reserved, *self.names.values(), *self.kinds})
+            self.reserved.add(function)
+            block = Block(
+                body,
+                self.constants,
+                self.style,
+                ChainMap(dict(self.bodies.get(id(body), {})), self.specs),  # type: ignore[arg-type]
+                self.bodies,
+                self.reserved | set(self.names.values()),
+                dict(self.names),
+                dict(self.kinds),
+                {},
+                self.indent + 4,
+            )
+            parameters = block.parameters()
+            start = f"{' ' * self.indent}def {function}"
+            lines += wrapped(parameters, f"def {function}(", ") -> tuple[Any, ...]:", self.indent)
+            if not parameters:
+                lines[-1] = f"{start}() -> tuple[Any, ...]:"
+            lines += block.lines()
+            values = [str(block.value(name)) for name in body.outputs]
+            lines += _returned(values, self.indent + 4)
+            lines += [""]
+            calls[attribute] = Call("Body", (("", function), ("", str(len(body.outputs)))))
+        return ["", *lines] if lines else [], calls
+
+    def _groups(self) -> Iterator[list[Node]]:
+        """The nodes, those of a layer together that fit into one expression: each is used by the next alone."""
+        uses = Counter(name for node in self.graph.nodes for name in node.reads)
+        uses.update(self.graph.outputs)
+        group: list[Node] = []
+        for node in self.graph.nodes:
+            previous = group[-1] if group else None
+            follows = (
+                previous is not None
+                and not (node.bodies or previous.bodies)
+                and previous.source == node.source != ""
+                and len([name for name in previous.outputs if name]) == 1
+                and uses[previous.outputs[0]] == node.inputs.count(previous.outputs[0]) == 1
+            )
+            if follows and len(str(_chain([*group, node], self, None, {}))) <= WIDTH - 4 - self.indent:
+                group.append(node)
+                continue
+            if group:
+                yield group
+            group = [node]
+        if group:
+            yield group
+
+    def _with_comment(self, targets: str, statement: Statement) -> list[str]:
+        """The lines of a statement; the comment is at the end of the line where it fits, else above."""
+        shapes = [_shape(self.specs[name]) for name in statement.outputs if name in self.specs]
+        shapes = [] if isinstance(self.graph, Body) else shapes  # in a body sizes are not known
+        source = plain(statement.nodes[-1].source)
+        comment = "  # " + " ".join([*([f"{source}:" if shapes else source] if source else []), ", ".join(shapes)])
+        comment = comment.rstrip() if shapes or source else ""
+        lines = assignment(targets, statement.call, self.indent)
+        if len(lines) == 1 and len(lines[0] + comment) <= WIDTH:
+            return [(lines[0] + comment).rstrip()]
+        if not comment:
+            return lines
+        return [f"{' ' * self.indent}{comment.strip()[: WIDTH - self.indent]}".rstrip(), *lines]
+
+
+def network_text(
+    graph: Graph,
+    style: Style,
+    specs: Mapping[str, TensorSpec],
+    taken: Collection[str],
+    bodies: BodySpecs | None = None,
+    in_file: Sequence[Node] = (),
+) -> list[str]:
+    """The lines of the function.
+
+    Args:
+        specs: dtype and shape of every value.
+        taken: the names that the script uses otherwise.
+        bodies: the specs of values within graphs in attributes, by the `id` of these graphs.
+        in_file: the nodes that the weights file has, from which long attributes are read.
+    """
+    positions = {id(node): i for i, node in enumerate(in_file)}
+    block = Block(graph, graph.constants, style, specs, bodies or {}, {"w", *taken}, {}, {}, positions, 4)
+    parameters = [*block.parameters(), "w: Weights"]
+    is_mixed = any(_kind(specs.get(name)) != "tensor" for name in graph.outputs)
+    lines = wrapped(parameters, "def network(", f") -> dict[str, {'Any' if is_mixed else style.value_type}]:", 0)
     lines.append(
         '    """The model, layer by layer; comments have the name of the layer and the shape of its result."""'
     )
-    for targets, statement in _named(graph, style, names, reserved, specs):
-        lines += _with_comment(targets, statement, specs)
-    results = [f"{quoted(name)}: {_value(name, names, graph, style)}" for name in graph.outputs]
+    for name, spec in graph.inputs.items() if not style.is_numpy else ():
+        if spec.dtype in SMALL_FLOATS and spec.kind == "tensor":
+            variable = block.names[name]
+            lines += assignment(variable, Call("to_small_float", (("", variable), ("", quoted(spec.dtype)))), 4)
+    lines += block.lines()
+    results = [f"{quoted(name)}: {block.value(name)}" for name in graph.outputs]
     return [*lines, *wrapped(results, "return {", "}", 4)]
 
 
-def _value(name: str, names: Mapping[str, str], graph: Graph, style: Style) -> str | Call:
+def _returned(values: Sequence[str], indent: int) -> list[str]:
+    whole = f"{' ' * indent}return {', '.join(values)}{',' * (len(values) == 1)}"
+    if values and len(whole) <= WIDTH:
+        return [whole]
+    return wrapped(values, "return (", ")", indent)
+
+
+def _kind(spec: TensorSpec | None) -> str:
+    return spec.kind if spec else "tensor"
+
+
+def _type(spec: TensorSpec, style: Style) -> str:
+    """The annotation of a parameter."""
+    return {"tensor": style.value_type, "sequence": f"list[{style.value_type}]"}.get(spec.kind, "Any")
+
+
+def _value(name: str, names: Mapping[str, str], constants: Mapping[str, Array], style: Style) -> str | Call:
     """A value as text: None, a variable, a small constant, or weights by their name."""
     if not name:
         return "None"
     if name in names:
         return names[name]
-    array = graph.constants[name]
-    is_small = array.ndim <= 1 and 0 < array.size <= MOST_INLINE and array.dtype.kind in "iu"
-    is_number = array.ndim == 0 and array.dtype.kind in "fiub" and bool(np.isfinite(array))
-    return style.constant(array) if is_small or is_number else f"w[{quoted(name)}]"
+    array = constants[name]
+    if is_inline(array):
+        return style.constant(array)
+    weights = f"w[{quoted(name)}]"
+    if not style.is_numpy and array.dtype.name in SMALL_FLOATS:
+        return Call("from_codes", (("", weights), ("", quoted(array.dtype.name))))
+    return weights
 
 
-def _named(
-    graph: Graph, style: Style, names: dict[str, str], reserved: set[str], specs: Mapping[str, TensorSpec]
-) -> Iterator[tuple[str, Statement]]:
-    """(variables, statement) in order; `names` holds the variables of all values on the way.
-
-    A result is called x where no later line needs the x before, else y or z, and after its layer where these are taken.
-    """
-    groups = list(_groups(graph, style, specs))
-    last_use = {name: i for i, nodes in enumerate(groups) for node in nodes for name in node.inputs}
-    last_use |= dict.fromkeys(graph.outputs, len(groups))
-    for i, nodes in enumerate(groups):
-        call = _chain(nodes, graph, style, names, specs)
-        statement = Statement(nodes, call if len(str(call)) <= WIDTH - 8 else _with_weights_together(call))
-        for name in [name for name in names if last_use.get(name, -1) <= i]:
-            del names[name]
-        targets = []
-        for output in statement.outputs:
-            if last_use.get(output, -1) <= i:
-                targets.append("_")
-                continue
-            in_use = {*reserved, *names.values()}
-            wish = statement.nodes[-1].source.partition(" ")[0] or output
-            free = [short for short in SHORT if short not in in_use]
-            names[output] = free[0] if free and sum(map(bool, statement.outputs)) == 1 else identifier(wish, in_use)
-            targets.append(names[output])
-        if len(targets) > 1:
-            returned = ops.outputs_of(ops.get(statement.nodes[-1].op)) or len(targets)
-            targets += ["_"] * (returned - len(targets))
-        if any(target != "_" for target in targets):
-            yield ", ".join(targets), statement
-
-
-def _groups(graph: Graph, style: Style, specs: Mapping[str, TensorSpec]) -> Iterator[list[Node]]:
-    """The nodes, those of a layer together that fit into one expression: each is used by the next alone."""
-    uses = Counter(name for node in graph.nodes for name in node.inputs)
-    uses.update(graph.outputs)
-    group: list[Node] = []
-    for node in graph.nodes:
-        previous = group[-1] if group else None
-        follows = (
-            previous is not None
-            and previous.source == node.source != ""
-            and len([name for name in previous.outputs if name]) == 1
-            and uses[previous.outputs[0]] == node.inputs.count(previous.outputs[0]) == 1
-        )
-        if follows and len(str(_chain([*group, node], graph, style, None, specs))) <= WIDTH - 8:
-            group.append(node)
-            continue
-        if group:
-            yield group
-        group = [node]
-    if group:
-        yield group
+def _output_count(node: Node, style: Style) -> int:
+    """How many values the function of a node returns."""
+    if node.bodies:
+        body = next(iter(node.bodies.values()))
+        return len(body.outputs) - (node.op == "Loop")
+    return ops.outputs_of(ops.get(node.op)) or len(node.outputs)
 
 
 class _AnyName(dict[str, str]):
     """Variables that are not named yet, for measuring; most will be called x."""
 
-    def __init__(self, graph: Graph) -> None:
-        self.constants = graph.constants
+    def __init__(self, constants: Mapping[str, Array]) -> None:
+        self.constants = constants
 
     def __contains__(self, name: object) -> bool:
         return name not in self.constants
@@ -158,92 +270,26 @@ class _AnyName(dict[str, str]):
         return "x"
 
 
-def _chain(
-    nodes: Sequence[Node],
-    graph: Graph,
-    style: Style,
-    names: Mapping[str, str] | None,
-    specs: Mapping[str, TensorSpec],
-) -> Call:
+def _chain(nodes: Sequence[Node], block: Block, names: Mapping[str, str] | None, bodies: Mapping[str, Call]) -> Call:
     """The expression of nodes of which each is an argument of the next."""
-    known = _AnyName(graph) if names is None else names
+    known = _AnyName(block.constants) if names is None else names
     inner: dict[str, str | Call] = {}
     call = Call("", ())
     for position, node in enumerate(nodes):
-        arguments = [("", inner[name] if name in inner else _value(name, known, graph, style)) for name in node.inputs]
-        arguments += [(f"{name}=", literal(value)) for name, value in _told(node, style)]
-        spec = specs.get(node.outputs[0])
-        call = Call(node.op, tuple(arguments))
-        if not style.is_numpy and node.op == "CastLike" and spec:
-            call = Call("Cast", (arguments[0], ("to=", quoted(spec.dtype))))
-        if style.returns_tuple(node.op) and len(node.outputs) == 1:
-            call = Call(node.op, tuple(arguments), "[0]")
-        if not style.is_numpy and node.op in CAN_OVERFLOW and spec and _is_narrow(spec.dtype):
-            call = Call("Cast", (("", call), ("to=", quoted(spec.dtype))))
+        arguments = [
+            ("", inner[name] if name in inner else _value(name, known, block.constants, block.style))
+            for name in node.inputs
+        ]
+        arguments += [(f"{name}=", body) for name, body in bodies.items()]
+        call = call_of(node, arguments, block.style, block.specs, block.positions.get(id(node)))
         if position < len(nodes) - 1:
             inner = {node.outputs[0]: call}
     return call
 
 
-def _with_weights_together(call: Call) -> Call:
-    """A long call with `*w("layer/", "a", "b", "c")` for three or more weights of a layer that follow each other."""
-    arguments: list[tuple[str, str | Call]] = []
-    for (prefix, weights), group in itertools.groupby(call.arguments, _prefix_of):
-        members = list(group)
-        if weights and len(members) > 2:
-            names = [ast.literal_eval(str(value)[2:-1])[len(prefix) :] for _, value in members]
-            members = [("", Call("*w", tuple(("", quoted(name)) for name in (prefix, *names))))]
-        arguments += [
-            (word, _with_weights_together(v) if isinstance(v, Call) and v.function != "*w" else v)
-            for word, v in members
-        ]
-    return call._replace(arguments=tuple(arguments))
-
-
-def _prefix_of(argument: tuple[str, str | Call]) -> tuple[str, bool]:
-    """What the names of weights of one layer begin with, and whether the argument is a weight."""
-    word, value = argument
-    if word or not isinstance(value, str) or not value.startswith("w["):
-        return "", False
-    layer, slash, _ = str(ast.literal_eval(value[2:-1])).rpartition("/")
-    return layer + slash, bool(slash)
-
-
-def _is_narrow(dtype: str) -> bool:
-    return "int" in dtype and dtype not in UNLIMITED
-
-
-def _told(node: Node, style: Style) -> list[tuple[str, Any]]:
-    """The attributes worth writing: those that differ from the default."""
-    defaults = {name: p.default for name, p in inspect.signature(style.functions[node.op]).parameters.items()}
-    told = {name: value for name, value in node.attributes.items() if name in defaults}
-    if told.get("auto_pad") == "VALID" and not told.get("pads"):
-        del told["auto_pad"]
-    return [
-        (name, told[name])
-        for name, default in defaults.items()
-        if name in told
-        and not _same(told[name], default)
-        and not (default is None and name in NEUTRAL and set(told[name]) == {NEUTRAL[name]})
-    ]
-
-
-def _same(value: Any, default: Any) -> bool:
-    return type(value) is type(default) and bool(value == default)
-
-
-def _with_comment(targets: str, statement: Statement, specs: Mapping[str, TensorSpec]) -> list[str]:
-    """The lines of a statement; the comment is at the end of the line where it fits, else above."""
-    shapes = [_shape(specs[name]) for name in statement.outputs if name in specs]
-    source = plain(statement.nodes[-1].source)
-    comment = "  # " + " ".join([*([f"{source}:"] if source else []), ", ".join(shapes)]) if shapes or source else ""
-    lines = assignment(targets, statement.call, indent=4)
-    if len(lines) == 1 and len(lines[0] + comment) <= WIDTH:
-        return [(lines[0] + comment).rstrip()]
-    return [f"    {comment.strip()[: WIDTH - 4]}".rstrip(), *lines]
-
-
 def _shape(spec: TensorSpec) -> str:
     """The sizes, without that of the batch where any will do."""
+    if spec.kind != "tensor":
+        return f"a{'n' * spec.kind.startswith('o')} {spec.kind}"
     shape = spec.shape if spec.shape and isinstance(spec.shape[0], int) else spec.shape[1:]
     return " x ".join(plain(str(size)) if size is not None else "?" for size in shape) or "one number"

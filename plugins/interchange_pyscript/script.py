@@ -8,33 +8,57 @@ import json
 import textwrap
 import zlib
 from collections import ChainMap
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 import interchange
 from interchange import ops
-from interchange.catalogue import Catalogue
 from interchange.errors import Unsupported
-from interchange.evaluate import infer
-from interchange.graph import Graph, Node, TensorSpec
+from interchange.evaluate import infer, infer_bodies
+from interchange.graph import Graph, Node, TensorSpec, every_node
 from interchange_pyscript import FAST as IN_FAST_STYLE
 from interchange_pyscript import FOR_NUMPY, MARKER
+from interchange_pyscript.calls import FLOATS, IN_FULL, INTEGERS, SMALL_FLOATS, TEXT, Style, is_in_full, returns_tuple
 from interchange_pyscript.fast import FAST_KERNELS, LAST
-from interchange_pyscript.kernels import KERNELS, tensor
-from interchange_pyscript.layers import Style, network_text
+from interchange_pyscript.kernels import KERNELS, control, elementwise, tensor, types
+from interchange_pyscript.layers import network_text
 from interchange_pyscript.link import Linked, is_standard, link, merge_imports, names_in
 from interchange_pyscript.text import literal, plain, quoted, wrapped
 
 if TYPE_CHECKING:
     from interchange_pyscript.fast.plan import Program
 
-IN_A_NETWORK = ("Cast", "number", "vector", "Weights")  # what its lines may call besides operators
+# What the lines of a network may call besides operators, and the modules that define it.
+HELPERS: Mapping[str, str] = {"Body": control.__name__, "Weights": tensor.__name__}
+PLAIN_HELPERS: Mapping[str, str] = {
+    **dict.fromkeys(("number", "vector"), tensor.__name__),
+    **dict.fromkeys(("from_codes", "from_texts", "to_small_float", "to_texts"), types.__name__),
+    "Cast": elementwise.__name__,
+}
 PROGRAM = ("command", "model", "arrays", "prepare", "pictures", "files", "weights", "numbers")
 PROGRAM_MODULES = tuple(f"interchange_pyscript.program.{module}" for module in PROGRAM)
 OF_NUMPY_ALONE = "interchange_pyscript.program.arrays"
-FLOATS = ("float16", "bfloat16", "float32", "float64")
-WHOLE = ("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
 LINE = 100  # characters of a line of embedded weights
+
+
+class _NumpyFunctions(Mapping[str, Any]):
+    """The functions of `interchange.ops`, those of third parties left out: their text may need anything."""
+
+    def __getitem__(self, op: str) -> Any:
+        if op not in self:
+            raise KeyError(op)
+        return ops.get(op)
+
+    def __contains__(self, op: object) -> bool:
+        return isinstance(op, str) and ops.exists(op) and ops.get(op).__module__.startswith("interchange.ops.")
+
+    def __iter__(self) -> Iterator[str]:
+        yield from ops.OPERATORS
+        for domain, catalogue in ops.DOMAINS.items():
+            yield from (f"{domain}.{name}" for name in catalogue)
+
+    def __len__(self) -> int:
+        return len(list(iter(self)))
 
 
 def _on_lists(functions: Mapping[str, Any]) -> Style:
@@ -45,11 +69,7 @@ def _on_lists(functions: Mapping[str, Any]) -> Style:
 
 PLAIN = _on_lists(KERNELS)
 FAST = _on_lists(ChainMap(FAST_KERNELS, KERNELS))  # type: ignore[arg-type]
-# Control flow and sequences are beyond a script in either style.
-ON_TENSORS = Catalogue(
-    [module for module in ops.OPERATORS.modules if not module.endswith((".control", ".sequence"))], ops.functions_of
-)
-NUMPY = Style(ON_TENSORS, lambda op: ops.outputs_of(ops.get(op)) != 1, "np.ndarray", is_numpy=True)
+NUMPY = Style(_NumpyFunctions(), lambda op: ops.outputs_of(ops.get(op)) != 1, "np.ndarray", is_numpy=True)
 
 
 def script_text(
@@ -74,12 +94,13 @@ def script_text(
     listing = graph
     if program is not None:  # which has all that is read of a graph here
         style, specs, listing = FAST, program.specs, cast(Graph, program)
-    functions = {*(node.op for node in listing.nodes), *IN_A_NETWORK}
-    everything = linked_parts(functions, style)
+    homes = homes_of({node.op for node in every_node(listing)}, style)
+    everything = linked_parts(homes, style)
     taken = {*everything.names, "np", "predict", "network", "MODEL"}
     kind = FOR_NUMPY if numpy else IN_FAST_STYLE if program else ""
-    network = network_text(listing, style, specs, taken)
-    linked = linked_parts(names_in("\n".join(network)) & functions, style)
+    network = network_text(listing, style, specs, taken, infer_bodies(graph), graph.nodes)
+    used = names_in("\n".join(network))
+    linked = linked_parts({name: home for name, home in homes.items() if name in used}, style)
     parts = [
         [f"{MARKER} by interchange {interchange.__version__}{kind}"],
         _docstring(graph, stem, specs, style, embed),
@@ -103,34 +124,33 @@ def script_text(
 
 def faults_of(graph: Graph, style: Style, specs: Mapping[str, TensorSpec]) -> Iterator[str]:
     """Everything in a graph that a script of that style cannot express, with its layer."""
-    dtypes = {*FLOATS, *WHOLE} - ({"bfloat16"} if style.is_numpy else set())
+    dtypes = {*FLOATS, *INTEGERS, *SMALL_FLOATS, "bool", TEXT}
+    if style.is_numpy:  # what NumPy has by itself
+        dtypes -= {"bfloat16", "int2", "uint2", "int4", "uint4", *SMALL_FLOATS}
     for name, spec in graph.inputs.items():
-        if spec.dtype not in dtypes or spec.kind != "tensor":
+        if spec.dtype not in dtypes or spec.kind == "map":
             yield f"input {name!r}: the type {spec}"
     for name, array in graph.constants.items():
         if array.dtype.name not in dtypes:
             yield f"weights {name!r}: the type {array.dtype.name}"
-    for node in graph.nodes:
+    for node in every_node(graph):
         where = node.source or str(node)
         yield from (f"{where}: {fault}" for fault in _node_faults(node, style))
+    for node in graph.nodes:
         for name in node.outputs:
             if name in specs and specs[name].dtype not in dtypes:
-                yield f"{where}: the type {specs[name].dtype}"
+                yield f"{node.source or str(node)}: the type {specs[name].dtype}"
 
 
 def _node_faults(node: Node, style: Style) -> Iterator[str]:
     if node.op not in style.functions:
         yield f"the operator {node.op}"
         return
-    function = style.functions[node.op]
-    theirs = ops.get(node.op)
-    known, defaults = _parameters(function), _parameters(theirs)
+    known, defaults = _parameters(style.functions[node.op]), _parameters(ops.get(node.op))
     for name, value in node.attributes.items():
-        if isinstance(value, Graph):
-            yield f"{node.op} with a graph as {name!r}"
-        elif name not in known and value != defaults[name]:
+        if name not in known and value != defaults[name] and not is_in_full(node, style):
             yield f"{node.op} with {name}={value!r}"
-    if len(node.outputs) > 1 and not style.returns_tuple(node.op):
+    if len(node.outputs) > 1 and not returns_tuple(node, style):
         yield f"{node.op} with {len(node.outputs)} outputs"
 
 
@@ -141,10 +161,21 @@ def _parameters(function: Any) -> Mapping[str, Any]:
 # --- the parts of the text ------------------------------------------------------------------------------------------
 
 
-def linked_parts(used: Iterable[str], style: Style, *, program: bool = True) -> Linked:
+def homes_of(operators: Collection[str], style: Style) -> dict[str, str]:
+    """What the lines of a network with these operators may call, each with the module that defines it."""
+    homes = dict(HELPERS if style.is_numpy else {**HELPERS, **PLAIN_HELPERS})
+    for op in sorted(operators):
+        home = style.functions[op].__module__
+        homes[op.rpartition(".")[2]] = home
+        if op in IN_FULL and not style.is_numpy:
+            homes[IN_FULL[op]] = home
+    return homes
+
+
+def linked_parts(homes: Mapping[str, str], style: Style, *, program: bool = True) -> Linked:
     """The functions that the network calls, and the program around it."""
     order = [
-        *(ON_TENSORS.modules if style.is_numpy else ()),
+        *(sorted({*homes.values()}) if style.is_numpy else ()),
         *FAST_KERNELS.modules,
         *KERNELS.modules,
         *LAST,
@@ -152,15 +183,8 @@ def linked_parts(used: Iterable[str], style: Style, *, program: bool = True) -> 
     ]
     whole = [module for module in PROGRAM_MODULES if style.is_numpy or module != OF_NUMPY_ALONE] if program else []
     without = ("elementwise", "shape_rule")
-    targets = {(_home(name, style), name) for name in (*used, "Weights")}
+    targets = {(home, name) for name, home in {**homes, "Weights": HELPERS["Weights"]}.items()}
     return link(targets, order, own=("interchange", "interchange_pyscript"), whole=whole, without=without)
-
-
-def _home(name: str, style: Style) -> str:
-    """The module of an operator, or of what a network calls besides."""
-    if name in IN_A_NETWORK and hasattr(tensor, name):
-        return tensor.__name__
-    return style.functions[name].__module__
 
 
 def _imports(linked: Linked, style: Style) -> list[str]:
@@ -191,7 +215,7 @@ def _docstring(graph: Graph, stem: str, specs: Mapping[str, TensorSpec], style: 
         lines.append(f"{title}:")
         for name in names:
             sizes = ", ".join("?" if size is None else plain(str(size)) for size in specs[name].shape)
-            lines.append(f"    {plain(name) or '(no name)'}: {specs[name].dtype} [{sizes}]")
+            lines.append(f"    {plain(name) or '(no name)'}: {_type_text(specs[name])} [{sizes}]")
     arguments = "x" if len(graph.inputs) == 1 else ", ".join(f"x{i + 1}" for i in range(len(graph.inputs)))
     several = "a dictionary of such lists by name" if len(graph.outputs) > 1 else "nested lists"
     count = f"{graph.parameters:,} numbers, {'at the end of this file' if embed else f'in {stem}.safetensors'}"
@@ -235,7 +259,12 @@ def _predict(graph: Graph) -> list[str]:
 
 
 def _signature(specs: Mapping[str, TensorSpec], names: Sequence[str]) -> list[str]:
-    return [f"{quoted(name)}: {literal((specs[name].dtype, tuple(specs[name].shape)))}" for name in names]
+    return [f"{quoted(name)}: {literal((_type_text(specs[name]), tuple(specs[name].shape)))}" for name in names]
+
+
+def _type_text(spec: TensorSpec) -> str:
+    """Such as "float32" or "sequence of float32"."""
+    return spec.dtype if spec.kind == "tensor" else f"{spec.kind} of {spec.dtype}"
 
 
 def _model(

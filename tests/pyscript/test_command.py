@@ -311,7 +311,7 @@ def test_sizes_that_do_not_fit_each_other(tmp_path):
         (script.parent / "x.csv").write_text("1,2,3\n")
         done = run(script, "x.csv", isolated=exporter is ScriptExporter)
         assert done.returncode == 2
-        assert done.stderr.startswith("p.py: the model cannot compute with inputs of these sizes: ")
+        assert done.stderr.startswith("p.py: the model cannot compute with these inputs: ")
         assert len(done.stderr.splitlines()) == 1
 
 

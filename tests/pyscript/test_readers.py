@@ -107,13 +107,23 @@ def test_npz(tmp_path):
         }
 
 
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("texts", [["a", "", "\u00fcber"], [["x"], ["yz"]], []])
+def test_npy_of_texts(texts, order):
+    array = np.array(texts, f"{order}U5")
+    dtype, tensor = read_npy(npy(array))
+    assert (dtype, list(tensor.values), tensor.shape) == ("object", array.ravel().tolist(), array.shape)
+    back = np.lib.format.read_array(io.BytesIO(npy_bytes(tensor, "object")))
+    assert back.tolist() == texts
+
+
 @pytest.mark.parametrize(
     "data",
     [
         npy(np.arange(5))[:-1],
         npy(np.arange(5))[:30],
         b"\x93NUMPY",
-        npy(np.array(["text"])),
+        npy(np.array([b"text"])),
         npy(np.array([1j])),
         npy(np.arange(5)).replace(b"'descr'", b"'descx'"),
         npy(np.arange(5)).replace(b"{'descr'", b"[exit()]  "),

@@ -66,6 +66,11 @@ def Swish(x: Tensor, *, alpha: float = 1.0) -> Tensor:
     return Tensor([value * sigmoid(alpha * value) for value in x.values], x.shape)
 
 
+def SwiGLU(a: Tensor, b: Tensor, *, alpha: float = 1.0) -> Tensor:
+    """Swish(a) * b, N. Shazeer, "GLU variants improve transformer", 2020."""
+    return pairwise(lambda p, q: p * sigmoid(alpha * p) * q, a, b)
+
+
 def HardSigmoid(x: Tensor, *, alpha: float = 0.2, beta: float = 0.5) -> Tensor:
     """alpha * x + beta, limited to 0 to 1."""
     return Tensor([clip(alpha * value + beta, 0.0, 1.0) for value in x.values], x.shape)

@@ -241,15 +241,6 @@ def Identity(x: Tensor) -> Tensor:
     return x
 
 
-def Dropout(
-    x: Tensor, ratio: Tensor | None = None, training_mode: Tensor | None = None, *, seed: int | None = None
-) -> tuple[Tensor, Tensor]:
-    """x and all true, as in inference."""
-    if training_mode is not None and training_mode.values[0] and (ratio is None or ratio.values[0] > 0):
-        raise ValueError("Dropout is in training mode, which has random results")
-    return x, Tensor([True] * len(x.values), x.shape)
-
-
 def BitwiseAnd(a: Tensor, b: Tensor) -> Tensor:
     """The bits set in both."""
     return pairwise(operator.and_, a, b)
@@ -272,4 +263,13 @@ def BitwiseNot(x: Tensor) -> Tensor:
 
 def BitShift(x: Tensor, y: Tensor, *, direction: str) -> Tensor:
     """The bits of x moved by y places, `direction` "LEFT" or "RIGHT"."""
-    return pairwise(operator.lshift if direction == "LEFT" else operator.rshift, x, y)
+    if direction not in ("LEFT", "RIGHT"):
+        raise ValueError(f"direction is {direction!r}")
+    left = direction == "LEFT"
+
+    def shifted(p: int, q: int) -> int:  # by 64 places or more, or a negative number of them, nothing is left
+        if not 0 <= q < 64:
+            return -1 if p < 0 and not left else 0
+        return p << q if left else p >> q
+
+    return pairwise(shifted, x, y)  # type: ignore[arg-type]

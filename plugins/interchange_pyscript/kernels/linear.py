@@ -153,3 +153,21 @@ def Einsum(*xs: Tensor, equation: str) -> Tensor:
         columns = [[x.values[c + p] for p in places] for x, c, places in zip(xs, corners, inner_places)]
         values.append(sum(map(math.prod, zip(*columns))))
     return Tensor(values, [sizes[label] for label in out])
+
+
+def Det(x: Tensor) -> Tensor:
+    """The determinant of the last two dimensions."""
+    size, values = x.shape[-1], []
+    for start in range(0, len(x.values), size * size):
+        rows = [list(map(float, x.values[start + i * size : start + (i + 1) * size])) for i in range(size)]
+        product = 1.0
+        for i in range(size):  # Gaussian elimination, the largest number first
+            best = max(range(i, size), key=lambda k: abs(rows[k][i]))
+            if best != i:
+                rows[i], rows[best], product = rows[best], rows[i], -product
+            product *= rows[i][i]
+            for k in range(i + 1, size if rows[i][i] else 0):
+                factor = rows[k][i] / rows[i][i]
+                rows[k] = [p - factor * q for p, q in zip(rows[k], rows[i])]
+        values.append(product)
+    return Tensor(values, x.shape[:-2])

@@ -39,6 +39,36 @@ def BatchNormalization(
     return from_channels_last(Tensor(values, x.shape), layout)
 
 
+def batch_normalization_in_training(
+    x: Tensor,
+    scale: Tensor,
+    b: Tensor,
+    mean: Tensor,
+    variance: Tensor,
+    *,
+    epsilon: float = 1e-5,
+    momentum: float = 0.9,
+    training_mode: int = 0,
+    layout: str = "NCHW",
+) -> tuple[Tensor, Tensor, Tensor]:
+    """BatchNormalization, and the mean and variance to keep.
+
+    With `training_mode` 1 the statistics are those of the batch, and the running ones move towards them.
+    """
+    running = [mean, variance]
+    if training_mode:
+        channels = x.shape[-1] if layout == "NHWC" else x.shape[1]
+        columns = [channels_last(x, layout).values[c::channels] for c in range(channels)]
+        means = [sum(column) / len(column) for column in columns]
+        variances = [sum([(v - m) ** 2 for v in column]) / len(column) for column, m in zip(columns, means)]
+        mean, variance = Tensor(means, mean.shape), Tensor(variances, variance.shape)
+        running = [
+            pairwise(lambda old, new: old * momentum + new * (1 - momentum), old, new)
+            for old, new in zip(running, (mean, variance))
+        ]
+    return (BatchNormalization(x, scale, b, mean, variance, epsilon=epsilon, layout=layout), *running)  # type: ignore[return-value]
+
+
 def standardised(values: Sequence[float], epsilon: float) -> tuple[list[float], float, float]:
     """The values with mean 0 and variance 1, their mean, and what they were multiplied by."""
     mean = sum(values) / max(len(values), 1)

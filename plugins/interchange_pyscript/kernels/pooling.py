@@ -7,7 +7,14 @@ from collections.abc import Callable, Sequence
 from itertools import product
 
 from interchange_pyscript.kernels.spatial import extents_of, resolve_pads, window_counts
-from interchange_pyscript.kernels.tensor import Tensor, channels_last, from_channels_last, steps_of
+from interchange_pyscript.kernels.tensor import (
+    Tensor,
+    channels_last,
+    from_channels_last,
+    integers,
+    padded,
+    steps_of,
+)
 
 
 def largest(values: Sequence[float]) -> float:
@@ -72,6 +79,68 @@ def MaxPool(
     spans = spans_of(x.shape[1:-1], kernel_shape, auto_pad, ceil_mode, dilations, pads, strides)
     has_nan = any(map(math.isnan, x.values))
     return from_channels_last(pooled(x, spans, largest if has_nan else max), layout)
+
+
+def max_pool_with_indices(
+    x: Tensor,
+    *,
+    kernel_shape: Sequence[int],
+    auto_pad: str = "NOTSET",
+    ceil_mode: int = 0,
+    dilations: Sequence[int] | None = None,
+    pads: Sequence[int] | None = None,
+    storage_order: int = 0,
+    strides: Sequence[int] | None = None,
+    layout: str = "NCHW",
+) -> tuple[Tensor, Tensor]:
+    """MaxPool, and where each largest value is: an index into the flattened channels-first input.
+
+    `storage_order` 1 counts the spatial dimensions column by column.
+    """
+    x = channels_last(x, layout)
+    batch, *sizes, channels = x.shape
+    spans = spans_of(sizes, kernel_shape, auto_pad, ceil_mode, dilations, pads, strides)
+    units = steps_of(sizes[::-1])[::-1] if storage_order else steps_of(sizes)
+    count, (image, *steps, _) = math.prod(sizes), steps_of(x.shape)
+    values, indices = [], []
+    for n in range(batch):
+        for window in product(*spans):
+            places = list(product(*window))
+            flat = [sum(i * step for i, step in zip(place, steps)) for place in places]
+            for c in range(channels):
+                seen = [x.values[n * image + place + c] for place in flat]
+                best = seen.index(max(seen))
+                values.append(largest(seen))
+                where = sum(i * unit for i, unit in zip(places[best], units))
+                indices.append((n * channels + c) * count + where)
+    shape = [batch, *map(len, spans), channels]
+    return from_channels_last(Tensor(values, shape), layout), from_channels_last(Tensor(indices, shape), layout)
+
+
+def MaxUnpool(
+    x: Tensor,
+    i: Tensor,
+    output_shape: Tensor | None = None,
+    *,
+    kernel_shape: Sequence[int],
+    pads: Sequence[int] | None = None,
+    strides: Sequence[int] | None = None,
+) -> Tensor:
+    """The values of a MaxPool where they came from, which its second output says, and 0 elsewhere."""
+    rank = len(kernel_shape)
+    edges, steps = pads or [0] * (2 * rank), strides or [1] * rank
+    sizes = [
+        (n - 1) * step + size - edges[axis] - edges[rank + axis]
+        for axis, (n, size, step) in enumerate(zip(x.shape[2:], kernel_shape, steps))
+    ]
+    shape = [*x.shape[:2], *sizes]
+    values = [0.0] * math.prod(shape)
+    for place, value in zip(integers(i), x.values):
+        values[place] = value
+    y = Tensor(values, shape)
+    if output_shape is None:
+        return y
+    return padded(y, [(0, want - have) for want, have in zip(integers(output_shape), shape)], 0.0)
 
 
 def AveragePool(

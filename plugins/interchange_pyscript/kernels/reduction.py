@@ -47,14 +47,40 @@ def ReduceMean(x: Tensor, axes: Tensor | None = None, *, keepdims: int = 1, noop
     return reduced(mean, x, axes, keepdims, noop_with_empty_axes)
 
 
-def ReduceMax(x: Tensor, axes: Tensor | None = None, *, keepdims: int = 1, noop_with_empty_axes: int = 0) -> Tensor:
-    """The largest value; -inf of nothing."""
-    return reduced(lambda values: extreme(values, max, -math.inf), x, axes, keepdims, noop_with_empty_axes)
+def nothing_of(dtype: str) -> tuple[float, float]:
+    """The value below, and the one above all others of a type."""
+    if "float" in dtype:
+        return -math.inf, math.inf
+    if dtype == "bool":
+        return False, True
+    bits = int(dtype.lstrip("uint"))
+    return (0, (1 << bits) - 1) if dtype.startswith("u") else (-(1 << (bits - 1)), (1 << (bits - 1)) - 1)
 
 
-def ReduceMin(x: Tensor, axes: Tensor | None = None, *, keepdims: int = 1, noop_with_empty_axes: int = 0) -> Tensor:
-    """The smallest value; inf of nothing."""
-    return reduced(lambda values: extreme(values, min, math.inf), x, axes, keepdims, noop_with_empty_axes)
+def ReduceMax(
+    x: Tensor,
+    axes: Tensor | None = None,
+    *,
+    keepdims: int = 1,
+    noop_with_empty_axes: int = 0,
+    output_dtype: str = "float32",
+) -> Tensor:
+    """The largest value; of nothing the least that there is."""
+    least, _ = nothing_of(output_dtype)
+    return reduced(lambda values: extreme(values, max, least), x, axes, keepdims, noop_with_empty_axes)
+
+
+def ReduceMin(
+    x: Tensor,
+    axes: Tensor | None = None,
+    *,
+    keepdims: int = 1,
+    noop_with_empty_axes: int = 0,
+    output_dtype: str = "float32",
+) -> Tensor:
+    """The smallest value; of nothing the largest that there is."""
+    _, largest = nothing_of(output_dtype)
+    return reduced(lambda values: extreme(values, min, largest), x, axes, keepdims, noop_with_empty_axes)
 
 
 def ReduceProd(x: Tensor, axes: Tensor | None = None, *, keepdims: int = 1, noop_with_empty_axes: int = 0) -> Tensor:

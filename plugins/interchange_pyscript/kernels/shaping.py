@@ -11,15 +11,18 @@ from interchange_pyscript.kernels.tensor import (
     axis_of,
     broadcast_shape,
     channels_last,
+    entries,
     expanded,
     from_channels_last,
     integers,
     is_whole,
+    moved,
     offsets,
     padded,
     steps_of,
     strided,
     transposed,
+    vector,
 )
 
 
@@ -329,3 +332,44 @@ def combined(old: float, new: float, reduction: str) -> float:
         return new
     results = {"add": old + new, "mul": old * new, "max": max(old, new), "min": min(old, new)}
     return results[reduction]
+
+
+def Unique(x: Tensor, *, axis: int | None = None, sorted: int = 1) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """The different values (or entries along `axis`), where each is first, which one each entry is, how often it is.
+
+    `sorted` 0 keeps the order in which they first come.
+    """
+    flat = Tensor(x.values, (len(x.values),)) if axis is None else x
+    place = axis_of(flat, axis or 0)
+    keys = [tuple(entry.values) for entry in entries(flat, place)]
+    first: dict[tuple[float, ...], int] = {}
+    for i, key in enumerate(keys):
+        first.setdefault(key, i)
+    order = list(first)
+    if sorted:
+        order.sort()
+    numbers = {key: i for i, key in enumerate(order)}
+    starts = vector(*(first[key] for key in order))
+    counts = [0] * len(order)
+    for key in keys:
+        counts[numbers[key]] += 1
+    return Gather(flat, starts, axis=place), starts, vector(*(numbers[key] for key in keys)), vector(*counts)
+
+
+def TensorScatter(
+    past_cache: Tensor, update: Tensor, write_indices: Tensor | None = None, *, axis: int = -2, mode: str = "linear"
+) -> Tensor:
+    """The cache with each sample's update written from its index on along `axis`; "circular" goes on at the start."""
+    if mode not in ("linear", "circular"):
+        raise ValueError(f"mode is {mode!r}")
+    cache, new = moved(past_cache, axis, 1), moved(update, axis, 1)
+    starts = [0] * cache.shape[0] if write_indices is None else integers(write_indices)
+    size, unit, values = cache.shape[1], math.prod(cache.shape[2:]), list(cache.values)
+    for sample, start in enumerate(starts):
+        for i in range(new.shape[1]):
+            place = (start + i) % size if mode == "circular" else start + i
+            if not 0 <= place < size:
+                raise ValueError(f"the index {place} is beyond the {size} entries of axis {axis}")
+            source, target = (sample * new.shape[1] + i) * unit, (sample * size + place) * unit
+            values[target : target + unit] = new.values[source : source + unit]
+    return moved(Tensor(values, cache.shape), 1, axis)

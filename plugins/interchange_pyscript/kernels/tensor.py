@@ -26,10 +26,20 @@ class Tensor:
 
 
 class Weights(dict[str, Any]):
-    """The weights by name. Called, it gives several whose names begin alike."""
+    """The weights by name. Called, it gives several whose names begin alike.
+
+    `nodes` are those of the model; long attributes of theirs are not written out in its lines.
+    """
+
+    nodes: Sequence[Any] = ()
 
     def __call__(self, prefix: str, *names: str) -> list[Any]:
         return [self[prefix + name] for name in names]
+
+    def attributes(self, node: int, *names: str) -> dict[str, Any]:
+        """Attributes of a node; what is no number in JSON is {"float": "nan"} or the like."""
+        told = self.nodes[node]["attributes"]
+        return {name: [float(v["float"]) if isinstance(v, dict) else v for v in told[name]] for name in names}
 
 
 def number(value: float) -> Tensor:
@@ -147,6 +157,28 @@ def from_lines(rows: Iterable[Sequence[float]], shape: Sequence[int], axis: int)
     values = [value for row in rows for value in row]
     back = [order.index(i) for i in range(len(shape))]
     return transposed(Tensor(values, [shape[i] for i in order]), back)
+
+
+def moved(x: Tensor, source: int, target: int) -> Tensor:
+    """The dimension `source` at the place `target`; the others keep their order."""
+    order = [axis for axis in range(len(x.shape)) if axis != source % len(x.shape)]
+    order.insert(target % len(x.shape), source % len(x.shape))
+    return transposed(x, order)
+
+
+def entries(x: Tensor, axis: int) -> list[Tensor]:
+    """The slices along an axis, without that dimension."""
+    first = moved(x, axis, 0)
+    size = math.prod(first.shape[1:])
+    return [Tensor(first.values[i * size : (i + 1) * size], first.shape[1:]) for i in range(first.shape[0])]
+
+
+def stacked(xs: Sequence[Tensor], axis: int) -> Tensor:
+    """Tensors of one shape along a new dimension, which is `axis` of the result."""
+    if len({x.shape for x in xs}) != 1:
+        raise ValueError(f"tensors of the shapes {', '.join(str(x.shape) for x in xs)} cannot be stacked")
+    values = [value for x in xs for value in x.values]
+    return moved(Tensor(values, (len(xs), *xs[0].shape)), 0, axis)
 
 
 def channels_last(x: Tensor, layout: str) -> Tensor:

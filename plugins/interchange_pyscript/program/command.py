@@ -8,12 +8,11 @@ import json
 import math
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
 from interchange_pyscript.kernels.tensor import Tensor
 from interchange_pyscript.program.files import (
-    from_nested,
     read_csv,
     read_json,
     read_npy,
@@ -21,7 +20,7 @@ from interchange_pyscript.program.files import (
     to_nested,
     write_npz,
 )
-from interchange_pyscript.program.model import Model, named, shape_text
+from interchange_pyscript.program.model import Model, named, shape_text, value_of
 from interchange_pyscript.program.numbers import InputError
 from interchange_pyscript.program.pictures import read_png, read_pnm
 from interchange_pyscript.program.prepare import prepared_image, whole_pixels
@@ -121,7 +120,7 @@ def report_self_test(model: Model) -> int:
 def run_files(model: Model, options: argparse.Namespace) -> None:
     """Computes the outputs for the files; for a model with one input, file after file."""
     runs = [[path] for path in options.inputs] if len(model.inputs) == 1 else [options.inputs]
-    collected: dict[str, list[Tensor]] = {name: [] for name in model.outputs}
+    collected: dict[str, list[Any]] = {name: [] for name in model.outputs}
     for paths in runs:
         outputs = model.run(model.checked(read_inputs(model, paths)))
         for name, tensor in outputs.items():
@@ -132,24 +131,36 @@ def run_files(model: Model, options: argparse.Namespace) -> None:
     if options.json:
         print(json.dumps({name: plain_json(to_nested(tensor)) for name, (_, tensor) in merged.items()}))
     if options.output:
-        write_npz(options.output, merged)
+        write_npz(options.output, {k: v for name, value in merged.items() for k, v in members_of(name, *value).items()})
 
 
-def joined(tensors: Sequence[Tensor]) -> Tensor:
+def members_of(name: str, dtype: str, value: Any) -> dict[str, tuple[str, Tensor]]:
+    """An output as the arrays of an archive: those of a sequence are called "name.0", "name.1" and so on."""
+    element = dtype.rpartition(" of ")[2]
+    if isinstance(value, Tensor):
+        return {name: (element, value)}
+    if value is None or (isinstance(value, list) and all(isinstance(item, Tensor) for item in value)):
+        return {f"{name}.{i}": (element, item) for i, item in enumerate(value or ())}
+    raise InputError(f"output {name!r} is a map, which an archive cannot hold: use --json")
+
+
+def joined(tensors: Sequence[Any]) -> Any:
     """The outputs for several files as one, batch after batch."""
     if len(tensors) == 1:
         return tensors[0]
+    if not all(isinstance(tensor, Tensor) for tensor in tensors):
+        raise InputError("outputs that are no tensors cannot be joined: run the files one by one")
     if len({tensor.shape[1:] for tensor in tensors}) > 1 or not tensors[0].shape:
         raise InputError("the outputs for these files have different shapes: run them one by one")
     values = [value for tensor in tensors for value in tensor.values]
     return Tensor(values, (sum(tensor.shape[0] for tensor in tensors), *tensors[0].shape[1:]))
 
 
-def read_inputs(model: Model, paths: Sequence[str]) -> list[Tensor]:
+def read_inputs(model: Model, paths: Sequence[str]) -> list[Any]:
     """The inputs in the model's order: one file with all of them, or a file for each."""
     if len(paths) > len(model.inputs):
         raise InputError(f"{len(paths)} files for {len(model.inputs)} inputs: {named(model.inputs)}")
-    found: dict[str, Tensor] = {}
+    found: dict[str, Any] = {name: None for name, (dtype, _) in model.inputs.items() if dtype.startswith("optional")}
     for path, expected in zip(paths, model.inputs):
         found.update(read_input(model, path, expected, alone=len(paths) == 1))
     missing = [name for name in model.inputs if name not in found]
@@ -158,7 +169,7 @@ def read_inputs(model: Model, paths: Sequence[str]) -> list[Tensor]:
     return [with_batch(found[name], shape) for name, (_, shape) in model.inputs.items()]
 
 
-def read_input(model: Model, path: str, expected: str, alone: bool) -> dict[str, Tensor]:
+def read_input(model: Model, path: str, expected: str, alone: bool) -> dict[str, Any]:
     """What a file holds, by the names of inputs; its content tells the format."""
     try:
         with open(path, "rb") as file:
@@ -168,12 +179,13 @@ def read_input(model: Model, path: str, expected: str, alone: bool) -> dict[str,
         raise InputError(f"{path}: {error}") from error
 
 
-def read_content(model: Model, data: bytes, suffix: str, expected: str, alone: bool) -> dict[str, Tensor]:
+def read_content(model: Model, data: bytes, suffix: str, expected: str, alone: bool) -> dict[str, Any]:
     """`read_input` for the bytes of a file."""
     if data[:6] == b"\x93NUMPY":
         return {expected: read_npy(data)[1]}
-    if data[:4] == b"PK\x03\x04":
-        return by_name(model, read_npz(data), expected, alone)
+    if data[:4] in (b"PK\x03\x04", b"PK\x05\x06"):
+        arrays = {name: tensor for name, (_, tensor) in read_npz(data).items()}
+        return by_name(model, sequences_in(arrays, model), expected, alone)
     if data[:8] == b"\x89PNG\r\n\x1a\n":
         return {expected: as_sample(model, read_png(data), expected)}
     if data[:2] in (b"P2", b"P3", b"P5", b"P6") and data[2:3].isspace():
@@ -182,26 +194,39 @@ def read_content(model: Model, data: bytes, suffix: str, expected: str, alone: b
         raise InputError("this format is not known; an image can be saved as PNG, an array as .npy")
     if suffix == ".json" or data.lstrip()[:1] in (b"[", b"{"):
         content = read_json(data.decode("utf-8-sig"))
-        if isinstance(content, dict):
-            return by_name(
-                model, {name: ("", from_nested(nested)) for name, nested in content.items()}, expected, alone
-            )
-        return {expected: from_nested(content)}
-    table = read_csv(data.decode("utf-8-sig"))
+        if not isinstance(content, dict):
+            return {expected: value_of(content, model.inputs[expected][0])}
+        found = by_name(model, content, expected, alone)
+        return {name: value_of(nested, model.inputs[name][0]) for name, nested in found.items()}
+    table = read_csv(data.decode("utf-8-sig"), model.inputs[expected][0])
     sample = model.inputs[expected][1][1:]
     if len(sample) != 1 and all(isinstance(size, int) for size in sample) and math.prod(sample) == table.shape[1]:
         return {expected: Tensor(table.values, (table.shape[0], *sample))}
     return {expected: table}
 
 
-def by_name(model: Model, found: dict[str, tuple[str, Tensor]], expected: str, alone: bool) -> dict[str, Tensor]:
-    """Arrays by the names of the inputs; where the names are others, in the order of the inputs."""
-    if not any(name in model.inputs for name in found):
+def sequences_in(arrays: Mapping[str, Tensor], model: Model) -> dict[str, Any]:
+    """Arrays called "name.0", "name.1" and so on as one sequence, if the model takes sequences."""
+    kinds = {name: dtype.rpartition(" of ")[0] for name, (dtype, _) in model.inputs.items()}
+    takes_sequences = any(kind.endswith("sequence") for kind in kinds.values())
+    found: dict[str, Any] = {}
+    for name, tensor in arrays.items():
+        base, _, place = name.rpartition(".")
+        if takes_sequences and place.isdigit() and kinds.get(name) != "":
+            found.setdefault(base, []).append(tensor)
+        else:
+            found[name] = tensor
+    return found
+
+
+def by_name(model: Model, found: dict[str, Any], expected: str, alone: bool) -> dict[str, Any]:
+    """Values by the names of the inputs; where the names are others, in the order of the inputs."""
+    if found and not any(name in model.inputs for name in found):
         wanted = list(model.inputs) if alone else [expected]
         if len(wanted) != len(found):
             raise InputError(f"it holds {named(found)}; the model takes {named(model.inputs)}")
-        return {name: tensor for name, (_, tensor) in zip(wanted, found.values())}
-    return {name: tensor for name, (_, tensor) in found.items() if name in model.inputs}
+        return dict(zip(wanted, found.values()))
+    return {name: value for name, value in found.items() if name in model.inputs}
 
 
 def as_sample(model: Model, image: Tensor, expected: str) -> Tensor:
@@ -213,18 +238,25 @@ def as_sample(model: Model, image: Tensor, expected: str) -> Tensor:
     return whole_pixels(sample, dtype) if "int" in dtype else sample
 
 
-def with_batch(tensor: Tensor, shape: Sequence[Any]) -> Tensor:
+def with_batch(tensor: Any, shape: Sequence[Any]) -> Any:
     """A single sample as a batch of one."""
-    if len(tensor.shape) == len(shape) - 1 and (shape[0] in (1, None) or isinstance(shape[0], str)):
+    if (
+        isinstance(tensor, Tensor)
+        and len(tensor.shape) == len(shape) - 1
+        and (shape[0] in (1, None) or isinstance(shape[0], str))
+    ):
         return Tensor(tensor.values, (1, *tensor.shape))
     return tensor
 
 
-def show(model: Model, outputs: dict[str, Tensor], title: str) -> None:
+def show(model: Model, outputs: Mapping[str, Any], title: str) -> None:
     """Prints outputs for people: the likeliest labels, or the numbers."""
     if title:
         print(title)
     for name, tensor in outputs.items():
+        if not isinstance(tensor, Tensor):
+            print(f"{printable(name)}: {json.dumps(plain_json(to_nested(tensor)))}")
+            continue
         rows = labelled(model, tensor)
         if rows is None:
             numbers = plain_json([short(value) for value in tensor.values[:1000]])
@@ -263,4 +295,6 @@ def plain_json(nested: Any) -> Any:
     """Nested lists without NaN and infinities, which JSON does not have: these become texts."""
     if isinstance(nested, list):
         return [plain_json(item) for item in nested]
+    if isinstance(nested, dict):
+        return {str(key): plain_json(value) for key, value in nested.items()}
     return repr(nested) if isinstance(nested, float) and not math.isfinite(nested) else nested

@@ -11,10 +11,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from interchange_pyscript.kernels.tensor import Tensor, Weights
-from interchange_pyscript.program.files import from_nested, to_nested
-from interchange_pyscript.program.numbers import InputError, numbers_of, rounded
+from interchange_pyscript.program.files import TEXT, from_nested, to_nested
+from interchange_pyscript.program.numbers import CODES, InputError, numbers_of, rounded, stored_as
 from interchange_pyscript.program.weights import WeightsFile
 
+Value = Any  # a tensor; a list of them (sequence); None (an empty optional value); a map
 Signature = Mapping[str, tuple[str, tuple[Any, ...]]]  # name -> dtype and shape; a size is a number, a name, or None
 Network = Callable[..., Mapping[str, Any]]
 
@@ -65,17 +66,19 @@ class Model:
     def prepare(self, file: WeightsFile) -> Weights:
         """The weights as the network takes them."""
         entries = file.tensors.items()
-        return Weights({name: Tensor(numbers_of(data, dtype), shape) for name, (dtype, shape, data) in entries})
+        weights = Weights({name: Tensor(numbers_of(data, dtype), shape) for name, (dtype, shape, data) in entries})
+        weights.nodes = file.nodes
+        return weights
 
-    def run(self, tensors: Sequence[Tensor]) -> dict[str, Tensor]:
+    def run(self, tensors: Sequence[Value]) -> dict[str, Value]:
         """The outputs by name, for inputs that have been checked."""
         self.load()
         try:
             return dict(self.compute(tensors))
-        except (ValueError, IndexError, ZeroDivisionError) as error:
-            raise InputError(f"the model cannot compute with inputs of these sizes: {error}") from error
+        except (ValueError, IndexError, KeyError, ZeroDivisionError, OverflowError) as error:
+            raise InputError(f"the model cannot compute with these inputs: {error}") from error
 
-    def compute(self, tensors: Sequence[Tensor]) -> Mapping[str, Tensor]:
+    def compute(self, tensors: Sequence[Value]) -> Mapping[str, Value]:
         """Calls the network."""
         return self.network(*tensors, self.weights)
 
@@ -83,25 +86,27 @@ class Model:
         """The output for nested lists of numbers; of several, a dictionary."""
         if len(inputs) != len(self.inputs):
             raise InputError(f"{self.name} takes {len(self.inputs)} input(s), not {len(inputs)}: {named(self.inputs)}")
-        outputs = self.run(self.checked([from_nested(nested) for nested in inputs]))
+        values = [value_of(nested, dtype) for nested, (dtype, _) in zip(inputs, self.inputs.values())]
+        outputs = self.run(self.checked(values))
         results = {name: to_nested(tensor) for name, tensor in outputs.items()}
         return results if len(results) > 1 else next(iter(results.values()))
 
-    def checked(self, tensors: Sequence[Tensor]) -> list[Tensor]:
+    def checked(self, values: Sequence[Value]) -> list[Value]:
         """The inputs in the model's types, if they have the model's shapes."""
         sizes: dict[str, int] = {}
-        result = []
-        for (name, (dtype, shape)), tensor in zip(self.inputs.items(), tensors):
-            wanted = [sizes.get(size, size) if isinstance(size, str) else size for size in shape]
-            fits = len(wanted) == len(tensor.shape) and all(
-                have == want or not isinstance(want, int) for have, want in zip(tensor.shape, wanted)
-            )
-            if not fits:
-                raise InputError(
-                    f"input {name!r} has the shape {shape_text(tensor.shape)} instead of {shape_text(wanted)}"
-                )
-            sizes.update((size, have) for size, have in zip(shape, tensor.shape) if isinstance(size, str))
-            result.append(Tensor(typed(tensor.values, dtype, name), tensor.shape))
+        result: list[Value] = []
+        for (name, (dtype, shape)), value in zip(self.inputs.items(), values):
+            kind, _, element = dtype.rpartition(" of ")
+            if kind.endswith("sequence") and isinstance(value, Tensor) and not value.values:
+                value = []  # what an archive has for an empty one
+            if kind.endswith("sequence") and isinstance(value, list):
+                result.append([Tensor(typed(item.values, element, name), item.shape) for item in value])
+            elif isinstance(value, Tensor) and not kind.endswith("sequence"):
+                result.append(fitting(value, name, element, shape, sizes))
+            elif value is None and kind.startswith("optional"):
+                result.append(None)
+            else:
+                raise InputError(f"input {name!r} takes {dtype}")
         return result
 
     def self_test(self) -> list[str]:
@@ -117,6 +122,30 @@ class Model:
         """The outputs that are nothing but NaN in the golden case, as a model with damaged weights has them."""
         outputs = (self.load().golden or {"outputs": []})["outputs"]
         return [e["name"] for e in outputs if e["values"] and all(math.isnan(float(v)) for v in e["values"])]
+
+
+def value_of(nested: Any, dtype: str) -> Value:
+    """Nested lists as a tensor; for a sequence a list of them, for an empty optional value None."""
+    kind, _, element = dtype.rpartition(" of ")
+    if nested is None and kind.startswith("optional"):
+        return None
+    if not kind.endswith("sequence"):
+        return from_nested(nested, element)
+    if not isinstance(nested, (list, tuple)):
+        raise InputError(f"{nested!r:.60} is not a list, as a {kind} is")
+    return [from_nested(item, element) for item in nested]
+
+
+def fitting(tensor: Tensor, name: str, dtype: str, shape: Sequence[Any], sizes: dict[str, int]) -> Tensor:
+    """An input in the model's type, if it has the model's shape; `sizes` are those of named dimensions."""
+    wanted = [sizes.get(size, size) if isinstance(size, str) else size for size in shape]
+    fits = len(wanted) == len(tensor.shape) and all(
+        have == want or not isinstance(want, int) for have, want in zip(tensor.shape, wanted)
+    )
+    if not fits:
+        raise InputError(f"input {name!r} has the shape {shape_text(tensor.shape)} instead of {shape_text(wanted)}")
+    sizes.update((size, have) for size, have in zip(shape, tensor.shape) if isinstance(size, str))
+    return Tensor(typed(tensor.values, dtype, name), tensor.shape)
 
 
 def python_version() -> str:
@@ -139,17 +168,25 @@ def shape_text(shape: Sequence[Any]) -> str:
 
 def typed(values: Sequence[float], dtype: str, name: str) -> list[float]:
     """The numbers in the model's type; integers become floats, but not floats integers."""
+    if dtype == TEXT:
+        wrong = next((value for value in values if not isinstance(value, str)), None)
+        if wrong is not None:
+            raise InputError(f"input {name!r} takes texts, not {wrong!r}")
+        return list(values)
+    if any(isinstance(value, str) for value in values):
+        wrong = next(value for value in values if isinstance(value, str))
+        raise InputError(f"{wrong!r:.60} is not a number")
     if "float" in dtype:
         try:
-            return rounded(values, dtype)
+            return rounded(values, dtype if dtype in CODES or dtype.endswith("16") else "float32")
         except OverflowError as error:
             raise InputError(f"input {name!r} has an integer that is too large for {dtype}") from error
     kind = bool if dtype == "bool" else int
     wrong = next((value for value in values if not isinstance(value, kind)), None)
     if wrong is not None:
         raise InputError(f"input {name!r} takes {dtype}, not {wrong!r}")
-    same = rounded(values, dtype)
-    if same != list(values):
+    same, bits = rounded(values, stored_as(dtype)), 0 if kind is bool else int(dtype.lstrip("uint"))
+    if same != list(values) or (bits in (2, 4) and any(int(value) >> bits not in (0, -1) for value in values)):
         raise InputError(f"input {name!r} has numbers that are too large for {dtype}")
     return same
 

@@ -26,13 +26,20 @@ class InputError(ValueError):
     """A file or an argument that cannot be used as it is."""
 
 
+def stored_as(dtype: str) -> str:
+    """The type that an array file has for a type: one that NumPy lacks is stored as the next larger one."""
+    if dtype.startswith(("bfloat", "float8", "float4")):
+        return "float32"
+    return {"int2": "int8", "int4": "int8", "uint2": "uint8", "uint4": "uint8"}.get(dtype, dtype)
+
+
 def item_size(dtype: str) -> int:
     """The bytes that a number takes."""
     return 1 if dtype == "bool" else int(dtype.lstrip("abfilnotu")) // 8
 
 
 def numbers_of(data: bytes, dtype: str) -> Sequence[float]:
-    """The numbers that bytes stand for."""
+    """The numbers that bytes stand for; of a float of 8 bits its code."""
     if dtype == "bool":
         return [byte != 0 for byte in data]
     if dtype == "float16":
@@ -40,7 +47,7 @@ def numbers_of(data: bytes, dtype: str) -> Sequence[float]:
     if dtype == "bfloat16":  # the upper half of a float32
         data = b"".join(b"\0\0" + data[i : i + 2] for i in range(0, len(data), 2))
         dtype = "float32"
-    values = array(CODES[dtype])
+    values = array("B" if dtype.startswith("float8") else CODES[dtype])
     values.frombytes(data)
     if sys.byteorder == "big":
         values.byteswap()

@@ -15,6 +15,9 @@ DTYPES = {
     "BF16": "bfloat16",
     "F32": "float32",
     "F64": "float64",
+    "F8_E4M3": "float8_e4m3fn",
+    "F8_E5M2": "float8_e5m2",
+    "F8_E8M0": "float8_e8m0fnu",
     "I8": "int8",
     "U8": "uint8",
     "I16": "int16",
@@ -36,7 +39,9 @@ class WeightsFile:
             size = int.from_bytes(data[:8], "little")
             header = json.loads(data[8 : 8 + size])
             self.tensors: dict[str, tuple[str, list[int], bytes]] = {}
-            self.golden: Any = json.loads(header.pop("__metadata__")["interchange"])["golden"]
+            document = json.loads(header.pop("__metadata__")["interchange"])
+            self.golden: Any = document["golden"]
+            self.nodes: list[Any] = document["graph"]["nodes"]
             for tensor, entry in header.items():
                 begin, end = entry["data_offsets"]
                 dtype, shape = DTYPES[entry["dtype"]], entry["shape"]
