@@ -29,6 +29,20 @@ from tests.ops.test_ml import ROWS
 from tests.pyscript.common import single
 
 TOLD_BY_THE_EXPORTER = {"input_dtype", "output_dtype"}
+TEXTS = np.array([["A b\tc", "", "Éx.y z!"], ["a" * 40, "a" * 70, "word " * 30]], object)
+OWN_ROWS = [
+    *(
+        Row(f"interchange.{op}", (TEXTS,), attributes)
+        for op, attributes in (
+            ("Fingerprint64", {}),
+            ("SipHash", {"key": (7, -(2**40))}),
+            ("AsciiLower", {}),
+            ("RemoveCharacters", {"characters": ".,!]\\^-"}),
+        )
+    ),
+    *(Row("interchange.Tokenize", (TEXTS,), {"unit": unit}, 2) for unit in ("word", "character")),
+    Row("interchange.NGrams", (TEXTS, np.array([3, 2])), {"lengths": (2, 1, 4), "separator": "_"}, 2),
+]
 ML_ROWS = [Row(f"ai.onnx.ml.{op}", tuple(inputs), attributes) for op, inputs, attributes in ROWS]
 
 
@@ -71,7 +85,7 @@ def array(made: Tensor, like: np.ndarray) -> np.ndarray:
     return np.array(made.values, like.dtype).reshape(made.shape)
 
 
-@pytest.mark.parametrize("row", [*TABLE, *ML_ROWS], ids=str)
+@pytest.mark.parametrize("row", [*TABLE, *ML_ROWS, *OWN_ROWS], ids=str)
 def test_row_on_lists(row):
     graph = graph_of(row)
     want = evaluate(widen(graph), feeds_of(row))

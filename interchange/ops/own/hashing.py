@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 _ALL = (1 << 64) - 1
-_K0, _K1, _K2 = 0xC3A5C85C97CB3127, 0xB492B66FBE98F273, 0x9AE16A3B2F90404F  # primes of FarmHash
+_K0 = 0xC3A5C85C97CB3127  # primes of FarmHash
+_K1 = 0xB492B66FBE98F273
+_K2 = 0x9AE16A3B2F90404F
 
 
 def _hashed(x, function):
@@ -30,27 +32,27 @@ def SipHash(x, *, key):
     return _hashed(x, lambda data: _siphash(data, first, second))
 
 
-def _rotated(v, n):
+def _rotated(v: int, n: int) -> int:
     """v turned right by n bits."""
     return (v >> n | v << (64 - n)) & _ALL
 
 
-def _word(data, at, size=8):
+def _word(data: bytes, at: int, size: int = 8) -> int:
     return int.from_bytes(data[at : at + size], "little")
 
 
-def _mixed(v):
+def _mixed(v: int) -> int:
     return v ^ v >> 47
 
 
-def _pair(u, v, mul):
+def _pair(u: int, v: int, mul: int) -> int:
     """Two words as one."""
     a = _mixed((u ^ v) * mul & _ALL)
     b = _mixed((v ^ a) * mul & _ALL)
     return b * mul & _ALL
 
 
-def _farmhash(data):
+def _farmhash(data: bytes) -> int:
     size = len(data)
     if size > 64:
         return _farmhash_long(data)
@@ -86,7 +88,7 @@ def _farmhash(data):
     return _K2
 
 
-def _seeded(data, at, a, b):
+def _seeded(data: bytes, at: int, a: int, b: int) -> tuple[int, int]:
     """Four words and two seeds as two words."""
     w, x, y, z = (_word(data, at + 8 * i) for i in range(4))
     a = a + w & _ALL
@@ -95,7 +97,7 @@ def _seeded(data, at, a, b):
     return total + z & _ALL, b + _rotated(total, 44) + a & _ALL
 
 
-def _farmhash_long(data):
+def _farmhash_long(data: bytes) -> int:
     """More than 64 bytes: all blocks of 64, the last of which may be short, then the last 64 once more."""
     x, y = 81, 81 * _K1 + 113 & _ALL
     z = _mixed(y * _K2 + 113 & _ALL) * _K2 & _ALL
@@ -121,7 +123,7 @@ def _farmhash_long(data):
     return _pair(last, _pair(v[1], w[1], mul) + x & _ALL, mul)
 
 
-def _siphash(data, first, second):
+def _siphash(data: bytes, first: int, second: int) -> int:
     v0, v1 = first ^ 0x736F6D6570736575, second ^ 0x646F72616E646F6D
     v2, v3 = first ^ 0x6C7967656E657261, second ^ 0x7465646279746573
     whole = len(data) // 8 * 8

@@ -23,6 +23,7 @@ def _catalogue(*modules: str) -> Catalogue[Callable[..., Any]]:
 DOMAINS: Mapping[str, Catalogue[Callable[..., Any]]] = {
     "ai.onnx.ml": _catalogue("ml.encoders", "ml.linear", "ml.trees", "ml.scores"),
     "ai.onnx.preview": _catalogue("preview"),
+    "interchange": _catalogue("own.hashing", "own.text"),
     "": _catalogue(
         *("linear", "convolution", "pooling", "normalization", "activation", "elementwise", "shaping", "recurrent"),
         *("logic", "reduction", "resize", "attention", "control", "quantization", "vision", "decoder", "signal"),

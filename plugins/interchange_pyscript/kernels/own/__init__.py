@@ -1,0 +1,1 @@
+"""The domain interchange: what Keras needs and no domain of ONNX has."""
