@@ -17,6 +17,7 @@ def halos(network: Network) -> None:
     makers = {name: op for op in network.ops for name in op.outputs}
     wanted: dict[str, list[tuple[Geometry, bool]]] = {}
     refused = set(network.outputs)
+    pooled = {(op.inputs[0], op.attributes["layout"] == "NHWC") for op in network.ops if op.kind == "pool"}
     for op in network.ops:
         if op.kind == "conv":
             g = geometry(op, network)
@@ -30,7 +31,7 @@ def halos(network: Network) -> None:
     for name, readers in wanted.items():
         if name in refused or not (name in network.inputs or _makes_rows(makers.get(name))):
             continue
-        layouts = {nhwc for _, nhwc in readers}
+        layouts = {nhwc for _, nhwc in readers} | {nhwc for value, nhwc in pooled if value == name}
         pads = [padding(g, winograd=not network.precise) for g, _ in readers]
         largest = tuple(tuple(max(p[axis][end] for p in pads) for end in (0, 1)) for axis in (0, 1))
         if len(layouts) > 1 or not any(map(any, largest)):
