@@ -21,6 +21,7 @@ from interchange_numpy.kernels import CHOOSERS, preferred_order
 from interchange_numpy.network import Halo, Network, Op
 from interchange_numpy.operators import Objects, OperatorStep, owned
 from interchange_numpy.passes import PASSES
+from interchange_numpy.probe import settle_blas
 
 # NumPy copies the operands of a strided loop through buffers if the loop is shorter than the buffer.
 BUFFER_SIZE = 2048
@@ -51,6 +52,7 @@ class Plan:
         for improve in PASSES:
             improve(network)
         layout = _Layout(network)
+        settle_blas()
         self.network = network
         self.arena_bytes = place(layout.storages)
         self.fallbacks = [chosen.op for chosen in layout.chosen if chosen.kernel is None]
