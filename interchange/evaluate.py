@@ -232,6 +232,9 @@ def _conformed(value: Any, spec: TensorSpec) -> Any:
 
 def _misfits(array: Array, spec: TensorSpec, sizes: dict[str, int]) -> Iterator[str]:
     target = dtype_of(spec.dtype)
+    if target.kind == "O":
+        yield from _no_texts(array)
+        target = array.dtype
     to_float = spec.dtype in FLOATS and array.dtype.kind in "fiub"
     if array.dtype != target and not to_float and not (array.dtype.kind in "iu" and _holds(target, array)):
         yield f"{array.dtype} is not turned into {spec.dtype}"
@@ -243,6 +246,16 @@ def _misfits(array: Array, spec: TensorSpec, sizes: dict[str, int]) -> Iterator[
             want = sizes.setdefault(want, have)
         if want is not None and have != want:
             yield f"dimension {axis} is {have} instead of {want}"
+
+
+def _no_texts(array: Array) -> Iterator[str]:
+    """Why an array is no array of texts."""
+    if array.dtype.kind not in "UTO":
+        yield f"{array.dtype} is not turned into string"
+    elif array.dtype.kind == "O":
+        strange = [item for item in array.ravel().tolist() if not isinstance(item, str)]
+        if strange:
+            yield f"it holds a {type(strange[0]).__name__}, which is no text"
 
 
 def _holds(target: np.dtype[Any], array: Array) -> bool:

@@ -24,6 +24,7 @@ Dimension = int | str | None  # a size, a name for an unknown size ("batch"), or
 
 JSON_VERSION = 1
 DEEPEST = 32  # graphs within graphs
+TEXT = "string"  # what people call the dtype of texts, which NumPy calls object
 KINDS = ("tensor", "sequence", "optional", "optional sequence", "map")
 
 
@@ -63,7 +64,8 @@ class TensorSpec:
     kind: str = "tensor"
 
     def __str__(self) -> str:
-        tensor = f"{self.dtype or '?'}[{', '.join('?' if d is None else str(d) for d in self.shape)}]"
+        dtype = TEXT if self.dtype == "object" else self.dtype
+        tensor = f"{dtype or '?'}[{', '.join('?' if d is None else str(d) for d in self.shape)}]"
         return tensor if self.kind == "tensor" else f"{self.kind} of {tensor}"
 
 

@@ -54,7 +54,11 @@ def _is_picture(path: Path) -> bool:
 
 def _members(name: str, path: Path, specs: Mapping[str, TensorSpec], taken: Mapping[str, Any]) -> dict[str, Any]:
     """What one file feeds: several inputs if it holds a mapping, else the named or the next one."""
-    content = read_file(path)
+    content = read_table(path, specs) if not name and path.suffix in (".csv", ".txt") else None
+    if content is None:
+        spec = specs.get(name or next((known for known in specs if known not in taken), ""))
+        is_text = spec is not None and spec.dtype == "object" and path.suffix in (".csv", ".txt")
+        content = _texts(path) if is_text else read_file(path)
     if isinstance(content, Mapping) and not name and len(content) > 0 and set(content) & set(specs):
         return dict(content)
     if isinstance(content, Mapping):
@@ -107,6 +111,28 @@ def read_file(path: Path) -> Any:
     )
 
 
+def read_table(path: Path, specs: Mapping[str, TensorSpec]) -> Mapping[str, Array] | None:
+    """The columns of a CSV file whose first line names every input, by input; None for other files."""
+    from interchange.testset import tables
+
+    read_head(path)
+    return tables.load(path, specs, ()).arrays if tables.is_table(path, tuple(specs)) else None
+
+
+def _texts(path: Path) -> Array:
+    """Texts, a row for each sample, without a heading."""
+    import csv
+
+    import numpy as np
+
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            rows = [row for row in csv.reader(file, strict=True) if row]
+        return np.array(rows, object).reshape(len(rows), -1)
+    except (ValueError, csv.Error, OSError) as error:
+        raise BadInput("IX103", "The input cannot be read.", where=str(path), why=str(error)) from error
+
+
 def _from_json(content: Any) -> Any:
     import numpy as np
 
@@ -141,6 +167,8 @@ def _with_samples(content: Any, spec: TensorSpec | None) -> Array:
     import numpy as np
 
     array = np.asarray(content)
+    if spec is not None and spec.dtype == "object" and array.ndim == 2 and array.shape[1] == 1 == len(spec.shape):
+        return array[:, 0]  # rows of one text
     sizes = [size for size in spec.shape[1:] if isinstance(size, int)] if spec is not None else []
     if spec is not None and array.ndim == 2 < len(spec.shape) and len(sizes) == len(spec.shape) - 1:
         single = array.shape == tuple(sizes)  # one sample that happens to be a table

@@ -17,7 +17,7 @@ from interchange import plugins
 from interchange.errors import BadInput, InterchangeError
 from interchange.evaluate import conform
 from interchange.graph import Array, TensorSpec
-from interchange.testset import arrays, folders, idx, pictures
+from interchange.testset import arrays, folders, idx, pictures, tables
 from interchange.testset.samples import MOST_BYTES, Samples, refuse
 from interchange.testset.settings import FILE, Preprocessing, Settings, read
 
@@ -113,7 +113,7 @@ def load(path: Path | str, inputs: Mapping[str, TensorSpec], *, most_bytes: int 
     plugins.read_head(path)
     settings = read(folder)
     try:
-        samples = _samples(path, settings, tuple(inputs), most_bytes)
+        samples = _samples(path, settings, inputs, most_bytes)
         golden = {**arrays.read_golden(folder, most_bytes), **samples.golden}
     except OSError as error:
         raise BadInput("IX220", "The test set cannot be read.", where=str(path), why=str(error)) from error
@@ -137,7 +137,7 @@ def load(path: Path | str, inputs: Mapping[str, TensorSpec], *, most_bytes: int 
     return result
 
 
-def _samples(path: Path, settings: Settings, inputs: tuple[str, ...], most_bytes: int) -> Samples:
+def _samples(path: Path, settings: Settings, inputs: Mapping[str, TensorSpec], most_bytes: int) -> Samples:
     strangers = plugins.recognise(path, "testsets")
     if len(strangers) > 1:
         names = ", ".join(f"{p.name} ({p.distribution})" for p in strangers)
@@ -145,11 +145,13 @@ def _samples(path: Path, settings: Settings, inputs: tuple[str, ...], most_bytes
     if strangers:
         return _from_plugin(strangers[0], path)
     if path.is_dir():
-        return _from_folder(path, settings, inputs, most_bytes)
+        return _from_folder(path, settings, tuple(inputs), most_bytes)
     if idx.magic(path) == idx.PICTURES:
         return idx.load(path, most_bytes)
     if arrays.is_array_file(path):
-        return arrays.load_file(path, inputs, most_bytes)
+        return arrays.load_file(path, tuple(inputs), most_bytes)
+    if tables.is_table(path, tuple(inputs)):
+        return tables.load(path, inputs, settings.labels)
     raise _unknown(path)
 
 
@@ -188,7 +190,7 @@ def _unknown(path: Path) -> BadInput:
         where=str(path),
         why="there are no arrays, no idx files and no pictures"
         if path.is_dir()
-        else "neither NumPy arrays nor an idx file",
+        else "neither NumPy arrays nor an idx file, nor a table whose header names the model's inputs",
         next_step="See formats/testset.md for the forms.",
     )
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
@@ -12,12 +10,12 @@ import numpy as np
 
 from interchange.errors import BadInput
 from interchange.graph import Array
+from interchange.testset import tables
 from interchange.testset.pictures import looks_like_picture, pixels_of, size_of
 from interchange.testset.samples import Samples, refuse
 
 TARGETS = "targets.csv"
 COLUMNS = ("file", "target")
-_MOST_BYTES = 64 << 20
 
 
 def is_class_folders(folder: Path) -> bool:
@@ -77,30 +75,19 @@ def load_listed(folder: Path, labels: tuple[str, ...]) -> Samples:
     )
     absent = [f"row {n}: there is no file {name!r}" for n, name, _ in rows if not (folder / name).is_file()]
     refuse("IX220", f"{TARGETS} lists files that do not exist.", path, absent)
-    targets = _targets(path, [(n, text) for n, _, text in rows], labels)
+    targets = tables.targets_of(path, [(n, text) for n, _, text in rows], labels)
     return _samples("pictures with a list of targets", folder, [folder / name for _, name, _ in rows], targets, labels)
 
 
 def _rows(path: Path) -> list[tuple[int, str, str]]:
     """(line number, file, target) of every row."""
-    try:
-        with path.open("rb") as file:
-            data = file.read(_MOST_BYTES + 1)
-        if len(data) > _MOST_BYTES:
-            raise ValueError("it is larger than 64 MiB")
-        reader = csv.reader(io.StringIO(data.decode("utf-8-sig"), newline=""), strict=True)
-        table = [(reader.line_num, row) for row in reader if row]
-    except (OSError, ValueError, csv.Error) as error:
-        raise BadInput("IX220", f"{TARGETS} cannot be read.", where=str(path), why=str(error)) from error
-    header = table[0][1] if table else []
+    header, rows = tables.read_rows(path)
     faults = [
         f"the column {name!r} is missing; the header is {','.join(header)!r}" for name in COLUMNS if name not in header
     ]
-    faults += [f"row {n} has {len(row)} fields instead of {len(header)}" for n, row in table if len(row) != len(header)]
     refuse("IX220", f"{TARGETS} is not of its form.", path, faults, f"Its first line is {','.join(COLUMNS)}.")
-    refuse("IX220", f"{TARGETS} lists no samples.", path, [] if len(table) > 1 else ["there is only the header"])
     file_column, target_column = (header.index(name) for name in COLUMNS)
-    return [(n, row[file_column].strip(), row[target_column].strip()) for n, row in table[1:]]
+    return [(n, row[file_column].strip(), row[target_column].strip()) for n, row in rows]
 
 
 def _escapes(folder: Path, name: str) -> bool:
@@ -109,25 +96,6 @@ def _escapes(folder: Path, name: str) -> bool:
     if not name or "\0" in name or parts.is_absolute() or ".." in parts.parts or re.match("[A-Za-z]:", name):
         return True
     return not (folder / name).resolve().is_relative_to(folder.resolve())
-
-
-def _targets(path: Path, texts: Sequence[tuple[int, str]], labels: tuple[str, ...]) -> Array:
-    """Label names if all are such, else integers if all are, else numbers."""
-    if labels and all(text in labels for _, text in texts):
-        return np.array([labels.index(text) for _, text in texts], np.int64)
-    if all(re.fullmatch(r"[+-]?\d{1,18}", text, re.ASCII) for _, text in texts):
-        return np.array([int(text) for _, text in texts], np.int64)
-    faults, values = [], []
-    for n, text in texts:
-        try:
-            values.append(float(text))
-        except ValueError:
-            faults.append(f"row {n}: the target {text!r} is neither a number nor a label")
-    faults += [
-        f"row {n}: the target is not finite" for (n, _), v in zip(texts, values, strict=False) if not np.isfinite(v)
-    ]
-    refuse("IX221", f"{TARGETS} has targets that cannot be used.", path, faults)
-    return np.array(values, np.float64)
 
 
 def _samples(

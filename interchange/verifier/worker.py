@@ -96,7 +96,7 @@ def _run(model: Any, job: Mapping[str, Any], emit: Emit) -> Iterator[str]:
     before: tuple[list[Array], list[int]] = ([], [])
     for index, feed in enumerate(job["feeds"]):
         with np.load(feed, allow_pickle=False) as file:
-            feeds = {name: file[str(i)] for i, name in enumerate(job["inputs"])}
+            feeds = {name: _with_texts(file[str(i)]) for i, name in enumerate(job["inputs"])}
         entered = [_checksum(array) for array in feeds.values()]
         started = time.perf_counter()
         outputs = model(feeds)
@@ -115,6 +115,11 @@ def _run(model: Any, job: Mapping[str, Any], emit: Emit) -> Iterator[str]:
             for name, array in zip(outputs, arrays, strict=True)
         ]
         emit(event="batch", index=index, seconds=seconds, outputs=described)
+
+
+def _with_texts(array: Array) -> Array:
+    """Texts as models take them, which files hold as fixed numbers of characters."""
+    return array.astype(object) if array.dtype.kind == "U" else array
 
 
 def _array(name: str, value: Any) -> Array:

@@ -37,7 +37,14 @@ class KerasModel:
     def __call__(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
         values = [feeds[name] for name in self.inputs]
         made = self.flatten(self.run(values[0] if len(values) == 1 else values, training=False))
-        return {name: np.asarray(value) for name, value in zip(self.outputs, made, strict=True)}
+        return {name: _with_texts(np.asarray(value)) for name, value in zip(self.outputs, made, strict=True)}
+
+
+def _with_texts(array: Array) -> Array:
+    """TensorFlow's texts are bytes."""
+    if array.dtype.kind != "O":
+        return array
+    return np.array([item.decode("utf-8") for item in array.ravel()], object).reshape(array.shape)
 
 
 @contextmanager
@@ -151,5 +158,5 @@ def _objects(source: Source) -> Iterator[Mapping[str, Any]]:
 
 def _spec(tensor: Any) -> TensorSpec:
     shape = [None if size is None else int(size) for size in tensor.shape]
-    dtype = str(getattr(tensor.dtype, "name", tensor.dtype))
+    dtype = str(getattr(tensor.dtype, "name", tensor.dtype)).replace("string", "object")
     return TensorSpec(dtype, tuple("batch" if i == 0 and size is None else size for i, size in enumerate(shape)))

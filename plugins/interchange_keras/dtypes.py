@@ -47,6 +47,7 @@ RULES: Sequence[Rule] = (
     ),
     Rule("Resizing RandomCrop", (2, 3), INTEGERS, casts=False),  # they see to it themselves
     Rule("CenterCrop", (2, 3), INTEGERS, casts=True),
+    Rule("TFDConcat TFDIdentity", (3,), INTEGERS, casts=False),
     Rule("RandomHeight RandomWidth", (2,), INTEGERS, casts=False),
     Rule(
         "AugMix AutoContrast CutMix RandAugment RandomElasticTransform RandomErasing RandomGaussianBlur "
@@ -80,7 +81,9 @@ RULES: Sequence[Rule] = (
     Rule("Add Subtract Multiply", (2, 3), WIDE, casts=False),
 )
 # Where Keras 3 casts all inputs if one of several inputs is floating.
-PROMOTES = frozenset({"Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum", "Concatenate", "Dot"})
+PROMOTES = frozenset(
+    {"TFDConcat", "Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum", "Concatenate", "Dot"}
+)
 
 
 def kind(class_name: str, options: Mapping[str, Any]) -> str:

@@ -33,9 +33,8 @@ class Emitter:
         return name
 
     def constant(self, value: Any) -> str:
-        """An array, the same one for equal values; integers are int64."""
+        """An array of numbers, the same one for equal values."""
         array = np.asarray(value)
-        array = array.astype(object if array.dtype.kind == "U" else array.dtype)
         key = (array.dtype.name, array.shape, repr(array.tolist()).encode())
         if key not in self._made:
             self._made[key] = self.name("constant")
@@ -50,6 +49,10 @@ class Emitter:
         made = tuple(self.name(op.rpartition(".")[2]) for _ in range(outputs))
         self.nodes.append(Node(op, names, made, attributes, self._source))
         return made
+
+    def word(self, text: str) -> str:
+        """One text, looked up: constants that are texts have no place in a weights file."""
+        return self.text(self.constant(0), {0: text})
 
     def text(self, number: str, table: Mapping[int, str]) -> str:
         """The texts of integers; "" for those that are not in the table."""

@@ -93,7 +93,7 @@ def _tokenize(e: Emitter, node: Node, specs: Mapping[str, TensorSpec]) -> Sequen
     x = node.inputs[0]
     for character in WHITE_SPACE:
         x = _replaced(e, x, character, " ")
-    parts = e.add_many("StringSplit", e.add("StringConcat", e.constant(" "), x), outputs=2, delimiter=" ")[0]
+    parts = e.add_many("StringSplit", e.add("StringConcat", e.word(" "), x), outputs=2, delimiter=" ")[0]
     is_word = e.add("ai.onnx.ml.LabelEncoder", parts, keys_strings=("",), values_int64s=(0,), default_int64=1)
     return _brought_to_front(e, parts, is_word)
 
@@ -112,12 +112,12 @@ def _n_grams(e: Emitter, node: Node, specs: Mapping[str, TensorSpec]) -> Sequenc
         gram = e.add("Slice", wide, [0], width, [-1])
         for i in range(1, n):
             following = e.add("Slice", wide, [i], e.add("Add", width, i), [-1])
-            gram = e.add("StringConcat", e.add("StringConcat", gram, e.constant(separator)), following)
+            gram = e.add("StringConcat", e.add("StringConcat", gram, e.word(separator)), following)
         grams.append(gram)
         starts = e.add("Unsqueeze", e.add("Sub", counts, n - 1), [-1])
         known.append(e.add("Cast", e.add("Less", places, starts), to="int64"))
     gram, is_known = (e.add("Concat", *parts, axis=-1) for parts in (grams, known))
-    return _brought_to_front(e, e.add("Where", e.add("Cast", is_known, to="bool"), gram, e.constant("")), is_known)
+    return _brought_to_front(e, e.add("Where", e.add("Cast", is_known, to="bool"), gram, e.word("")), is_known)
 
 
 def _brought_to_front(e: Emitter, x: str, is_kept: str) -> Sequence[str]:

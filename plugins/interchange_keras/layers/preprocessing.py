@@ -112,7 +112,19 @@ def category_encoding(
     return encoded(layer, x, output_mode, num_tokens, layer.compute_dtype, counts)
 
 
+def feature(layer: Layer, x: str) -> str:
+    """A column of a FeatureSpace as it is."""
+    return x
+
+
+def features(layer: Layer, *xs: str, axis: int = -1) -> str:
+    """All columns of a FeatureSpace side by side."""
+    return layer.add("Concat", *xs, axis=axis)
+
+
 LAYERS: Mapping[str, LayerFunction] = {
     "CategoryEncoding": category_encoding,
     "Discretization": discretization,
+    "TFDConcat": features,
+    "TFDIdentity": feature,
 }

@@ -514,6 +514,59 @@ row(
     eras="3",
 )
 
+for _how in ("nearest", "bilinear", "bicubic"):
+    row(
+        f"resizing_{_how}_float16",
+        (P / 4).astype("float16"),
+        lambda K, x, h=_how: K.layers.Resizing(5, 9, interpolation=h, dtype="float16")(x),
+        tolerance=1e-3,
+    )
+row(
+    "resizing_uint8_bicubic",
+    _picture(2, 11, 7, 3, dtype="uint8"),
+    lambda K, x: K.layers.Resizing(5, 9, interpolation="bicubic")(x),
+    tolerance=1e-4,
+)
+row(
+    "pipeline_of_changes",
+    P,
+    lambda K, x: K.layers.Pipeline([K.layers.Equalization(), K.layers.AutoContrast(), K.layers.CutMix()])(x),
+    eras="3",
+    tolerance=1e-4,
+)
+
+# --- columns of a table ----------------------------------------------------------------------------------------------
+
+
+def _feature_space(K: Any, text: Any, number: Any, whole: Any, mode: str) -> Any:
+    import tensorflow as tf
+
+    F = K.utils.FeatureSpace
+    space = F(
+        features={
+            "x0": "string_categorical",
+            "x1": F.float_discretized(num_bins=3),
+            "x2": F.integer_categorical(num_oov_indices=2),
+        },
+        crosses=[F.cross(("x0", "x2"), crossing_dim=7)],
+        output_mode=mode,
+    )
+    table = {"x0": WORDS[:, 0], "x1": NUMBERS[:1].ravel(), "x2": SMALL[:, 1]}
+    space.adapt(tf.data.Dataset.from_tensor_slices(table))
+    inputs, encoded = space.get_inputs(), space.get_encoded_features()
+    order = [inputs["x0"], inputs["x1"], inputs["x2"]]
+    model = K.Model(order, encoded if mode == "concat" else K.layers.Concatenate()(list(encoded.values())))
+    return model([text, number, whole])
+
+
+row(
+    "feature_space",
+    (WORDS[:, :1], NUMBERS.reshape(-1, 1)[:3], SMALL[:, :1]),
+    lambda K, *xs: _feature_space(K, *xs, mode="concat"),
+    eras="3",
+    adapted=True,
+)
+
 # --- sounds ----------------------------------------------------------------------------------------------------------
 
 SOUND = np.random.default_rng(5).normal(size=(2, 300)).astype(np.float32)
