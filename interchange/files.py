@@ -8,9 +8,11 @@ import re
 import sys
 import tempfile
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
+from typing import BinaryIO
 
 from interchange.errors import BadInput
 
@@ -57,6 +59,16 @@ class Artifact:
     def write(self, target: Path, data: bytes) -> None:
         try:
             self.reserve(target).write_bytes(data)
+        except OSError as error:
+            raise BadInput("IX105", "The target cannot be written.", where=str(target), why=str(error)) from error
+
+    @contextmanager
+    def open(self, target: Path) -> Iterator[BinaryIO]:
+        """A file to write to, which appears as `target` at the end."""
+        temporary = self.reserve(target)
+        try:
+            with temporary.open("wb") as file:
+                yield file
         except OSError as error:
             raise BadInput("IX105", "The target cannot be written.", where=str(target), why=str(error)) from error
 

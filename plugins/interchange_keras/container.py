@@ -15,9 +15,10 @@ from interchange.errors import BadInput
 from interchange.graph import Array
 from interchange_keras import ARCHITECTURE, WEIGHTS, begins_as_keras_zip
 from interchange_keras.eras import UNVERSIONED, Version, parse_version
-from interchange_keras.hdf5 import ALWAYS_ALLOWED, MOST_EXPANSION, Hdf5, open_hdf5
+from interchange_keras.hdf5 import ALWAYS_ALLOWED, MOST_EXPANSION, Hdf5, Section, open_hdf5
 
 ASSETS = "assets/"
+CHUNK = 1 << 20
 STORE_ROOTS = ("layers", "_layer_checkpoint_dependencies")  # the second by Keras 2.13 and its like
 
 
@@ -215,8 +216,7 @@ def _read_zip(path: Path, size: int, weights: bool, given: Source | None) -> Sou
         store: dict[str, Array] = {}
         names: dict[str, str] = {}
         if weights and WEIGHTS in members:
-            data = _member(archive, members[WEIGHTS], size, where)
-            with open_hdf5(data, f"{where}: {WEIGHTS}") as file:
+            with open_hdf5(_content(archive, members[WEIGHTS], path, size, where), f"{where}: {WEIGHTS}") as file:
                 store, names = _store(file)
         elif weights and any(name.endswith(".weights.json") for name in members):
             raise BadInput("IX203", "The weights are split over several files, which is not supported.", where=where)
@@ -284,6 +284,22 @@ def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, size: int, where: s
         )
     with archive.open(info) as member:
         return member.read(info.file_size)  # the size declared is a promise that a bomb breaks
+
+
+def _content(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path, size: int, where: str) -> bytes | Section:
+    """A member as `open_hdf5` takes it: where it is stored as it is, its place in the file, checked but not kept."""
+    if info.compress_type != zipfile.ZIP_STORED:
+        return _member(archive, info, size, where)
+    with archive.open(info) as member:
+        while member.read(CHUNK):  # to the end, where the checksum is compared
+            pass
+    with path.open("rb") as file:
+        file.seek(info.header_offset)
+        header = file.read(
+            30
+        )  # the lengths of what lies before the content: https://pkware.cachefly.net/webdocs/APPNOTE
+    skipped = int.from_bytes(header[26:28], "little") + int.from_bytes(header[28:30], "little")
+    return Section(path, info.header_offset + 30 + skipped, info.file_size)
 
 
 @contextmanager

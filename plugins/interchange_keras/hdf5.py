@@ -7,7 +7,7 @@ import math
 import mmap
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -138,39 +138,85 @@ class Hdf5:
         return group[name]
 
 
+class Section(io.RawIOBase):
+    """A part of a file as a file, to be read."""
+
+    def __init__(self, path: Path, start: int, size: int) -> None:
+        super().__init__()
+        self._file = path.open("rb", buffering=0)
+        self.path, self.start, self.size = path, start, size
+        self._at = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        self._at = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self.size}[whence]
+        return self._at
+
+    def tell(self) -> int:
+        return self._at
+
+    def readinto(self, buffer: Any) -> int:
+        room = memoryview(buffer).cast("B")[: max(self.size - self._at, 0)]
+        self._file.seek(self.start + self._at)
+        count = self._file.readinto(room)
+        self._at += count
+        return count
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+
 @contextmanager
-def open_hdf5(source: Path | bytes, where: str) -> Iterator[Hdf5]:
-    """Opens a file, or the bytes of one.
+def open_hdf5(source: Path | bytes | Section, where: str) -> Iterator[Hdf5]:
+    """Opens a file, a part of one, or the bytes of one. A section is closed, too.
 
     Raises:
         BadInput: (IX203) this is no HDF5 file, or a damaged one.
     """
-    with damage_is_bad_input(where):
-        if isinstance(source, bytes):
-            size = len(source)
-            _check_texts(source)
-            file = h5py.File(io.BytesIO(source), "r")
-        else:
-            size = source.stat().st_size
-            with source.open("rb") as raw, mmap.mmap(raw.fileno(), 0, access=mmap.ACCESS_READ) as content:
-                _check_texts(content)
-            file = h5py.File(source, "r")
-    try:
-        yield Hdf5(file, where, size)
-    finally:
+    with ExitStack() as stack:
         with damage_is_bad_input(where):
-            file.close()
+            if isinstance(source, bytes):
+                size = len(source)
+                _check_texts(source)
+                file = h5py.File(io.BytesIO(source), "r")
+            elif isinstance(source, Section):
+                size = stack.enter_context(source).size
+                _check_texts_of(source.path, source.start, size)
+                file = h5py.File(source, "r")
+            else:
+                size = source.stat().st_size
+                _check_texts_of(source, 0, size)
+                file = h5py.File(source, "r")
+        try:
+            yield Hdf5(file, where, size)
+        finally:
+            with damage_is_bad_input(where):
+                file.close()
 
 
-def _check_texts(content: bytes | mmap.mmap) -> None:
-    """Refuses what would keep HDF5 busy for ever, or make it ask for gigabytes, when it reads texts.
+def _check_texts_of(path: Path, start: int, size: int) -> None:
+    before = start % mmap.ALLOCATIONGRANULARITY
+    with path.open("rb") as file:
+        content = mmap.mmap(file.fileno(), before + size, access=mmap.ACCESS_READ, offset=start - before)
+    with content:
+        _check_texts(content, before)
+
+
+def _check_texts(content: bytes | mmap.mmap, first: int = 0) -> None:
+    """Refuses what would keep HDF5 busy for ever, or make it ask for gigabytes, when it reads texts from `first` on.
 
     Texts lie in global heaps: "GCOL", version 1, three zeros, the size; then objects, each (index, references, 0, size)
     and data filled up to 8 bytes. Index 0 is the free space, whose size includes its own header. An attribute holds
     its type, its dataspace (version, rank, flags; sizes; largest sizes if flagged) and for each text (length, place).
     """
     steps_left = len(content) // 16 + 1  # all that heaps can hold which do not overlap, and HDF5 writes no others
-    start = content.find(HEAP)
+    start = content.find(HEAP, first)
     while start >= 0:
         end = min(start + _number(content, start + 8), len(content))
         at = start + 16
@@ -182,7 +228,7 @@ def _check_texts(content: bytes | mmap.mmap) -> None:
                 raise ValueError(f"the heap at byte {start} is damaged")
             at += step
         start = content.find(HEAP, start + 8)
-    for match in TEXT_TYPE.finditer(content):
+    for match in TEXT_TYPE.finditer(content, first):
         at = match.end()
         rank, has_largest = content[at + 1 : at + 2], content[at + 2 : at + 3] == b"\1"
         sizes = [_number(content, at + 8 + 8 * i) for i in range(min(rank[0] if rank else 0, 32))]

@@ -148,7 +148,7 @@ class _Lowering:
     def _derive(self, name: str, form: str, array: Array) -> str:
         if (name, form) not in self._derived:
             self._derived[name, form] = self._free_name(f"{name}_{form}")
-            self._constants[self._derived[name, form]] = np.ascontiguousarray(array)
+            self._constants[self._derived[name, form]] = array  # a view: the writer copies one at a time
         return self._derived[name, form]
 
     def _free_name(self, wish: str) -> str:

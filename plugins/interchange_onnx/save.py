@@ -15,6 +15,7 @@ from interchange.golden import Case, make_case
 from interchange.graph import Graph
 from interchange_onnx.encode import External, check, checkable, encode, lowered, offsets_of
 from interchange_onnx.runtimes import fitted, read_by
+from interchange_onnx.stream import checkable_without, write_model
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -41,9 +42,7 @@ def save(
         if is_large:
             _save_large(graph, path, artifact, opset, target_ort, case)
         else:
-            model = _encoded(graph, opset, target_ort, case)
-            check(checkable(model))
-            artifact.write(path, _bytes(model))
+            _save_one(graph, path, artifact, opset, target_ort, case)
     return artifact.paths
 
 
@@ -79,6 +78,18 @@ def _encoded(
     if any(entry.domain == "" and entry.version > newest for entry in model.opset_import):
         model = encode(graph, opset=newest, case=case, external=external)
     return fitted(model, target_ort)
+
+
+def _save_one(
+    graph: Graph, path: Path, artifact: Artifact, opset: int | None, target_ort: str | None, case: Case | None
+) -> None:
+    """One file. Large constants are never in a message in memory, unless onnx has to turn it into an older opset."""
+    is_streamed = opset is None and target_ort is None
+    large = {name: graph.constants[name] for name in offsets_of(graph.constants)} if is_streamed else {}
+    model = _encoded(graph, opset, target_ort, case, External("", dict.fromkeys(large, 0)))
+    check(checkable(checkable_without(model, large)))
+    with artifact.open(path) as file:
+        write_model(model, large, file)
 
 
 def _save_large(

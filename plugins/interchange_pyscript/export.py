@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import mmap
 from pathlib import Path
 
-from interchange_weights.format import to_bytes
+from interchange_weights.format import to_bytes, write
 
 from interchange.errors import BadInput
 from interchange.files import Artifact, safe_stem
@@ -37,10 +38,16 @@ def save(
         from interchange_pyscript.fast.plan import plan
 
         program = plan(graph)
-    weights = to_bytes(program.graph if program else graph, selftest=selftest)
-    text = script_text(graph, path.stem, weights, numpy=numpy, embed=embed, program=program)
-    with Artifact(force=force) as artifact:
-        artifact.write(path, text.encode())
-        if not embed:
-            artifact.write(path.with_suffix(".safetensors"), weights)
+    constants = program.graph if program else graph
+    with Artifact(force=force) as artifact, artifact.open(path) as script:
+        if embed:
+            content = to_bytes(constants, selftest=selftest)
+            text = script_text(graph, path.stem, content, numpy=numpy, embed=True, program=program)
+        else:
+            with artifact.reserve(path.with_suffix(".safetensors")).open("w+b") as file:
+                write(constants, file, selftest=selftest)
+                file.flush()
+                with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
+                    text = script_text(graph, path.stem, mapped, numpy=numpy, embed=False, program=program)
+        script.write(text.encode())
     return artifact.paths

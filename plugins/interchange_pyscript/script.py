@@ -9,6 +9,7 @@ import textwrap
 import zlib
 from collections import ChainMap
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from mmap import mmap
 from typing import TYPE_CHECKING, Any, cast
 
 import interchange
@@ -73,7 +74,7 @@ NUMPY = Style(_NumpyFunctions(), lambda op: ops.outputs_of(ops.get(op)) != 1, "n
 
 
 def script_text(
-    graph: Graph, stem: str, weights_file: bytes, *, numpy: bool, embed: bool, program: Program | None = None
+    graph: Graph, stem: str, weights_file: bytes | mmap, *, numpy: bool, embed: bool, program: Program | None = None
 ) -> str:
     """The script for a graph whose weights file has these bytes; in the fast style with the program of that graph.
 
@@ -268,7 +269,7 @@ def _type_text(spec: TensorSpec) -> str:
 
 
 def _model(
-    graph: Graph, stem: str, specs: Mapping[str, TensorSpec], weights_file: bytes, style: Style, embed: bool
+    graph: Graph, stem: str, specs: Mapping[str, TensorSpec], weights_file: bytes | mmap, style: Style, embed: bool
 ) -> list[str]:
     """The object with the signature and the weights, and the call of the command line."""
     source = quoted(f"{stem}.safetensors")

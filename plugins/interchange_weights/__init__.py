@@ -56,10 +56,10 @@ class WeightsExporter:
             selftest: put a golden case into the file.
         """
         from interchange.files import Artifact
-        from interchange_weights.format import to_bytes
+        from interchange_weights.format import write
 
-        with Artifact(force=force) as artifact:
-            artifact.write(path, to_bytes(graph, selftest=selftest))
+        with Artifact(force=force) as artifact, artifact.open(path) as file:
+            write(graph, file, selftest=selftest)
         return artifact.paths
 
 

@@ -3,34 +3,78 @@
 from __future__ import annotations
 
 import json
+import sys
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save
 
 from interchange.errors import BadInput, Unsupported
 from interchange.golden import make_case
 from interchange.graph import Array, Graph
 from interchange_weights import METADATA_KEY
 
+# What the format calls a type, in the order in which the library has them: tensors of the last come first in a file.
+DTYPES: Mapping[str, str] = {
+    "bool": "BOOL",
+    "uint8": "U8",
+    "int8": "I8",
+    "float8_e5m2": "F8_E5M2",
+    "float8_e4m3fn": "F8_E4M3",
+    "int16": "I16",
+    "uint16": "U16",
+    "float16": "F16",
+    "bfloat16": "BF16",
+    "int32": "I32",
+    "uint32": "U32",
+    "float32": "F32",
+    "complex64": "C64",
+    "float64": "F64",
+    "int64": "I64",
+    "uint64": "U64",
+}
+
 
 def to_bytes(graph: Graph, *, selftest: bool = True) -> bytes:
-    """The file's bytes, always the same for a graph: the library sorts tensors; its order of metadata is not fixed, so
-    all of it is one entry.
+    """The file's bytes, always the same for a graph. Raises Unsupported as `write` does."""
+    return b"".join(_pieces(graph, selftest))
+
+
+def write(graph: Graph, file: BinaryIO, *, selftest: bool = True) -> None:
+    """Writes the file, tensor after tensor: the library would copy all of them before it begins.
 
     Raises:
         Unsupported: (IX303) a constant has a type that the format lacks.
     """
+    for piece in _pieces(graph, selftest):
+        file.write(piece)
+
+
+def _pieces(graph: Graph, selftest: bool) -> Iterator[bytes | memoryview]:
+    """8 bytes of length, the header, the tensors: to the byte what the library writes (safetensors 0.8)."""
+    unknown = [f"{n!r} is {a.dtype.name}" for n, a in graph.constants.items() if a.dtype.name not in DTYPES]
+    if unknown:
+        raise Unsupported("IX303", "A weights file cannot hold these constants.", why=unknown)
     document = {"version": 1, "graph": graph.to_json(), "golden": make_case(graph) if selftest else None}
-    text = json.dumps(document, separators=(",", ":"), allow_nan=False)
-    tensors = {name: np.asarray(array, order="C") for name, array in graph.constants.items()}
-    try:
-        return bytes(save(tensors, {METADATA_KEY: text}))
-    except SafetensorError as error:
-        some = [f"{name!r} is {array.dtype.name}" for name, array in tensors.items() if array.dtype.kind not in "iufb"]
-        raise Unsupported("IX303", "A weights file cannot hold these constants.", why=[*some, str(error)]) from error
+    entries: dict[str, Any] = {
+        "__metadata__": {METADATA_KEY: json.dumps(document, separators=(",", ":"), allow_nan=False)}
+    }
+    places = {dtype: place for place, dtype in enumerate(DTYPES)}
+    order = sorted(graph.constants, key=lambda name: (-places[graph.constants[name].dtype.name], name))
+    end = 0
+    for name in order:
+        array = graph.constants[name]
+        begin, end = end, end + array.nbytes
+        entries[name] = {"dtype": DTYPES[array.dtype.name], "shape": array.shape, "data_offsets": (begin, end)}
+    header = json.dumps(entries, separators=(",", ":"), ensure_ascii=False).encode()
+    header += b" " * (-len(header) % 8)
+    yield len(header).to_bytes(8, "little")
+    yield header
+    for name in order:
+        array = np.ascontiguousarray(graph.constants[name])
+        little = array.byteswap() if sys.byteorder == "big" else array
+        yield little.reshape(-1).view(np.uint8).data
 
 
 def read(path: Path) -> Graph:
@@ -51,6 +95,8 @@ def read_case(path: Path) -> dict[str, Any] | None:
 
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, Array]]:
+    from safetensors import SafetensorError, safe_open
+
     try:
         with safe_open(path, framework="np") as file:
             constants: dict[str, Array] = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118

@@ -3,21 +3,29 @@
     python tests/benchmarks/applications.py --peer-python /path/to/python-with-keras [--only NAME …] [--tf2onnx]
 
 For each one the peer makes the model with weights that keep the activations in bounds, saves it as .keras and as .h5,
-and computes its outputs for one batch. Then: the largest error in the numpy backend and in ONNX Runtime, relative to
-the largest output, and the time and the peak memory of the whole process of `.keras` → `.onnx`. The peer needs Keras 3;
-interchange and onnxruntime are those of this interpreter.
+and computes its outputs for one batch. Then
+
+* the largest error of the numpy backend (of both files) and of ONNX Runtime, relative to the largest output;
+* CPU seconds and peak memory of the whole process of `interchange convert model.keras --to onnx`, and the peak memory
+  of `--to weights` and `--to pyscript`; "room" is twice the weights and 200 MB, which none should need;
+* with --tf2onnx the same of a process that loads the file with Keras and converts it with tf2onnx, right after it, and
+  whether ONNX Runtime computes with its file what Keras does (within 1 % of the largest output).
+
+The peer needs Keras 3; interchange and onnxruntime are those of this interpreter. Memory is what the operating system
+says a process had at most (ru_maxrss); MB are 1,000,000 bytes.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
-import resource
+import shutil
+import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -67,78 +75,140 @@ signature = [tf.TensorSpec(tensor.shape, tensor.dtype, tensor.name) for tensor i
 tf2onnx.convert.from_function(function, input_signature=signature, output_path=sys.argv[2])
 """
 
-OURS = """
-import sys, interchange
-interchange.save(interchange.load(sys.argv[1]), sys.argv[2], to="onnx")
-"""
-
-CHECK = """
-import json, pathlib, sys
-import numpy as np, onnxruntime
+NUMPY = """
+import sys
+import numpy as np
 import interchange
 from interchange.evaluate import evaluate
-folder = pathlib.Path(sys.argv[1])
-case = np.load(folder / "case.npz")
-x, y = case["x"], case["y"]
-largest = float(np.abs(y).max())
-result = {}
-for suffix in ("keras", "h5"):
-    graph = interchange.load(folder / f"model.{suffix}")
-    (made,) = evaluate(graph, {next(iter(graph.inputs)): x}).values()
-    result[suffix] = float(np.abs(made - y).max()) / largest
-path = next((folder / "ours").rglob("*.onnx")) if (folder / "ours").is_dir() else folder / "ours"
-session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-(made,) = session.run(None, {session.get_inputs()[0].name: x})
-result["onnxruntime"] = float(np.abs(made - y).max()) / largest
-print(json.dumps(result))
+case = np.load(sys.argv[2])
+graph = interchange.load(sys.argv[1])
+(made,) = evaluate(graph, {next(iter(graph.inputs)): case["x"]}).values()
+print(float(np.abs(made - case["y"]).max() / np.abs(case["y"]).max()))
 """
 
+RUNTIME = """
+import sys
+import numpy as np, onnxruntime
+case = np.load(sys.argv[2])
+session = onnxruntime.InferenceSession(sys.argv[1], providers=["CPUExecutionProvider"])
+(made,) = session.run(None, {session.get_inputs()[0].name: case["x"]})
+print(float(np.abs(made - case["y"]).max() / np.abs(case["y"]).max()))
+"""
 
-def measured(command: list[str], environment: dict[str, str]) -> tuple[float, float, str]:
-    """Seconds and peak MB of a whole process, and the end of its complaint if it failed."""
+USABLE = 0.01  # the largest error, relative to the largest output
+MB = 1e6
+
+
+class Measured(NamedTuple):
+    """A whole process: CPU seconds, peak memory in MB, and the end of its complaint if it failed."""
+
+    seconds: float
+    memory: float
+    fault: str
+
+
+def measured(command: list[str], environment: dict[str, str]) -> Measured:
     with tempfile.TemporaryFile() as output:
-        begin = time.perf_counter()
         process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env=environment)
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
-        seconds = time.perf_counter() - begin
         output.seek(0)
         lines = output.read().decode(errors="replace").strip().splitlines()
     unit = 1 if sys.platform == "darwin" else 1024
-    return seconds, usage.ru_maxrss * unit / 1e6, "" if process.returncode == 0 else (lines or ["?"])[-1]
+    fault = "" if process.returncode == 0 else (lines or ["?"])[-1][:150]
+    return Measured(usage.ru_utime + usage.ru_stime, usage.ru_maxrss * unit / MB, fault)
 
 
-def row(name: str, options: argparse.Namespace) -> str:
-    """The line of the table for an architecture."""
-    import json
+def error_of(script: str, model: Path, case: Path, environment: dict[str, str]) -> float | str:
+    """The error that a script prints; or its last words."""
+    command = [sys.executable, "-c", script, str(model), str(case)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    return float(done.stdout) if done.returncode == 0 else (done.stderr.strip().splitlines() or ["?"])[-1][:150]
 
-    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "KERAS_BACKEND": "tensorflow", "CUDA_VISIBLE_DEVICES": ""}
+
+class Row(NamedTuple):
+    """An architecture: what was measured."""
+
+    name: str
+    size: int
+    parameters: int
+    errors: dict[str, float | str]  # "keras", "h5", "onnx", "peer"
+    ours: dict[str, Measured]  # "onnx", "weights", "pyscript"
+    peer: Measured | None
+
+    @property
+    def room(self) -> float:
+        return 2 * 4 * self.parameters / MB + 200
+
+    @property
+    def is_right(self) -> bool:
+        return all(is_usable(self.errors[key]) for key in ("keras", "h5", "onnx"))
+
+    @property
+    def ratio(self) -> float:
+        """How many times the peer's time is ours."""
+        return self.peer.seconds / self.ours["onnx"].seconds if self.peer else 0.0
+
+    def cells(self) -> list[str]:
+        cells = [self.name, str(self.size), f"{self.parameters / 1e6:.1f}"]
+        cells += [e if isinstance(e, str) else f"{e:.1e}" for e in (self.errors[k] for k in ("keras", "h5", "onnx"))]
+        cells += [f"{self.ours['onnx'].seconds:.2f}"]
+        cells += [f"{self.ours[target].memory:.0f}" for target in ("onnx", "weights", "pyscript")]
+        cells += [f"{self.room:.0f}"]
+        if self.peer:
+            result = "yes" if is_usable(self.errors["peer"]) else self.peer.fault or str(self.errors["peer"])
+            cells += [f"{self.peer.seconds:.1f}", f"{self.peer.memory:.0f}", result, f"{self.ratio:.1f}"]
+        return cells
+
+
+def is_usable(error: float | str) -> bool:
+    return isinstance(error, float) and error <= USABLE
+
+
+HEADER = ["architecture", "size", "M param.", ".keras", ".h5", "ORT", "CPU s", "MB", "weights", "pyscript", "room"]
+PEER_HEADER = ["tf2onnx s", "MB", "usable", "ratio"]
+
+
+def row(name: str, options: argparse.Namespace, environment: dict[str, str]) -> Row | str:
+    """What an architecture gives; or why Keras cannot make it."""
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        made = subprocess.run(
-            [options.peer_python, "-c", MAKE, name, temporary], env=environment, capture_output=True, text=True
-        )
+        command = [options.peer_python, "-c", MAKE, name, temporary]
+        made = subprocess.run(command, env=environment, capture_output=True, text=True)
         if made.returncode:
-            return f"{name:20} Keras cannot make it: {made.stderr.strip().splitlines()[-1][:100]}"
-        with np.load(folder / "case.npz") as case:
-            size, parameters = int(case["size"]), int(case["parameters"])
-        start = f"{name:20} {size:5} {parameters / 1e6:8.1f}"
-        model = str(folder / "model.keras")
-        seconds, memory, fault = measured([sys.executable, "-c", OURS, model, str(folder / "ours")], environment)
-        if fault:
-            return f"{start} not converted: {fault[:150]}"
-        checked = subprocess.run([sys.executable, "-c", CHECK, temporary], capture_output=True, text=True)
-        if checked.returncode:
-            return f"{start} not run: {checked.stderr.strip().splitlines()[-1][:150]}"
-        errors = json.loads(checked.stdout)
-        line = start + "".join(f" {errors[key]:9.1e}" for key in ("keras", "h5", "onnxruntime"))
-        line += f" {seconds:7.2f} {memory:8.0f}"
-        if options.tf2onnx:
-            seconds, memory, fault = measured(
-                [options.peer_python, "-c", PEER, model, str(folder / "peer.onnx")], environment
+            return (made.stderr.strip().splitlines() or ["?"])[-1][:150]
+        case, model = folder / "case.npz", folder / "model.keras"
+        with np.load(case) as content:
+            size, parameters = int(content["size"]), int(content["parameters"])
+        ours = {
+            target: measured(
+                [options.ours, "convert", str(model), "--to", target, "-o", f"{folder}/{target}/"], environment
             )
-            line += f" {'fails':>7} {memory:8.0f}" if fault else f" {seconds:7.2f} {memory:8.0f}"
-        return line
+            for target in ("onnx", "weights", "pyscript")
+        }
+        peer = None
+        if options.tf2onnx:
+            peer = measured([options.peer_python, "-c", PEER, str(model), f"{folder}/peer.onnx"], environment)
+        errors = {suffix: error_of(NUMPY, folder / f"model.{suffix}", case, environment) for suffix in ("keras", "h5")}
+        errors["onnx"] = ours["onnx"].fault or error_of(RUNTIME, folder / "onnx" / "model.onnx", case, environment)
+        if peer:
+            errors["peer"] = peer.fault or error_of(RUNTIME, folder / "peer.onnx", case, environment)
+        return Row(name, size, parameters, errors, ours, peer)
+
+
+def summary(rows: list[Row]) -> list[str]:
+    lines = [
+        f"{sum(r.is_right for r in rows)} of {len(rows)} equal Keras in numpy (.keras and .h5) and in ONNX Runtime",
+        f"{sum(all(m.memory <= r.room for m in r.ours.values()) for r in rows)} of {len(rows)} stay below their room",
+    ]
+    peers = [r for r in rows if r.peer]
+    if peers:
+        ratios = [r.ratio for r in peers]
+        lines += [
+            f"{sum(is_usable(r.errors['peer']) for r in peers)} of {len(peers)} files of tf2onnx are usable",
+            f"CPU time, tf2onnx / interchange: min {min(ratios):.1f}, median {statistics.median(ratios):.1f}",
+        ]
+    return lines
 
 
 def main() -> None:
@@ -147,14 +217,24 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", help="names of architectures")
     parser.add_argument("--tf2onnx", action="store_true", help="converts with tf2onnx, too, which the peer must have")
     options = parser.parse_args()
-    found = subprocess.run([options.peer_python, "-c", LIST], capture_output=True, text=True, check=True)
-    names = options.only or found.stdout.split()
-    title = f"{'architecture':20} {'size':>5} {'M param.':>8} {'.keras':>9} {'.h5':>9} {'ORT':>9} {'s':>7} {'MB':>8}"
-    print(title + (f" {'tf2onnx':>7} {'MB':>8}" if options.tf2onnx else ""), flush=True)
-    for name in names:
-        print(row(name, options), flush=True)
-    children = resource.getrusage(resource.RUSAGE_CHILDREN)
-    print(f"{len(names)} architectures, {children.ru_utime + children.ru_stime:.0f} s of CPU")
+    options.ours = shutil.which("interchange", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+    if options.ours is None:
+        parser.error("interchange is not installed for this interpreter")
+    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "KERAS_BACKEND": "tensorflow", "CUDA_VISIBLE_DEVICES": ""}
+    found = subprocess.run(
+        [options.peer_python, "-c", LIST], env=environment, capture_output=True, text=True, check=True
+    )
+    print("| " + " | ".join(HEADER + (PEER_HEADER if options.tf2onnx else [])) + " |")
+    print("|---" * len(HEADER + (PEER_HEADER if options.tf2onnx else [])) + "|", flush=True)
+    rows: list[Row] = []
+    for name in options.only or found.stdout.split():
+        made = row(name, options, environment)
+        if isinstance(made, str):
+            print(f"| {name} | Keras cannot make it: {made} |", flush=True)
+            continue
+        rows.append(made)
+        print("| " + " | ".join(made.cells()) + " |", flush=True)
+    print("", *summary(rows), sep="\n")
 
 
 if __name__ == "__main__":

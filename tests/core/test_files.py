@@ -132,6 +132,28 @@ def test_a_full_disk_is_an_error_block(tmp_path: Path, monkeypatch: pytest.Monke
     assert contents(tmp_path) == {}
 
 
+def test_a_disk_that_is_full_while_a_file_is_written(tmp_path: Path) -> None:
+    def write() -> None:
+        with Artifact() as artifact:
+            artifact.write(tmp_path / "b", b"whole")
+            with artifact.open(tmp_path / "a") as file:
+                file.write(b"half")
+                raise OSError(28, "No space left on device")
+
+    with pytest.raises(BadInput, match="No space left"):
+        write()
+    assert contents(tmp_path) == {}
+
+
+def test_a_file_appears_when_all_is_written(tmp_path: Path) -> None:
+    with Artifact() as artifact:
+        with artifact.open(tmp_path / "a") as file:
+            file.write(b"one")
+            file.write(b"two")
+        assert not (tmp_path / "a").exists()
+    assert contents(tmp_path) == {"a": "onetwo"}
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX permissions")
 def test_files_have_the_usual_permissions(tmp_path: Path) -> None:
     with Artifact() as artifact:

@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +17,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from interchange_numpy import NumpyBackend
 from interchange_weights import WeightsExporter, WeightsImporter
-from interchange_weights.format import read, read_case, to_bytes
-from safetensors.numpy import load_file
+from interchange_weights.format import DTYPES, read, read_case, to_bytes
+from safetensors.numpy import load_file, save
 
 from interchange.errors import BadInput, InterchangeError
 from interchange.evaluate import evaluate
 from interchange.golden import case_inputs, check_case
-from interchange.graph import Graph, equal
+from interchange.graph import Graph, dtype_of, equal
 from interchange.plugins import read_head
 from tests.core.graphs import graphs, tiny
 
@@ -61,6 +62,22 @@ def test_equal_graphs_give_equal_bytes_in_every_process() -> None:
         done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, check=True)
         digests.add(done.stdout.strip())
     assert len(digests) == 1
+
+
+NAMES = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12)
+
+
+@given(constants=st.dictionaries(NAMES, st.sampled_from([*DTYPES]), min_size=1, max_size=9))
+@OFTEN
+def test_the_bytes_are_those_of_the_library(constants: dict[str, str]) -> None:
+    shapes = [(), (3,), (2, 5), (0, 4), (7, 1, 2)]
+    arrays = {
+        name: np.arange(prod(shape := shapes[i % 5])).reshape(shape).astype(dtype_of(dtype))
+        for i, (name, dtype) in enumerate(constants.items())
+    }
+    made = to_bytes(Graph({}, tuple(arrays), (), arrays), selftest=False)
+    header = json.loads(made[8 : 8 + int.from_bytes(made[:8], "little")])
+    assert made == bytes(save(arrays, header["__metadata__"]))
 
 
 def test_any_safetensors_reader_opens_the_tensors(file: Path) -> None:
