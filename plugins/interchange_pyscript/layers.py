@@ -254,7 +254,7 @@ def _output_count(node: Node, style: Style) -> int:
     if node.bodies:
         body = next(iter(node.bodies.values()))
         return len(body.outputs) - (node.op == "Loop")
-    return ops.outputs_of(ops.get(node.op)) or len(node.outputs)
+    return (ops.outputs_of(ops.get(node.op)) if ops.exists(node.op) else None) or len(node.outputs)
 
 
 class _AnyName(dict[str, str]):

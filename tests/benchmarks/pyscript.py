@@ -155,6 +155,13 @@ def cpu_of(command: list[str]) -> float:
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
+def portable(image: np.ndarray) -> bytes:
+    """A picture of values from 0 to 1 as a PPM or PGM file."""
+    height, width, channels = image.shape
+    kind = b"P6" if channels == 3 else b"P5"
+    return b"%s %d %d 255\n" % (kind, width, height) + np.rint(image * 255).astype(np.uint8).tobytes()
+
+
 def cold(rounds: int) -> None:
     """From the start of the interpreter to the first answer for one picture, against `python -c "import numpy"`."""
     with tempfile.TemporaryDirectory() as temporary:
@@ -162,8 +169,10 @@ def cold(rounds: int) -> None:
         for name in ("cats_dogs", "digits", "dots"):
             folder = Path(temporary) / name
             graph = NETWORKS[name]()
-            written(graph, sample_of(name, graph), folder)
-            picture = next(path for path in sorted((EXAMPLES / name / "testset").rglob("*.png")))
+            feed = sample_of(name, graph)
+            written(graph, feed, folder)
+            picture = folder / "picture.ppm"
+            picture.write_bytes(portable(next(iter(feed.values()))[0]))
             for style in ("plain", "fast"):
                 commands[f"{name} {style}"] = [sys.executable, str(folder / style / "model.py"), str(picture)]
         times: dict[str, list[float]] = {name: [] for name in commands}

@@ -346,6 +346,44 @@ def test_what_lanes_cannot_hold_is_computed_plainly(strange, deep, tmp_path):
     np.testing.assert_allclose(got, plain, rtol=1e-5, atol=1e-5)
 
 
+# --- recurrent layers -------------------------------------------------------------------------------------------------
+
+
+def recurrent_graph(op: str, direction: str, states: bool, **attributes) -> Graph:
+    """7 steps of 5 features, 2 samples, 6 units."""
+    b, gates, directions = Builder(), {"LSTM": 4, "GRU": 3}[op], 2 if direction == "bidirectional" else 1
+    x = b.input("x", "float32", (7, 2, 5))
+    shapes = ((directions, gates * 6, 5), (directions, gates * 6, 6), (directions, 2 * gates * 6))
+    given = [
+        x,
+        *(b.constant(name, random(i, *shape) / 2) for i, (name, shape) in enumerate(zip("wrb", shapes, strict=True))),
+    ]
+    names = ["y", "h", "c"][: 3 if op == "LSTM" else 2]
+    if states:
+        initial = np.tanh(random(9, directions, 2, 6)).astype(np.float32)
+        given += ["", *(b.constant(name, initial) for name in names[1:])]
+        names = [f"{name}_" for name in names]
+    outputs = b.add_many(op, given, names, source="cell", direction=direction, hidden_size=6, **attributes)
+    return b.graph(outputs, {})
+
+
+@pytest.mark.parametrize("states", [False, True])
+@pytest.mark.parametrize("direction", ["forward", "reverse", "bidirectional"])
+@pytest.mark.parametrize("op", ["LSTM", "GRU", "GRU after"])
+def test_recurrent_layers(op, direction, states, tmp_path):
+    told = {"linear_before_reset": 1} if op == "GRU after" else {}
+    graph = recurrent_graph(op.split()[0], direction, states, **told)
+    assert [node.op for node in plan(graph).nodes] == [f"Gates{op.split()[0]}"]
+    script = imported(ScriptExporter().save(graph, tmp_path / "m.py", style="fast")[0])
+    for magnitude in (1.0, 0.0, 1e-30, 30.0, 1e30):
+        x = (random(8, 7, 2, 5) * magnitude).astype(np.float32)
+        exact, native = evaluate(widen(graph), {"x": x.astype(np.float64)}), evaluate(graph, {"x": x})
+        got = script.predict(x)
+        for name in graph.outputs:
+            floor = judge.floor_of(native[name], exact[name], "float32")
+            assert np.abs(np.asarray(got[name]) - exact[name]).max() <= judge.ROUNDING * floor, (name, magnitude)
+
+
 # --- scripts ----------------------------------------------------------------------------------------------------------
 
 

@@ -125,6 +125,24 @@ def bias_limit(bias: Array | None, exponent: int) -> tuple[int, bool]:
     return limit, bool(largest <= SIMILAR * np.quantile(sizes, 0.25))
 
 
+def gate_exponents(w: Array, r: Array, b: Array | None) -> tuple[int, int] | None:
+    """Exponents for the weights (directions, gates, numbers) of inputs and of states, both of at most 28 bits.
+
+    Either sum has at most ROOM / 4, and the biases together ROOM / 4 in the finer unit that a sum may have.
+    """
+    exponents = []
+    for weights in (w, r):
+        sizes = np.abs(np.asarray(weights, np.float64)).sum(2)
+        reach, count = float(sizes.max(initial=0.0)), weights.shape[2]
+        if not 1e-6 < reach < 1e6:
+            return None
+        exponents.append(math.floor(math.log2((ROOM / 4 / 2.0**28 - 0.5 * count) / reach) - 1e-9))
+    most = float(np.abs(np.asarray([0.0] if b is None else b, np.float64)).max(initial=0.0))
+    if not most * 2.0 ** (28 + exponents[1]) <= ROOM / 8:
+        return None
+    return exponents[0], exponents[1]
+
+
 def whole(weights: Array, exponent: int) -> Array:
     """The nearest integers to weights * 2**exponent."""
     return np.rint(np.ldexp(np.asarray(weights, np.float64), exponent)).astype(np.int64)

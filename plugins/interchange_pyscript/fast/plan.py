@@ -20,6 +20,8 @@ from interchange_pyscript.kernels.spatial import resolve_pads
 PEAK = 8.0  # how much larger the largest number of a sample usually is than most, for choosing bits
 NOISE = 4e-7  # of a layer's output, relative: what float32 has
 FEWEST = 4  # outputs of a dense layer in lanes
+# Recurrent layers: how many gates and states they have, and their usual activation functions.
+GATES = {"LSTM": (4, 2, ("sigmoid", "tanh", "tanh")), "GRU": (3, 1, ("sigmoid", "tanh"))}
 
 
 @dataclass(frozen=True)
@@ -94,10 +96,12 @@ class Planner:
             "Reshape": self.flatten,
             "GlobalAveragePool": self.mean,
             "ReduceMean": self.mean,
-            "Dropout": None,
-            "Identity": None,
         }.get(node.op)
-        if handler is None or not all(node.outputs) or len(node.outputs) != 1 or not handler(node):
+        if node.op in GATES:
+            handler = self.recurrent
+        elif len(node.outputs) != 1:
+            handler = None
+        if handler is None or not handler(node):
             self.nodes.append(node)
 
     # --- layers with weights ------------------------------------------------------------------------------------------
@@ -173,6 +177,32 @@ class Planner:
             return kernel
         c, h, w = (int(size) for size in self.specs[source].shape[1:])  # type: ignore[arg-type]  # known: see flatten
         return kernel.reshape(c, h, w, -1).transpose(1, 2, 0, 3).reshape(kernel.shape)
+
+    def recurrent(self, node: Node) -> bool:
+        """LSTM and GRU with their usual activation functions, whose weights are constants."""
+        count, states, names = GATES[node.op]
+        told = node.attributes
+        usual = tuple(name.lower() for name in told.get("activations") or ())
+        inputs = [*node.inputs, *[""] * 8][: 6 + states]
+        w, r, b = (self.graph.constants.get(name) for name in inputs[1:4])
+        is_plain = not (told.get("clip") or told.get("input_forget") or told.get("activation_alpha"))
+        is_plain = is_plain and not (inputs[4] or any(node.inputs[5 + states :]) or (inputs[3] and b is None))
+        if not is_plain or w is None or r is None:
+            return False
+        if usual not in ((), names, names * 2) or w.dtype != np.float32 or w.shape[1] != count * r.shape[2]:
+            return False
+        exponents = bounds.gate_exponents(w, r, b)
+        if exponents is None:
+            return False
+        rows = []
+        for name, weights, exponent in zip(inputs[1:3], (w, r), exponents, strict=True):
+            numbers = bounds.whole(weights, exponent).transpose(0, 2, 1).reshape(-1, weights.shape[1])
+            rows.append(self.constant(f"{name} lanes", bounds.packed_rows(numbers)))
+        kept = {key: told[key] for key in ("direction", "layout", "linear_before_reset") if key in told}
+        given = (*inputs[:4], *inputs[5 : 5 + states], *rows)
+        outputs = (*node.outputs, *[""] * (1 + states))[: 1 + states]
+        self.nodes.append(Node(f"Gates{node.op}", given, outputs, {"exponents": exponents, **kept}, node.source))
+        return True
 
     def emit(self, node: Node, way: Way, kernel: Array, form: Form, attributes: Mapping[str, Any], layout: str) -> None:
         """Adds the call of a layer and its weights in lanes."""
