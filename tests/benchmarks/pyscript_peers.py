@@ -31,6 +31,13 @@ def imported(path: Path, name: str) -> Any:
     return module
 
 
+def nested(values: Sequence[Any], shape: Sequence[int]) -> Any:
+    """A flat list as nested ones."""
+    for size in reversed(shape[1:]):
+        values = [values[i : i + size] for i in range(0, len(values), size)]
+    return values
+
+
 # --- kernels of nested loops ----------------------------------------------------------------------------------------
 
 
@@ -40,7 +47,7 @@ def naive(script: Any) -> None:
 
     def conv(x, w, b=None, *, group=1, strides=None, pads=None, auto_pad="", layout="NHWC", **_):  # type: ignore[no-untyped-def]
         assert layout == "NHWC"
-        size, (batch, height, width, inputs) = w.shape, x.shape
+        size, (batch, height, width, _) = w.shape, x.shape
         rows, columns, channels, filters = size
         dy, dx = strides or (1, 1)
         top, left, bottom, right = pads or (0, 0, 0, 0)
@@ -51,7 +58,7 @@ def naive(script: Any) -> None:
             )
             top, left, bottom, right = down // 2, across // 2, down - down // 2, across - across // 2
         tall, wide = (height + top + bottom - rows) // dy + 1, (width + left + right - columns) // dx + 1
-        values, weights = list(x.values), [list(w.values[o::filters]) for o in range(filters)]
+        images, kernel = nested(list(x.values), x.shape), nested(list(w.values), size)
         bias = [0.0] * filters if b is None else list(b.values)
         result = []
         for n in range(batch):
@@ -59,7 +66,7 @@ def naive(script: Any) -> None:
                 for x0 in range(wide):
                     for o in range(filters):
                         total = bias[o]
-                        first, kernel = o // (filters // group) * channels, weights[o]
+                        first = o // (filters // group) * channels
                         for i in range(rows):
                             iy = y * dy + i - top
                             if iy < 0 or iy >= height:
@@ -68,24 +75,23 @@ def naive(script: Any) -> None:
                                 ix = x0 * dx + j - left
                                 if ix < 0 or ix >= width:
                                     continue
-                                here = ((n * height + iy) * width + ix) * inputs + first
-                                there = (i * columns + j) * channels
+                                pixel, weights = images[n][iy][ix], kernel[i][j]
                                 for c in range(channels):
-                                    total += values[here + c] * kernel[there + c]
+                                    total += pixel[first + c] * weights[c][o]
                         result.append(total)
         return tensor(result, (batch, tall, wide, filters))
 
     def matmul(a, b):  # type: ignore[no-untyped-def]
         length, outputs = b.shape
         count = len(a.values) // length
-        values, weights = list(a.values), [list(b.values[o::outputs]) for o in range(outputs)]
+        values, weights = list(a.values), nested(list(b.values), b.shape)
         result = []
         for i in range(count):
             row = values[i * length : (i + 1) * length]
             for o in range(outputs):
-                total, column = 0.0, weights[o]
+                total = 0.0
                 for k in range(length):
-                    total += row[k] * column[k]
+                    total += row[k] * weights[k][o]
                 result.append(total)
         return tensor(result, (*a.shape[:-1], outputs))
 
