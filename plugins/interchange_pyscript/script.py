@@ -99,7 +99,8 @@ def script_text(
     everything = linked_parts(homes, style)
     taken = {*everything.names, "np", "predict", "network", "MODEL"}
     kind = FOR_NUMPY if numpy else IN_FAST_STYLE if program else ""
-    network = network_text(listing, style, specs, taken, infer_bodies(graph), graph.nodes)
+    stored = program.graph if program else graph
+    network = network_text(listing, style, specs, taken, infer_bodies(graph), stored.nodes)
     used = names_in("\n".join(network))
     linked = linked_parts({name: home for name, home in homes.items() if name in used}, style)
     parts = [

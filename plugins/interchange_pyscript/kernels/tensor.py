@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import mul
 from typing import Any, TypeVar
 
@@ -26,19 +26,33 @@ class Tensor:
 
 
 class Weights(dict[str, Any]):
-    """The weights by name. Called, it gives several whose names begin alike.
+    """The weights by name, which are read when they are first asked for. Called, it gives several that begin alike.
 
-    `nodes` are those of the model; long attributes of theirs are not written out in its lines.
+    `read` gives those that are not there yet, `nodes` the nodes of the model; long attributes of theirs are not written
+    out in its lines.
     """
 
-    nodes: Sequence[Any] = ()
+    def __init__(
+        self,
+        entries: Mapping[str, Any] | None = None,
+        read: Callable[[str], Any] | None = None,
+        nodes: Callable[[], Sequence[Any]] = tuple,
+    ) -> None:
+        super().__init__(entries or {})
+        self.read, self.nodes = read, nodes
+
+    def __missing__(self, name: str) -> Any:
+        if self.read is None:
+            raise KeyError(name)
+        self[name] = value = self.read(name)
+        return value
 
     def __call__(self, prefix: str, *names: str) -> list[Any]:
         return [self[prefix + name] for name in names]
 
     def attributes(self, node: int, *names: str) -> dict[str, Any]:
         """Attributes of a node; what is no number in JSON is {"float": "nan"} or the like."""
-        told = self.nodes[node]["attributes"]
+        told = self.nodes()[node]["attributes"]
         return {name: [float(v["float"]) if isinstance(v, dict) else v for v in told[name]] for name in names}
 
 

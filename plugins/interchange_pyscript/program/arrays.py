@@ -22,13 +22,12 @@ class ArrayModel(Model):
 
     def prepare(self, file: WeightsFile) -> Weights:
         """The weights as the network takes them."""
-        arrays = {
-            name: np.frombuffer(data, np.dtype(dtype).newbyteorder("<")).astype(dtype, copy=False).reshape(shape)
-            for name, (dtype, shape, data) in file.tensors.items()
-        }
-        weights = Weights(arrays)
-        weights.nodes = file.nodes
-        return weights
+
+        def read(name: str) -> Any:
+            dtype, shape, data = file.tensors[name]
+            return np.frombuffer(data, np.dtype(dtype).newbyteorder("<")).astype(dtype, copy=False).reshape(shape)
+
+        return Weights(read=read, nodes=file.nodes)
 
     def compute(self, tensors: Sequence[Value]) -> Mapping[str, Value]:
         """Calls the network with arrays."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import io
 import json
 import math
@@ -26,24 +25,44 @@ from interchange_pyscript.program.pictures import read_png, read_pnm
 from interchange_pyscript.program.prepare import prepared_image, whole_pixels
 
 
-class Parser(argparse.ArgumentParser):
-    """Reports a wrong call in one line."""
+class Options:
+    """What the command line asks for."""
 
-    def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: {message} (--help)\n")
+    inputs: Sequence[str] = ()
+    json = selftest = describe = False
+    output: str | None = None
 
 
-def command_line(model: Model, arguments: Sequence[str], help_text: str) -> int:
-    """Runs the command line; returns the exit code: 0 done, 1 self-test failed, 2 an input cannot be used."""
-    parser = Parser(prog=f"{model.name}.py", description=help_text, formatter_class=argparse.RawTextHelpFormatter)
+def options_of(arguments: Sequence[str], program: str, help_text: str, takes_files: bool) -> Options:
+    """The arguments of the command line; a wrong call is reported in one line."""
+    options = Options()
+    if arguments and takes_files and not any(argument.startswith("-") for argument in arguments):
+        options.inputs = list(arguments)  # without argparse, whose import takes as long as a small network
+        return options
+    import argparse
+
+    class Parser(argparse.ArgumentParser):
+        def error(self, message: str) -> NoReturn:
+            self.exit(2, f"{self.prog}: {message} (--help)\n")
+
+    parser = Parser(prog=program, description=help_text, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("inputs", nargs="*", metavar="INPUT", help=".npy, .npz, .png, .ppm, .pgm, .csv or .json")
     parser.add_argument("--json", action="store_true", help="print the outputs as JSON")
     parser.add_argument("--output", metavar="FILE.npz", help="write the outputs to a file that NumPy can load")
     parser.add_argument("--selftest", action="store_true", help="compute the golden case and compare")
     parser.add_argument("--describe", action="store_true", help="print inputs, outputs and labels as JSON")
+    parser.parse_args(arguments, options)
+    if takes_files and not (options.inputs or options.describe or options.selftest):
+        parser.error("an INPUT is missing")
+    return options
+
+
+def command_line(model: Model, arguments: Sequence[str], help_text: str) -> int:
+    """Runs the command line; returns the exit code: 0 done, 1 self-test failed, 2 an input cannot be used."""
+    program = f"{model.name}.py"
     try:
         try:
-            return answer(model, parser, arguments)
+            return answer(model, options_of(arguments, program, help_text, bool(model.inputs)))
         finally:
             if isinstance(sys.stdout, io.TextIOWrapper):
                 sys.stdout.flush()
@@ -57,21 +76,18 @@ def command_line(model: Model, arguments: Sequence[str], help_text: str) -> int:
         reason = "there is not enough memory for this"
     except RecursionError:
         reason = "this is nested too deeply"
-    print(f"{parser.prog}: {reason}", file=sys.stderr)
+    print(f"{program}: {reason}", file=sys.stderr)
     return 2
 
 
-def answer(model: Model, parser: Parser, arguments: Sequence[str]) -> int:
+def answer(model: Model, options: Options) -> int:
     """Does what the command line asks for; returns the exit code."""
-    options = parser.parse_args(arguments)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a label may have characters that the terminal lacks
     if options.describe:
         print(json.dumps(description(model), indent=1))
     elif options.selftest:
         return report_self_test(model)
-    elif not options.inputs and model.inputs:
-        parser.error("an INPUT is missing")
     else:
         run_files(model, options)
     return 0
@@ -117,7 +133,7 @@ def report_self_test(model: Model) -> int:
     return 1 if faults else 0
 
 
-def run_files(model: Model, options: argparse.Namespace) -> None:
+def run_files(model: Model, options: Options) -> None:
     """Computes the outputs for the files; for a model with one input, file after file."""
     runs = [[path] for path in options.inputs] if len(model.inputs) == 1 else [options.inputs]
     collected: dict[str, list[Any]] = {name: [] for name in model.outputs}

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import ast
-import csv
 import io
 import json
 import math
 import sys
-import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
 from itertools import chain
@@ -23,6 +20,8 @@ TEXT = "object"
 
 def read_npy(data: bytes) -> tuple[str, Tensor]:
     """The dtype and the numbers of an array that NumPy has saved."""
+    import ast
+
     try:
         wide = data[6] > 1
         size = int.from_bytes(data[8 : 12 if wide else 10], "little")
@@ -63,23 +62,26 @@ def texts_of(data: bytes, descr: str, count: int) -> Any:
 
 def read_npz(data: bytes) -> dict[str, tuple[str, Tensor]]:
     """The arrays of an archive that NumPy has saved, by name."""
+    import zipfile
+
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             members = archive.infolist()
             if sum(member.file_size for member in members) > MOST_BYTES:
                 raise ValueError(f"unpacked it has more than {MOST_BYTES:,} bytes")
+            if not {member.compress_type for member in members} <= {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
+                raise ValueError("a member is compressed in another way than NumPy does it")
             found = {member.filename.removesuffix(".npy"): unpacked(archive, member) for member in members}
     except (zipfile.BadZipFile, zlib.error, ValueError, EOFError, NotImplementedError, RuntimeError) as error:
         raise InputError(f"this .npz cannot be read: {error}") from error
     return {name: read_npy(content) for name, content in found.items()}
 
 
-def unpacked(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
+def unpacked(archive: Any, member: Any) -> bytes:
     """A member of an archive, never more than it promises."""
-    if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        raise ValueError(f"{member.filename!r} is compressed in another way than NumPy does it")
     with archive.open(member) as file:
-        return file.read(member.file_size)
+        content: bytes = file.read(member.file_size)
+    return content
 
 
 def npy_bytes(tensor: Tensor, dtype: str) -> bytes:
@@ -100,6 +102,8 @@ def npy_bytes(tensor: Tensor, dtype: str) -> bytes:
 
 def write_npz(path: str, tensors: Mapping[str, tuple[str, Tensor]]) -> None:
     """Writes an archive that NumPy can load; the same numbers always give the same bytes."""
+    import zipfile
+
     with zipfile.ZipFile(path, "w") as archive:
         for i, (name, (dtype, tensor)) in enumerate(tensors.items()):
             entry = name if name.isprintable() else f"output_{i}"  # an archive cannot hold every name
@@ -152,6 +156,8 @@ def read_json(text: str) -> Any:
 
 def read_csv(text: str, dtype: str = "float64") -> Tensor:
     """A table of numbers, whose first line may be of words and is skipped then; or of texts."""
+    import csv
+
     sample = text.splitlines()[0] if text.strip() else ""
     delimiter = next((mark for mark in (",", ";", "\t") if mark in sample), ",")
     try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import math
 import os
 import sys
@@ -13,7 +12,7 @@ from typing import Any
 from interchange_pyscript.kernels.tensor import Tensor, Weights
 from interchange_pyscript.program.files import TEXT, from_nested, to_nested
 from interchange_pyscript.program.numbers import CODES, InputError, numbers_of, rounded, stored_as
-from interchange_pyscript.program.weights import WeightsFile
+from interchange_pyscript.program.weights import WeightsFile, mapped
 
 Value = Any  # a tensor; a list of them (sequence); None (an empty optional value); a map
 Signature = Mapping[str, tuple[str, tuple[Any, ...]]]  # name -> dtype and shape; a size is a number, a name, or None
@@ -52,23 +51,28 @@ class Model:
         """Reads the weights, once."""
         if self.file is None:
             if "\n" in self.source:
-                data, name = zlib.decompress(base64.b85decode(self.source.replace("\n", ""))), "the text of the weights"
+                import base64
+
+                text = base64.b85decode(self.source.replace("\n", ""))
+                data, name = memoryview(zlib.decompress(text)), "the text of the weights"
             else:
                 path = os.path.join(os.path.dirname(os.path.abspath(__file__)), self.source)
                 if not os.path.isfile(path):
                     raise InputError(f"the weights are missing: there is no {path}")
                 with open(path, "rb") as file:
-                    data, name = file.read(), self.source
+                    data, name = mapped(file), self.source
             self.file = WeightsFile(data, self.checksum, name)
             self.weights = self.prepare(self.file)
         return self.file
 
     def prepare(self, file: WeightsFile) -> Weights:
         """The weights as the network takes them."""
-        entries = file.tensors.items()
-        weights = Weights({name: Tensor(numbers_of(data, dtype), shape) for name, (dtype, shape, data) in entries})
-        weights.nodes = file.nodes
-        return weights
+
+        def read(name: str) -> Tensor:
+            dtype, shape, data = file.tensors[name]
+            return Tensor(numbers_of(data, dtype), shape)
+
+        return Weights(read=read, nodes=file.nodes)
 
     def run(self, tensors: Sequence[Value]) -> dict[str, Value]:
         """The outputs by name, for inputs that have been checked."""
@@ -111,7 +115,7 @@ class Model:
 
     def self_test(self) -> list[str]:
         """What is wrong with the outputs for the golden case; nothing if they agree."""
-        case = self.load().golden
+        case = self.load().golden()
         if case is None:
             raise InputError("there is no golden case in the weights file")
         inputs = [golden_input(k, entry["dtype"], entry["shape"]) for k, entry in enumerate(case["inputs"])]
@@ -120,7 +124,7 @@ class Model:
 
     def without_numbers(self) -> list[str]:
         """The outputs that are nothing but NaN in the golden case, as a model with damaged weights has them."""
-        outputs = (self.load().golden or {"outputs": []})["outputs"]
+        outputs = (self.load().golden() or {"outputs": []})["outputs"]
         return [e["name"] for e in outputs if e["values"] and all(math.isnan(float(v)) for v in e["values"])]
 
 

@@ -38,7 +38,7 @@ def item_size(dtype: str) -> int:
     return 1 if dtype == "bool" else int(dtype.lstrip("abfilnotu")) // 8
 
 
-def numbers_of(data: bytes, dtype: str) -> Sequence[float]:
+def numbers_of(data: bytes | memoryview, dtype: str) -> Sequence[float]:
     """The numbers that bytes stand for; of a float of 8 bits its code."""
     if dtype == "bool":
         return [byte != 0 for byte in data]

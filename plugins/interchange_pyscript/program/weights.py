@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+import mmap
 import zlib
-from typing import Any
+from typing import Any, BinaryIO
 
 from interchange_pyscript.program.numbers import InputError, item_size
 
@@ -32,16 +33,14 @@ DTYPES = {
 class WeightsFile:
     """The bytes of a weights file: for each tensor its dtype, shape and bytes, and the golden case, if there is one."""
 
-    def __init__(self, data: bytes, checksum: int, name: str) -> None:
+    def __init__(self, data: memoryview, checksum: int, name: str) -> None:
         if zlib.crc32(data) != checksum:
             raise InputError(f"{name} is damaged, or belongs to another model: its checksum is not the expected one")
         try:
             size = int.from_bytes(data[:8], "little")
-            header = json.loads(data[8 : 8 + size])
-            self.tensors: dict[str, tuple[str, list[int], bytes]] = {}
-            document = json.loads(header.pop("__metadata__")["interchange"])
-            self.golden: Any = document["golden"]
-            self.nodes: list[Any] = document["graph"]["nodes"]
+            header = json.loads(bytes(data[8 : 8 + size]))
+            self.tensors: dict[str, tuple[str, list[int], memoryview]] = {}
+            self.document = str(header.pop("__metadata__")["interchange"])
             for tensor, entry in header.items():
                 begin, end = entry["data_offsets"]
                 dtype, shape = DTYPES[entry["dtype"]], entry["shape"]
@@ -51,3 +50,20 @@ class WeightsFile:
                 self.tensors[tensor] = dtype, shape, content
         except (ValueError, KeyError, TypeError) as error:
             raise InputError(f"{name} cannot be read: {error}") from error
+
+    def golden(self) -> Any:
+        """The golden case, or None."""
+        return json.loads(self.document)["golden"]
+
+    def nodes(self) -> list[Any]:
+        """The nodes of the model."""
+        nodes: list[Any] = json.loads(self.document)["graph"]["nodes"]
+        return nodes
+
+
+def mapped(file: BinaryIO) -> memoryview:
+    """The bytes of a file, which are read as they are needed."""
+    try:
+        return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+    except (ValueError, OSError):  # an empty file, or one that cannot be mapped
+        return memoryview(file.read())
