@@ -28,12 +28,17 @@ def bands(images: int, rows: int, per_band: int) -> Iterator[tuple[slice, slice]
             yield slice(image, image + 1), slice(row, min(row + per_band, rows))
 
 
-def per_band(rows: int, row_elements: int, budget: int = TILE) -> int:
-    """How many rows make a band of about `budget` elements; bands of an image are about equal."""
-    most = max(budget // max(row_elements, 1), 1)
+def per_band(rows: int, row_elements: int, budget: int = TILE, fewest: int = 1) -> int:
+    """How many rows, at least `fewest`, make a band of about `budget` elements; bands of an image are about equal."""
+    most = max(budget // max(row_elements, 1), fewest, 1)
     if most >= rows:
         return most
     return -(-rows // -(-rows // most))
+
+
+def rows_worth(inner: int) -> int:
+    """How many rows a product with a matrix of `inner` rows should have, for each call packs that matrix again."""
+    return max(192, 2 * inner)
 
 
 @dataclass(frozen=True, slots=True)

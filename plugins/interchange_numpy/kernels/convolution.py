@@ -19,10 +19,10 @@ from interchange_numpy.kernel import Context, Kernel, Memory, Order, Scratch, St
 from interchange_numpy.kernels import depthwise, winograd
 from interchange_numpy.kernels.source import source
 from interchange_numpy.network import Network, Op
-from interchange_numpy.tiles import Epilogue, bands, per_band
+from interchange_numpy.tiles import Epilogue, bands, per_band, rows_worth
 
 COLUMNS = 1 << 17  # elements of the columns of one tile: 512 KB
-FEWEST_ROWS = 192  # of a product: below, packing the weights costs more than the cache gives
+MOST_COLUMNS = 1 << 19  # where there are so many weights that few rows are not worth to read them again
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +109,7 @@ def _pointwise(conv: Conv, context: Context) -> Kernel:
     image = g.out_size[0] * g.out_size[1]
     rows = g.images * image
     flat = conv.is_contiguous and (not conv.residual or context.is_contiguous(conv.residual, conv.order))
-    most = max(per_band(rows, g.filters), min(rows, FEWEST_ROWS))
+    most = min(per_band(rows, g.filters, fewest=rows_worth(g.channels)), rows)
     if flat and conv.epilogue.is_nothing and not conv.residual:
         most = rows
     if not flat:  # whole rows of pixels, for there are gaps between them
@@ -160,7 +160,8 @@ def _columns(conv: Conv, context: Context) -> Kernel:
     read = source(conv.x, conv.nhwc, g.pads, context)
     (kh, kw), (height, width) = g.kernel, g.out_size
     inner = kh * kw * g.channels
-    per = per_band(height, width * inner, COLUMNS)
+    fewest = min(g.filters, MOST_COLUMNS // inner) // width
+    per = per_band(height, width * inner, COLUMNS, fewest)
     if per >= height:
         per = min(per, g.images * height)
     most = per * width

@@ -11,9 +11,7 @@ from interchange.graph import Array
 from interchange_numpy.gemm import blocks_for, pack, products
 from interchange_numpy.kernel import Context, Kernel, Memory, Scratch, Step, c_order
 from interchange_numpy.network import Op
-from interchange_numpy.tiles import Epilogue, per_band
-
-FEWEST_ROWS = 192
+from interchange_numpy.tiles import Epilogue, per_band, rows_worth
 
 
 def choose(op: Op, context: Context) -> Kernel | None:
@@ -26,7 +24,9 @@ def choose(op: Op, context: Context) -> Kernel | None:
         return None
     shift, scale = a["shift"], a["scale"]
     epilogue = Epilogue(None if shift is None else shift.astype(np.float32), a["activation"])
-    most = rows if epilogue.is_nothing and not residual else max(per_band(rows, columns), min(rows, FEWEST_ROWS))
+    most = min(per_band(rows, columns, fewest=rows_worth(inner)), rows)
+    if epilogue.is_nothing and not residual:
+        most = rows
     blocks = blocks_for(min(most, rows), inner, columns)
 
     def make() -> Array:

@@ -60,7 +60,8 @@ def choose(conv: Conv, context: Context) -> Kernel:
     read = source(conv.x, conv.nhwc, padding(g, winograd=True), context)
     (height, width), channels, filters = g.out_size, g.channels, g.filters
     down, across = -(-height // m), -(-width // m)
-    budget = BAND // (side * side * across * (channels + filters))
+    worth = 2 * channels * filters // (channels + filters)  # tiles: the weights are then not most of what is read
+    budget = -(-max(BAND // (side * side * (channels + filters)), worth) // across)
     per = min(max(budget, 1), g.images * down)
     per = per if per < down else per // down * down
     tiles = per * across
