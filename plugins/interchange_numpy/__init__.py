@@ -39,14 +39,23 @@ class NumpyBackend:
     artifact: ClassVar[str] = "weights"
 
     @contextmanager
-    def open(self, artifact: Path, *, precise: bool = False) -> Iterator[Model]:
+    def open(self, artifact: Path, *, precise: bool = False, threads: int = 1) -> Iterator[Model]:
         """Reads the weights file. Raises as its importer does.
 
         Args:
             precise: compute everything in the order of the operators, so that NaN and infinity spread as there.
+            threads: how many work on the tiles of a kernel. The BLAS is held at one for as long as the model is open.
+
+        Raises:
+            BadInput: (IX103) fewer than one thread.
         """
         from interchange_weights.format import read
 
+        from interchange.errors import BadInput
         from interchange_numpy.model import NumpyModel
+        from interchange_numpy.threads import blas_at_one_thread
 
-        yield NumpyModel(read(artifact), precise=precise)
+        if threads < 1:
+            raise BadInput("IX103", f"threads is {threads}; at least 1 is needed.", where="numpy")
+        with blas_at_one_thread():
+            yield NumpyModel(read(artifact), precise=precise, threads=threads)

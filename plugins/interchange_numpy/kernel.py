@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Iterator, Mapping, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -15,6 +15,17 @@ from interchange_numpy.network import Network, Op
 Step = tuple[Callable[..., Any], tuple[Any, ...]]  # run as function(*arguments)
 Order = tuple[int, ...]  # the axes of a value from the outermost to the innermost in memory
 Scratch = tuple[tuple[int, ...], Any]  # shape and dtype
+
+
+class Workers(Protocol):
+    """Threads for groups of steps that do not depend on each other."""
+
+    @property
+    def threads(self) -> int: ...
+
+    def run(self, first: Sequence[Step], others: Sequence[Sequence[Step]]) -> None:
+        """Runs all groups and returns when they are done."""
+        ...
 
 
 class Memory(Protocol):
@@ -32,6 +43,15 @@ class Memory(Protocol):
         """C-contiguous memory for this op alone, with anything in it."""
         ...
 
+    def worker(self, i: int) -> Memory:
+        """The same arrays, with the scratch of thread i for the keys that the kernel calls private."""
+        ...
+
+    @property
+    def workers(self) -> Workers:
+        """The threads that the steps of tiles may run in."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Kernel:
@@ -40,6 +60,7 @@ class Kernel:
     Args:
         emit: makes the steps; it is called once for each plan, and must not read values.
         scratch: memory that the steps need, by key: (shape, dtype).
+        private: keys of scratch that each thread needs for itself; see `tiles.in_parallel`.
         orders: how the outputs lie in memory, by name; C order where nothing is said.
         wants: inputs that must be contiguous in this order; they are copied into it where they are not.
         overwrites: an input whose memory the first output takes over, if nothing reads it later and it has the same
@@ -50,6 +71,7 @@ class Kernel:
 
     emit: Callable[[Memory], Iterable[Step]] = lambda memory: ()
     scratch: Mapping[str, Scratch] = field(default_factory=dict)
+    private: Set[str] = frozenset()
     orders: Mapping[str, Order] = field(default_factory=dict)
     wants: Mapping[str, Order] = field(default_factory=dict)
     overwrites: tuple[str, ...] = ()

@@ -15,6 +15,7 @@ from interchange.graph import Array, Graph, TensorSpec
 from interchange_numpy.network import Weights, lower
 from interchange_numpy.operators import Misplanned
 from interchange_numpy.plan import Plan
+from interchange_numpy.threads import Workers
 
 MOST_PLANS = 8  # input shapes whose plans are kept
 
@@ -27,11 +28,13 @@ class NumpyModel:
     Args:
         precise: everything is computed in the order of the operators, so that NaN and infinity spread as there. Else
             this is done only where an input or an output is not finite.
+        threads: how many work on the tiles of a kernel.
     """
 
-    def __init__(self, graph: Graph, *, precise: bool = False) -> None:
+    def __init__(self, graph: Graph, *, precise: bool = False, threads: int = 1) -> None:
         self._graph = graph
         self._precise = precise
+        self._workers = Workers(threads)
         self._weights = Weights()
         self._plans: OrderedDict[Key, Plan | None] = OrderedDict()
         self._lock = threading.Lock()
@@ -68,7 +71,9 @@ class NumpyModel:
                 self._plans.move_to_end(key)
                 return self._plans[key]
         try:
-            plan = Plan(lower(self._graph, shapes, precise=precise, weights=self._weights))
+            network = lower(self._graph, shapes, precise=precise, weights=self._weights)
+            network.threads = self._workers.threads
+            plan = Plan(network, self._workers)
         except BadInput:  # the operators say what is wrong, if it is
             plan = None
         self._keep(key, plan)

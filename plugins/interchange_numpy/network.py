@@ -92,6 +92,7 @@ class Network:
         inputs, outputs: the graph's.
         stored: the constants that are the graph's own, the same at all shapes.
         precise: nothing may be computed in another order than the operators do.
+        threads: how many may work on the tiles of a kernel.
         weights: where packed constants are kept.
         halos: by name of the value.
     """
@@ -105,6 +106,7 @@ class Network:
     precise: bool = False
     weights: Weights = field(default_factory=Weights)
     halos: dict[str, Halo] = field(default_factory=dict)
+    threads: int = 1
 
     def readers(self) -> Counter[str]:
         """How many ops read each value; being an output of the graph counts as one more."""

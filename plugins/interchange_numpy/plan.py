@@ -22,9 +22,7 @@ from interchange_numpy.network import Halo, Network, Op
 from interchange_numpy.operators import Objects, OperatorStep, owned
 from interchange_numpy.passes import PASSES
 from interchange_numpy.probe import settle_blas
-
-# NumPy copies the operands of a strided loop through buffers if the loop is shorter than the buffer.
-BUFFER_SIZE = 2048
+from interchange_numpy.threads import BUFFER_SIZE, Workers, run_steps
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +39,14 @@ class _Place:
 class _Chosen:
     op: Op
     kernel: Kernel | None  # None: through the operators
-    scratch: Mapping[str, int]  # key -> storage
+    scratch: Mapping[tuple[str, int], int]  # key and thread -> storage
     copied: Mapping[str, int]  # inputs that are copied into the order that the kernel wants -> storage
 
 
 class Plan:
     """A network ready to run: one run at a time, whatever the number of threads that call it."""
 
-    def __init__(self, network: Network) -> None:
+    def __init__(self, network: Network, workers: Workers | None = None) -> None:
         for improve in PASSES:
             improve(network)
         layout = _Layout(network)
@@ -64,7 +62,7 @@ class Plan:
         self.steps: list[Step] = []
         for name in filter(arrays.padded.__contains__, network.inputs):
             self.steps += _border(arrays.padded[name], network.halos[name])
-        self.steps += _steps(layout, arrays, self._arena, self._objects)
+        self.steps += _steps(layout, arrays, self._arena, self._objects, workers or Workers(1))
         self._loads = [(name, self._arrays[name]) for name in network.inputs if name in self._arrays]
         self._object_inputs = [name for name in network.inputs if name not in self._arrays]
 
@@ -89,8 +87,7 @@ class Plan:
             np.copyto(array, feeds[name])
         for name in self._object_inputs:
             self._objects[name] = feeds[name]
-        for function, arguments in self.steps:
-            function(*arguments)
+        run_steps(self.steps)
         return {name: self._output(name) for name in self.network.outputs}
 
     def _output(self, name: str) -> Any:
@@ -167,7 +164,11 @@ class _Layout:
         for name in filter(None, op.outputs):
             if name not in self.places:
                 self._place(name, i, orders[name])
-        scratch = {key: self._store(_nbytes(*spec), i) for key, spec in kernel.scratch.items()}
+        scratch = {
+            (key, thread): self._store(_nbytes(*spec), i)
+            for key, spec in kernel.scratch.items()
+            for thread in range(self.network.threads if key in kernel.private else 1)
+        }
         copied = {
             name: self._store(_nbytes(self.context.shape(name), self.network.dtype(name)), i)
             for name, order in kernel.wants.items()
@@ -265,10 +266,19 @@ def _array(arena: Array, storage: Storage, shape: tuple[int, ...], dtype: Any, o
 class _Memory:
     """The arrays of one op."""
 
-    def __init__(self, arrays: _Arrays, copied: Mapping[str, Array], scratch: Mapping[str, Array]) -> None:
+    def __init__(
+        self,
+        arrays: _Arrays,
+        copied: Mapping[str, Array],
+        scratch: Mapping[tuple[str, int], Array],
+        workers: Workers,
+        thread: int = 0,
+    ) -> None:
         self._arrays = arrays
         self._copied = copied
         self._scratch = scratch
+        self._thread = thread
+        self.workers = workers
 
     def __getitem__(self, name: str) -> Array:
         return self._copied[name] if name in self._copied else self._arrays.values[name]
@@ -277,10 +287,13 @@ class _Memory:
         return self._arrays.padded[name]
 
     def scratch(self, key: str) -> Array:
-        return self._scratch[key]
+        return self._scratch[key, self._thread if (key, self._thread) in self._scratch else 0]
+
+    def worker(self, i: int) -> _Memory:
+        return _Memory(self._arrays, self._copied, self._scratch, self.workers, i)
 
 
-def _steps(layout: _Layout, arrays: _Arrays, arena: Array, objects: Objects) -> Iterator[Step]:
+def _steps(layout: _Layout, arrays: _Arrays, arena: Array, objects: Objects, workers: Workers) -> Iterator[Step]:
     network = layout.network
     for i, chosen in enumerate(layout.chosen):
         op, kernel = chosen.op, chosen.kernel
@@ -298,7 +311,9 @@ def _steps(layout: _Layout, arrays: _Arrays, arena: Array, objects: Objects) -> 
             copied[name] = _array(arena, layout.storages[index], *form, kernel.wants[name])
             yield from copies(copied[name], arrays.values[name])
         scratch = {
-            key: _array(arena, layout.storages[index], *kernel.scratch[key], c_order(len(kernel.scratch[key][0])))
-            for key, index in chosen.scratch.items()
+            (key, thread): _array(
+                arena, layout.storages[index], *kernel.scratch[key], c_order(len(kernel.scratch[key][0]))
+            )
+            for (key, thread), index in chosen.scratch.items()
         }
-        yield from kernel.emit(_Memory(arrays, copied, scratch))
+        yield from kernel.emit(_Memory(arrays, copied, scratch, workers))

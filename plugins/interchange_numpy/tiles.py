@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from interchange.graph import Array
 from interchange_numpy import activations
 from interchange_numpy.activations import Activation
-from interchange_numpy.kernel import Step
+from interchange_numpy.kernel import Memory, Step
 
 TILE = 1 << 16  # elements of the output that one tile has: 256 KB, half of a usual L2 cache
+LEAST_SHARED = 2_000_000  # multiplications, about 0.1 ms: a thread costs 0.02 ms to wake
 LONG_ROW = 2048  # a bias is repeated to about this many elements, so that the inner loop of the addition is long
 
 
@@ -39,6 +41,29 @@ def per_band(rows: int, row_elements: int, budget: int = TILE, fewest: int = 1) 
 def rows_worth(inner: int) -> int:
     """How many rows a product with a matrix of `inner` rows should have, for each call packs that matrix again."""
     return max(192, 2 * inner)
+
+
+def shared_by(threads: int, rows: int, work: int) -> int:
+    """How many rows one thread takes at most; all where the work is too little, in multiplications, to be shared."""
+    return -(-rows // threads) if threads > 1 and work >= LEAST_SHARED else rows
+
+
+def in_parallel(
+    memory: Memory, tiles: Iterable[tuple[Any, ...]], steps: Callable[..., Iterator[Step]]
+) -> Iterator[Step]:
+    """The steps `steps(memory, *tile)` of all tiles, each thread taking its share of neighbouring ones."""
+    all_tiles = list(tiles)
+    workers = memory.workers
+    count = min(workers.threads, len(all_tiles))
+    if count < 2:
+        for tile in all_tiles:
+            yield from steps(memory, *tile)
+        return
+    groups = []
+    for i in range(count):
+        share = all_tiles[len(all_tiles) * i // count : len(all_tiles) * (i + 1) // count]
+        groups.append([step for tile in share for step in steps(memory.worker(i), *tile)])
+    yield workers.run, (groups[0], groups[1:])
 
 
 @dataclass(frozen=True, slots=True)

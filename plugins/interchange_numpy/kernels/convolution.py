@@ -19,9 +19,10 @@ from interchange_numpy.kernel import Context, Kernel, Memory, Order, Scratch, St
 from interchange_numpy.kernels import depthwise, winograd
 from interchange_numpy.kernels.source import source
 from interchange_numpy.network import Network, Op
-from interchange_numpy.tiles import Epilogue, bands, per_band, rows_worth
+from interchange_numpy.tiles import Epilogue, bands, in_parallel, per_band, rows_worth, shared_by
 
 COLUMNS = 1 << 17  # elements of the columns of one tile: 512 KB
+PRIVATE = frozenset(("columns", "tile", "temporary"))
 MOST_COLUMNS = 1 << 19  # where there are so many weights that few rows are not worth to read them again
 
 
@@ -114,44 +115,51 @@ def _pointwise(conv: Conv, context: Context) -> Kernel:
         most = rows
     if not flat:  # whole rows of pixels, for there are gaps between them
         most = max(most // g.out_size[1], 1) * g.out_size[1]
+    if most > (share := shared_by(context.network.threads, rows, rows * g.channels * g.filters)):
+        most = -(-share // g.out_size[1]) * g.out_size[1]
     blocks = blocks_for(min(most, rows), g.channels, g.filters)
     weight = _packed(conv, blocks, context.network)
     width = g.out_size[1]
     scratch: dict[str, Scratch] = {}
     if subsampled:
-        scratch["columns"] = ((g.images, *g.out_size, g.channels), np.float32)
+        scratch["subsampled"] = ((g.images, *g.out_size, g.channels), np.float32)
     if not flat:
         scratch["tile"] = ((min(most, rows), g.filters), np.float32)
     temporary = _temporary(conv, min(most, rows) * g.filters)
 
     def emit(memory: Memory) -> Iterator[Step]:
         x, out, residual = images_of(memory[conv.x], conv.nhwc), conv.out(memory), conv.residual_of(memory)
-        spare = _spare(temporary, memory)
         if subsampled:
-            columns = memory.scratch("columns")
+            columns = memory.scratch("subsampled")
             yield np.copyto, (columns, x[:, :: g.strides[0], :: g.strides[1]])
             x = columns
         a = x.reshape(rows, g.channels)
         if flat:
             y = out.reshape(rows, g.filters)
             rest = residual.reshape(rows, g.filters) if residual is not None else None
-            for first in range(0, rows, most):
-                part = slice(first, min(first + most, rows))
+
+            def run_of_rows(memory: Memory, part: slice) -> Iterator[Step]:
                 yield from products(a[part], weight, y[part], blocks)
                 other = None if rest is None else rest[part]
-                yield from conv.epilogue.steps(y[part], y[part], other, spare)
+                yield from conv.epilogue.steps(y[part], y[part], other, _spare(temporary, memory))
+
+            parts = ((slice(first, min(first + most, rows)),) for first in range(0, rows, most))
+            yield from in_parallel(memory, parts, run_of_rows)
             return
-        for images, lines in bands(g.images, g.out_size[0], most // width):
+
+        def band(memory: Memory, images: slice, lines: slice) -> Iterator[Step]:
             count = (images.stop - images.start) * (lines.stop - lines.start) * width
             first = (images.start * g.out_size[0] + lines.start) * width
             tile = memory.scratch("tile")[:count]
             yield from products(a[first : first + count], weight, tile, blocks)
             target = out[images, lines]
             other = None if residual is None else residual[images, lines]
-            yield from conv.epilogue.steps(tile.reshape(target.shape), target, other, spare)
+            yield from conv.epilogue.steps(tile.reshape(target.shape), target, other, _spare(temporary, memory))
+
+        yield from in_parallel(memory, bands(g.images, g.out_size[0], most // width), band)
 
     wants = {} if subsampled else {conv.x: conv.order}
-    return Kernel(emit, scratch=scratch | temporary, orders={conv.y: conv.order}, wants=wants)
+    return Kernel(emit, scratch=scratch | temporary, private=PRIVATE, orders={conv.y: conv.order}, wants=wants)
 
 
 def _columns(conv: Conv, context: Context) -> Kernel:
@@ -162,8 +170,8 @@ def _columns(conv: Conv, context: Context) -> Kernel:
     inner = kh * kw * g.channels
     fewest = min(g.filters, MOST_COLUMNS // inner) // width
     per = per_band(height, width * inner, COLUMNS, fewest)
-    if per >= height:
-        per = min(per, g.images * height)
+    work = g.images * height * width * inner * g.filters
+    per = min(per, shared_by(context.network.threads, g.images * height, work))
     most = per * width
     blocks = blocks_for(most, inner, g.filters)
     weight = _packed(conv, blocks, context.network)
@@ -175,8 +183,8 @@ def _columns(conv: Conv, context: Context) -> Kernel:
     def emit(memory: Memory) -> Iterator[Step]:
         yield from read.steps(memory)
         x, out, residual = read.array(memory), conv.out(memory), conv.residual_of(memory)
-        spare = _spare(temporary, memory)
-        for images, lines in bands(g.images, height, per):
+
+        def band(memory: Memory, images: slice, lines: slice) -> Iterator[Step]:
             count = (images.stop - images.start) * (lines.stop - lines.start) * width
             windows = _windows(x[images, lines.start * g.strides[0] :], g, lines.stop - lines.start)
             columns = memory.scratch("columns")[: count * inner]
@@ -185,9 +193,11 @@ def _columns(conv: Conv, context: Context) -> Kernel:
             y = target if conv.is_contiguous else memory.scratch("tile")[:count]
             yield from products(columns.reshape(count, inner), weight, y.reshape(count, g.filters), blocks)
             other = None if residual is None else residual[images, lines]
-            yield from conv.epilogue.steps(y.reshape(target.shape), target, other, spare)
+            yield from conv.epilogue.steps(y.reshape(target.shape), target, other, _spare(temporary, memory))
 
-    return Kernel(emit, scratch=scratch | temporary, orders={conv.y: conv.order}, wants=read.wants)
+        yield from in_parallel(memory, bands(g.images, height, per), band)
+
+    return Kernel(emit, scratch=scratch | temporary, private=PRIVATE, orders={conv.y: conv.order}, wants=read.wants)
 
 
 def _windows(x: Array, g: Geometry, lines: int) -> Array:

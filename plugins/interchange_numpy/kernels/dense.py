@@ -11,7 +11,7 @@ from interchange.graph import Array
 from interchange_numpy.gemm import blocks_for, pack, products
 from interchange_numpy.kernel import Context, Kernel, Memory, Scratch, Step, c_order
 from interchange_numpy.network import Op
-from interchange_numpy.tiles import Epilogue, per_band, rows_worth
+from interchange_numpy.tiles import Epilogue, in_parallel, per_band, rows_worth, shared_by
 
 
 def choose(op: Op, context: Context) -> Kernel | None:
@@ -27,6 +27,7 @@ def choose(op: Op, context: Context) -> Kernel | None:
     most = min(per_band(rows, columns, fewest=rows_worth(inner)), rows)
     if epilogue.is_nothing and not residual:
         most = rows
+    most = min(most, shared_by(network.threads, rows, rows * inner * columns))
     blocks = blocks_for(min(most, rows), inner, columns)
 
     def make() -> Array:
@@ -45,14 +46,17 @@ def choose(op: Op, context: Context) -> Kernel | None:
     def emit(memory: Memory) -> Iterator[Step]:
         left, out = memory[x].reshape(rows, inner), memory[y].reshape(rows, columns)
         other = memory[residual].reshape(rows, columns) if residual else None
-        spare = memory.scratch("temporary") if scratch else None
-        for first in range(0, rows, most):
-            part = slice(first, min(first + most, rows))
+
+        def run_of_rows(memory: Memory, part: slice) -> Iterator[Step]:
+            spare = memory.scratch("temporary") if scratch else None
             yield from products(left[part], weight, out[part], blocks)
             yield from epilogue.steps(out[part], out[part], None if other is None else other[part], spare)
 
+        parts = ((slice(first, min(first + most, rows)),) for first in range(0, rows, most))
+        yield from in_parallel(memory, parts, run_of_rows)
+
     wants = {x: c_order(len(shape))} | ({residual: c_order(len(out_shape))} if residual else {})
-    return Kernel(emit, scratch=scratch, wants=wants)
+    return Kernel(emit, scratch=scratch, private=frozenset(scratch), wants=wants)
 
 
 KERNELS = {"dense": choose}

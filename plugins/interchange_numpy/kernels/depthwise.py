@@ -19,11 +19,12 @@ from interchange.graph import Array
 from interchange_numpy.geometry import kernel_of
 from interchange_numpy.kernel import Context, Kernel, Memory, Scratch, Step
 from interchange_numpy.kernels.source import source
-from interchange_numpy.tiles import bands, per_band
+from interchange_numpy.tiles import bands, in_parallel, per_band, shared_by
 
 if TYPE_CHECKING:
     from interchange_numpy.kernels.convolution import Conv
 
+PRIVATE = frozenset(("tile", "temporary"))
 LONG = 1300  # elements of the inner loop
 
 
@@ -34,7 +35,8 @@ def choose(conv: Conv, context: Context) -> Kernel | None:
     read = source(conv.x, conv.nhwc, g.pads, context)
     (kh, kw), (height, width), channels = g.kernel, g.out_size, g.channels
     together = _together(width, channels) if g.strides[1] == 1 else 1
-    per = min(per_band(height, width * channels), height)
+    work = g.images * height * width * channels * kh * kw
+    per = min(per_band(height, width * channels), shared_by(network.threads, g.images * height, work), height)
 
     def make() -> Array:
         kernel = kernel_of(network.constants[conv.op.attributes["weight"]], conv.nhwc).astype(np.float64)
@@ -54,10 +56,11 @@ def choose(conv: Conv, context: Context) -> Kernel | None:
     def emit(memory: Memory) -> Iterator[Step]:
         yield from read.steps(memory)
         x, out, residual = read.array(memory), conv.out(memory), conv.residual_of(memory)
-        spare = memory.scratch("temporary") if "temporary" in scratch else None
         _, line, pixel, item = x.strides
         (sh, sw), (dh, dw) = g.strides, g.dilations
-        for images, lines in bands(g.images, height, per):
+
+        def band(memory: Memory, images: slice, lines: slice) -> Iterator[Step]:
+            spare = memory.scratch("temporary") if "temporary" in scratch else None
             count = lines.stop - lines.start
             target = out[images, lines]
             y = target if conv.is_contiguous else memory.scratch("tile")[: target.size].reshape(target.shape)
@@ -71,7 +74,9 @@ def choose(conv: Conv, context: Context) -> Kernel | None:
             other = None if residual is None else residual[images, lines]
             yield from conv.epilogue.steps(y, target, other, spare)
 
-    return Kernel(emit, scratch=scratch, orders={conv.y: conv.order}, wants=read.wants)
+        yield from in_parallel(memory, bands(g.images, height, per), band)
+
+    return Kernel(emit, scratch=scratch, private=PRIVATE, orders={conv.y: conv.order}, wants=read.wants)
 
 
 def _together(width: int, channels: int) -> int:

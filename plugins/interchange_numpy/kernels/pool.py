@@ -17,7 +17,7 @@ from interchange_numpy.geometry import images_of
 from interchange_numpy.kernel import Context, Kernel, Memory, Scratch, Step, c_order, channels_last, larger
 from interchange_numpy.kernels.source import source
 from interchange_numpy.network import Op
-from interchange_numpy.tiles import bands, per_band
+from interchange_numpy.tiles import bands, in_parallel, per_band, shared_by
 
 Pair = tuple[int, int]
 
@@ -33,7 +33,8 @@ def pooled(op: Op, context: Context) -> Kernel | None:
     shape = context.shape(y)
     height, width = _pair(shape[1:-1] if nhwc else shape[2:])
     wide = (width - 1) * sw + kw
-    per = min(per_band(height, wide * channels), height)
+    work = images * height * wide * channels * (kh + kw)
+    per = min(per_band(height, wide * channels), shared_by(context.network.threads, images * height, work), height)
     scratch: dict[str, Scratch] = {**read.scratch}
     if kh > 1:
         scratch["rows"] = ((per * wide * channels,), np.float32)
@@ -43,7 +44,8 @@ def pooled(op: Op, context: Context) -> Kernel | None:
     def emit(memory: Memory) -> Iterator[Step]:
         yield from read.steps(memory)
         x, out = read.array(memory), images_of(memory[y], nhwc)
-        for at, lines in bands(images, height, per):
+
+        def band(memory: Memory, at: slice, lines: slice) -> Iterator[Step]:
             count = lines.stop - lines.start
             seen = x[at, lines.start * sh :, :wide]
             target = out[at, lines]
@@ -57,7 +59,10 @@ def pooled(op: Op, context: Context) -> Kernel | None:
             if divisor is not None:
                 yield np.divide, (target, divisor[lines], target)
 
-    return Kernel(emit, scratch=scratch, orders={y: c_order(rank) if nhwc else channels_last(rank)}, wants=read.wants)
+        yield from in_parallel(memory, bands(images, height, per), band)
+
+    order = c_order(rank) if nhwc else channels_last(rank)
+    return Kernel(emit, scratch=scratch, private=frozenset(("rows",)), orders={y: order}, wants=read.wants)
 
 
 def _pair(sizes: Any) -> Pair:

@@ -26,13 +26,14 @@ from interchange_numpy.gemm import Blocks, blocks_for, pack
 from interchange_numpy.geometry import padding
 from interchange_numpy.kernel import Context, Kernel, Memory, Scratch, Step
 from interchange_numpy.kernels.source import source
-from interchange_numpy.tiles import bands, same_place
+from interchange_numpy.tiles import bands, in_parallel, same_place, shared_by
 
 if TYPE_CHECKING:
     from interchange_numpy.kernels.convolution import Conv
 
 POINTS = {2: (0, 1, -1), 4: (0, Fraction(2, 3), Fraction(-2, 3), Fraction(3, 2), Fraction(-3, 2))}
 BAND = 3 << 18  # elements of the three matrices of a band: 3 MB
+PRIVATE = frozenset(("d", "v", "m", "temporary"))
 MOST_FLOAT64 = 1 << 21  # elements of the weights transformed at once
 
 
@@ -62,7 +63,8 @@ def choose(conv: Conv, context: Context) -> Kernel:
     down, across = -(-height // m), -(-width // m)
     worth = 2 * channels * filters // (channels + filters)  # tiles: the weights are then not most of what is read
     budget = -(-max(BAND // (side * side * (channels + filters)), worth) // across)
-    per = min(max(budget, 1), g.images * down)
+    work = g.images * down * across * side * side * channels * filters
+    per = min(max(budget, 1), shared_by(network.threads, g.images * down, work))
     per = per if per < down else per // down * down
     tiles = per * across
     blocks = blocks_for(tiles, channels, filters) if tiles * channels * filters > 500_000 else None
@@ -98,9 +100,10 @@ def choose(conv: Conv, context: Context) -> Kernel:
     def emit(memory: Memory) -> Iterator[Step]:
         yield from read.steps(memory)
         x, out, residual = read.array(memory), conv.out(memory), conv.residual_of(memory)
-        spare = memory.scratch("temporary") if "temporary" in scratch else None
         image, line, pixel, item = x.strides
-        for images, lines in bands(g.images, down, per):
+
+        def band(memory: Memory, images: slice, lines: slice) -> Iterator[Step]:
+            spare = memory.scratch("temporary") if "temporary" in scratch else None
             n, t = images.stop - images.start, lines.stop - lines.start
             count = n * t * across
             seen = as_strided(
@@ -124,7 +127,9 @@ def choose(conv: Conv, context: Context) -> Kernel:
             for source_part, target, other in _regions(tiled, out[images], lines.start * m, m, residual, images):
                 yield from _finish(conv, source_part, target, other, spare)
 
-    return Kernel(emit, scratch=scratch, orders={conv.y: conv.order}, wants=read.wants)
+        yield from in_parallel(memory, bands(g.images, down, per), band)
+
+    return Kernel(emit, scratch=scratch, private=PRIVATE, orders={conv.y: conv.order}, wants=read.wants)
 
 
 def _batched(v: Array, u: Array, out: Array, blocks: Blocks | None) -> Iterator[Step]:
