@@ -30,9 +30,20 @@ from interchange_onnx.faults import FAULTS
 from interchange_onnx.layout import channels_first
 from interchange_onnx.lift import converted
 from interchange_onnx.own import inexpressible, own_operators
+from interchange_onnx.protos import all_nodes
 from interchange_onnx.specs import specs_of
 from interchange_onnx.tensors import PACKED
-from interchange_onnx.versions import FLOOR, PIN, Use, cannot_be_rewritten, default_of, lowest_opset, schema_at
+from interchange_onnx.versions import (
+    FLOOR,
+    PIN,
+    Use,
+    axes_became_input,
+    cannot_be_rewritten,
+    default_of,
+    lowest_opset,
+    schema_at,
+    with_axes_attribute,
+)
 
 LABEL_ENCODER = "ai.onnx.ml.LabelEncoder"
 LOWEST_OPSET = 7  # what ONNX Runtime still reads
@@ -94,7 +105,8 @@ def encode(graph: Graph, *, opset: int | None, case: Case | None, external: Exte
     specs = specs_of(graph)  # without them an export is right too; see _declared
     _raise_inexpressible(graph, [problem for node in every_node(graph) for problem in _type_problems(node, specs)])
     uses = [_use(node, specs) for node in every_node(graph) if "." not in node.op]
-    needs = [lowest_opset(use, min(opset or FLOOR, FLOOR)) for use in uses]
+    floor = min(opset or FLOOR, FLOOR)
+    needs = [_lowest_opset(n, specs, graph.constants, floor) for n in every_node(graph) if "." not in n.op]
     needed = max([FLOOR if opset is None else LOWEST_OPSET, *needs])
     model = _model(graph, specs, needed if opset is None else max(opset, needed), case, external)
     if opset is None or opset >= needed:
@@ -264,6 +276,35 @@ def _type_name(spec: TensorSpec) -> str:
     return "" if spec.kind == "map" else name
 
 
+def _lowest_opset(node: Node, specs: Mapping[str, TensorSpec], constants: Mapping[str, Array], floor: int) -> int:
+    """The lowest opset that can say what the node says, be it with its axes as an attribute."""
+    use = _use(node, specs)
+    lowest = lowest_opset(use, floor)
+    if lowest != axes_became_input(node.op):
+        return lowest
+    axes = _constant_axes(node.inputs, constants)
+    old = None if axes is None else with_axes_attribute(use, axes)
+    return lowest if old is None else lowest_opset(old, floor, lowest - 1)
+
+
+def _constant_axes(inputs: Sequence[str], constants: Mapping[str, Array]) -> tuple[int, ...] | None:
+    """The second input of an operator, if it is constant."""
+    if len(inputs) < 2 or inputs[1] not in constants:
+        return None
+    return tuple(constants[inputs[1]].ravel().tolist())
+
+
+def _write_axes_as_attributes(graph: GraphProto, opset: int, constants: Mapping[str, Array]) -> None:
+    """Turns constant axes into attributes where the opset wants them so."""
+    for proto in all_nodes(graph):
+        axes = _constant_axes(proto.input, constants)
+        if not proto.domain and axes is not None and opset < axes_became_input(proto.op_type):
+            del proto.input[1]
+            kept = [attribute for attribute in proto.attribute if attribute.name != "noop_with_empty_axes"]
+            del proto.attribute[:]
+            proto.attribute.extend([*kept, helper.make_attribute("axes", axes)] if axes else kept)
+
+
 def _converted_down(model: ModelProto, opset: int, uses: Sequence[Use], needs: Sequence[int]) -> ModelProto:
     """The model in an opset that does not have all of its operators as they are."""
     in_the_way = sorted({(use.op, need) for use, need in zip(uses, needs, strict=True) if need > opset})
@@ -306,8 +347,12 @@ def _model(
     model.graph.name = graph.name
     versions = {"": opset, **others}
     model.graph.node.extend(_node(node, versions, specs) for node in graph.nodes)
+    _write_axes_as_attributes(model.graph, opset, graph.constants)
+    read = {name for proto in all_nodes(model.graph) for name in proto.input}
     model.graph.input.extend(_value_info(name, spec) for name, spec in graph.inputs.items())
-    model.graph.initializer.extend(_tensor(name, array, external) for name, array in graph.constants.items())
+    model.graph.initializer.extend(
+        _tensor(name, array, external) for name, array in graph.constants.items() if name in read
+    )
     model.graph.output.extend(_declared(name, specs, model) for name in graph.outputs)
     for key, value in graph.metadata.items():
         model.metadata_props.add(key=key, value=value)

@@ -10,7 +10,7 @@ from onnx import ModelProto, NodeProto, TensorProto, ValueInfoProto, helper, inl
 from interchange import ops
 from interchange.errors import BadInput, Unsupported
 from interchange_onnx.protos import all_graphs, all_nodes, names_made, names_read
-from interchange_onnx.versions import PIN, Use, changed_since, schema_at
+from interchange_onnx.versions import PIN, Use, axes_became_input, changed_since, lowest_opset, schema_at
 
 OWN_DOMAINS = ("", "ai.onnx")
 UNCHANGED = ("Constant",)  # decode takes every version of it
@@ -107,6 +107,9 @@ def lifted(model: ModelProto, opset: int, path: Path) -> ModelProto:
     changed = sorted({proto.op_type for proto in all_nodes(model.graph) if _has_changed(proto, opset)})
     if not changed:
         return model
+    if all(_moves_axes(proto, opset) for proto in all_nodes(model.graph) if _has_changed(proto, opset)):
+        _axes_as_inputs(model, opset)
+        return _at_pin(model)
     try:
         if any(_is_batched_scan(proto, opset) for proto in all_nodes(model.graph)):
             raise ValueError("the first version of Scan is taken only where nothing else has to be lifted")
@@ -122,6 +125,34 @@ def lifted(model: ModelProto, opset: int, path: Path) -> ModelProto:
             why=[f"operators that have changed since: {', '.join(changed)}", *str(error).strip().splitlines()[:3]],
             next_step="Export the model again with a newer opset.",
         ) from error
+
+
+def _moves_axes(proto: NodeProto, opset: int) -> bool:
+    """Whether all that has changed is that the axes are an input now."""
+    version = axes_became_input(proto.op_type)
+    if version <= opset or len(proto.input) != 1:
+        return False
+    old = _use(proto)
+    new = Use(old.op, {n: v for n, v in old.attributes.items() if n != "axes"}, (True, True), old.outputs)
+    return lowest_opset(old, opset, version - 1) <= opset and not changed_since(new, version)
+
+
+def _axes_as_inputs(model: ModelProto, opset: int) -> None:
+    """Writes the axes, where they are an attribute, as constants; ONNX's converter would rewrite the whole model."""
+    taken = {name for graph in all_graphs(model.graph) for name in names_made(graph)}
+    for proto in all_nodes(model.graph):
+        if not _has_changed(proto, opset):
+            continue
+        axes = [axis for attribute in proto.attribute if attribute.name == "axes" for axis in attribute.ints]
+        kept = [attribute for attribute in proto.attribute if attribute.name != "axes"]
+        del proto.attribute[:]
+        proto.attribute.extend(kept)
+        name = f"{proto.output[0]}.axes"
+        while name in taken:
+            name += "_"
+        taken.add(name)
+        proto.input.append(name)
+        model.graph.initializer.append(helper.make_tensor(name, TensorProto.INT64, [len(axes)], axes))
 
 
 def _lift_bodies(model: ModelProto) -> None:
@@ -207,9 +238,12 @@ def _has_changed(proto: NodeProto, opset: int) -> bool:
     schema = schema_at(proto.op_type, opset)
     if schema is None:
         return True
+    return changed_since(_use(proto), opset)
+
+
+def _use(proto: NodeProto) -> Use:
     attributes = {a.name: _plain(helper.get_attribute_value(a)) for a in proto.attribute}
-    use = Use(proto.op_type, attributes, tuple(bool(name) for name in _given(proto.input)), len(_given(proto.output)))
-    return changed_since(use, opset)
+    return Use(proto.op_type, attributes, tuple(bool(name) for name in _given(proto.input)), len(_given(proto.output)))
 
 
 def _plain(value: object) -> object:

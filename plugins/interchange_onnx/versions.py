@@ -8,6 +8,7 @@ dtypes. What the schemas do not tell, because only the text changed, is in `CHAN
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -115,15 +116,43 @@ def schema_at(op: str, opset: int) -> Any | None:
     return known[-1] if known and not known[-1].deprecated else None
 
 
-def lowest_opset(use: Use, floor: int = FLOOR) -> int:
-    """The lowest opset, but not below `floor`, from which on to the pin the node means what it means at the pin."""
-    lowest = PIN
-    schemas = [schema for schema in history(use.op) if not schema.deprecated]
+def lowest_opset(use: Use, floor: int = FLOOR, newest: int = PIN) -> int:
+    """The lowest opset, but not below `floor`, from which on to `newest` the node means what it means there."""
+    lowest = newest
+    schemas = [schema for schema in history(use.op) if not schema.deprecated and schema.since_version <= newest]
     for upper, lower in zip(reversed(schemas), [*reversed(schemas[:-1]), None], strict=True):
         lowest = upper.since_version
         if lowest <= floor or lower is None or not same_meaning(lower, upper, use):
             break
     return max(lowest, floor)
+
+
+@functools.cache
+def axes_became_input(op: str) -> int:
+    """The version of an operator from which on its axes are an input, where they were an attribute; 0 if there is none.
+
+    Nothing else may have changed in its inputs, as in Slice.
+    """
+    for lower, upper in itertools.pairwise(history(op)):
+        inputs = [formal.name for formal in lower.inputs]
+        if "axes" in lower.attributes and [formal.name for formal in upper.inputs] == [*inputs, "axes"]:
+            return int(upper.since_version)
+    return 0
+
+
+def with_axes_attribute(use: Use, axes: tuple[int, ...]) -> Use | None:
+    """The use as it was before the axes became an input; None if it had no such form."""
+    is_noop = bool(use.attributes.get("noop_with_empty_axes")) and not axes
+    version = axes_became_input(use.op)
+    if not version or is_noop:
+        return None
+    attributes = {name: value for name, value in use.attributes.items() if name != "noop_with_empty_axes"}
+    if axes:
+        attributes["axes"] = axes
+    dtypes = (*use.dtypes[:1], *use.dtypes[len(use.inputs) :])
+    old = Use(use.op, attributes, use.inputs[:1], use.outputs, dtypes)
+    schema = schema_at(use.op, version - 1)
+    return old if schema is not None and _allows(schema, old) else None
 
 
 def cannot_be_rewritten(use: Use, opset: int) -> bool:

@@ -15,6 +15,7 @@ from interchange_onnx.versions import PIN
 from interchange_onnxruntime import OnnxRuntimeBackend
 from onnx import defs
 
+from interchange import ops
 from interchange.builder import Builder
 from interchange.errors import BadInput, Unsupported
 from interchange.evaluate import evaluate
@@ -215,7 +216,13 @@ IMAGE = ("float32", ("n", 3, 8, 8))
         (small("Resize", IMAGE, None, np.array([1, 1, 2, 2], np.float32), antialias=0), 13),
         (small("Resize", IMAGE, None, np.array([1, 1, 0.5, 0.5], np.float32), mode="linear", antialias=1), 18),
         (small("ReduceMean", IMAGE), 13),
-        (small("ReduceMean", IMAGE, np.array([2, 3])), 18),
+        (small("ReduceMean", IMAGE, np.array([2, 3])), 13),
+        (small("ReduceL1", IMAGE, np.array([2, 3]), keepdims=0), 13),
+        (small("ReduceMax", IMAGE, np.array([-1]), noop_with_empty_axes=1), 13),
+        (small("ReduceMax", IMAGE, np.zeros(0, np.int64)), 13),
+        (small("ReduceMax", IMAGE, np.zeros(0, np.int64), noop_with_empty_axes=1), 18),
+        (small("ReduceMax", ("bool", ("n", 3, 8, 8)), np.array([1])), 20),
+        (small("ReduceMin", IMAGE, ("int64", (2,))), 18),
         (small("ReduceSum", IMAGE, np.array([2, 3])), 13),
         (small("AveragePool", IMAGE, kernel_shape=(3, 3)), 13),
         (small("AveragePool", IMAGE, kernel_shape=(3, 3), dilations=(1, 2)), 19),
@@ -284,6 +291,34 @@ def test_a_lower_opset_by_rewriting(external_over, tmp_path):
     feeds = {"x": random(2, 11, 9, 3)}
     np.testing.assert_allclose(run(path, feeds)["y"], evaluate(graph, feeds)["y"], rtol=1e-5, atol=1e-5)
     assert OnnxImporter().load(path).outputs == ("y",)
+
+
+REDUCTIONS = sorted(op for op in ops.OPERATORS if op.startswith("Reduce"))
+
+
+@pytest.mark.parametrize(
+    ("op", "opset", "axes", "attributes"),
+    [
+        *((op, 13, (-1, 1), {"keepdims": 0}) for op in REDUCTIONS),
+        ("ReduceMean", 13, (), {}),
+        ("ReduceSum", 11, (2,), {}),
+        ("Squeeze", 11, (1,), {}),
+        ("Unsqueeze", 11, (1, -1), {}),
+    ],
+)
+def test_axes_are_attributes_in_opsets_that_want_them_so(op, opset, axes, attributes, tmp_path):
+    x = np.abs(random(2, 1, 5, 7)) if op == "Squeeze" else np.abs(random(2, 3, 5, 7))
+    node = Node(op, ("x", "axes"), ("y",), attributes)
+    graph = Graph({"x": TensorSpec("float32", ("n", *x.shape[1:]))}, ("y",), (node,), {"axes": np.array(axes, int)})
+    path = save(graph, tmp_path, opset=opset)
+    model = onnx.load(path)
+    assert opset_of(path) == opset
+    assert [len(proto.input) for proto in model.graph.node] == [2 if op == "ReduceSum" and opset == 13 else 1]
+    expected = evaluate(graph, {"x": x})["y"]
+    np.testing.assert_allclose(run(path, {"x": x})["y"], expected, rtol=1e-5)
+    again = OnnxImporter().load(path)
+    np.testing.assert_array_equal(evaluate(again, {"x": x})["y"], expected)
+    assert [(node.op, dict(node.attributes)) for node in again.nodes] == [(op, attributes)]
 
 
 def test_an_opset_that_cannot_be_had_names_the_operators(tmp_path):
