@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 @click.option("--embed", is_flag=True, help="pyscript: put the weights into the script.")
 @click.option("--opset", type=int, metavar="N", help="onnx: the opset to write.")
 @click.option("--target-ort", metavar="VERSION", help="onnx: what this release of ONNX Runtime reads.")
+@click.option("--dtype", metavar="DTYPE", help="onnx: float16, to compute in half of the bits.")
 @click.option("--no-selftest", is_flag=True, help="Leave out the small test that every artifact carries.")
 @click.option("--option", "texts", metavar="KEY=VALUE", multiple=True, help="Any option of an exporter; value as JSON.")
 @click.option(
@@ -62,6 +63,7 @@ def convert_command(
     embed: bool,
     opset: int | None,
     target_ort: str | None,
+    dtype: str | None,
     no_selftest: bool,
     texts: Sequence[str],
     import_options: Options,
@@ -78,6 +80,7 @@ def convert_command(
         "embed": embed or None,
         "opset": opset,
         "target_ort": target_ort,
+        "dtype": dtype,
         "selftest": False if no_selftest else None,
     }
     options = plugin_options.parse(texts) | {name: value for name, value in flags.items() if value is not None}

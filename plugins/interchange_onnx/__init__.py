@@ -65,6 +65,8 @@ class OnnxExporter:
         target_ort: str | None = None,
         selftest: bool = True,
         external_over: int = EXTERNAL_OVER,
+        dtype: str | None = None,
+        fold: bool = True,
     ) -> list[Path]:
         """Writes the graph; the same graph gives the same bytes. Nothing appears before ONNX's checker has passed it.
 
@@ -73,6 +75,8 @@ class OnnxExporter:
             target_ort: a release of ONNX Runtime ("1.17"): the opset and the IR version are no newer than it reads.
             selftest: put a golden case into the file.
             external_over: with more bytes of constants than this, they go to a second file, `<name>.onnx.data`.
+            dtype: "float16": weights and computation in float16 where they are float32; inputs and outputs stay.
+            fold: fold batch normalisation into the convolution or product before it.
 
         Raises:
             BadInput: (IX102, IX105) the target; (IX103) no such opset or release.
@@ -88,4 +92,6 @@ class OnnxExporter:
             target_ort=target_ort,
             selftest=selftest,
             external_over=external_over,
+            dtype=dtype,
+            fold=fold,
         )

@@ -14,6 +14,8 @@ from interchange.files import Artifact
 from interchange.golden import Case, make_case
 from interchange.graph import Graph
 from interchange_onnx.encode import External, check, checkable, encode, lowered, offsets_of
+from interchange_onnx.folding import batch_norm_folded
+from interchange_onnx.half import in_float16
 from interchange_onnx.runtimes import fitted, read_by
 from interchange_onnx.stream import checkable_without, write_model
 
@@ -30,13 +32,20 @@ def save(
     target_ort: str | None,
     selftest: bool,
     external_over: int,
+    dtype: str | None,
+    fold: bool,
 ) -> list[Path]:
     """See `OnnxExporter.save`."""
     _check_target(opset, target_ort)
+    if dtype not in (None, "float16"):
+        raise BadInput("IX103", f"The exporter 'onnx' writes no {dtype!r}.", why='dtype is "float16", or not given')
     if not isinstance(external_over, (int, float)):
         raise BadInput("IX103", f"external_over is {external_over!r}.", why="it has to be a number of bytes")
+    folded = batch_norm_folded(graph) if fold else graph
+    if dtype is not None:
+        graph = folded = in_float16(folded)
     case = _case(graph) if selftest else None
-    graph = lowered(graph)
+    graph = lowered(folded)
     is_large = sum(array.nbytes for array in graph.constants.values()) > external_over
     with Artifact(force=force) as artifact:
         if is_large:
