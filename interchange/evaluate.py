@@ -366,12 +366,14 @@ def infer_node(
         if known is not None:
             return tuple(known)
         rule = getattr(ops.get(node.op), "shape_rule", None)
+        rules = (rule, *getattr(ops.get(node.op), "more_shape_rules", ()))
         arrays = [_placeholder(x) for x in inputs]
-        if rule is None or len(node.outputs) > 1:
+        if rule is None or len(node.outputs) > len(rules):
             made = run(node, {name: _placeholder(values[name]) for name in node.reads if name})
             return made if node.op in ("Shape", "Size") else tuple(Unknown(y.dtype, y.shape) for y in made)
-        shape = tuple(int(size) for size in rule(*arrays, **node.attributes))
-        return (Unknown(_dtype_by_rule(node, arrays), shape),)
+        shapes = [tuple(int(size) for size in rule(*arrays, **node.attributes)) for rule in rules]
+        dtype = _dtype_by_rule(node, arrays)
+        return tuple(Unknown(dtype, shape) for shape in shapes[: len(node.outputs)])
     except (ValueError, TypeError, IndexError, AttributeError) as error:
         raise BadInput(
             "IX212", f"{node.op} cannot compute with these shapes.", where=node.source or str(node), why=str(error)

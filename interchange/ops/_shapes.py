@@ -26,11 +26,15 @@ def elementwise(function: Callable[..., Any]) -> Callable[..., Any]:
     return shape_rule(rule)(function)
 
 
-def shape_rule(rule: Callable[..., Shape]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Gives an operator its shape rule, which takes the operator's arguments and returns the first output's shape."""
+def shape_rule(rule: Callable[..., Shape], *others: Callable[..., Shape]) -> Callable[..., Callable[..., Any]]:
+    """Gives an operator its shape rule, which takes the operator's arguments and returns the first output's shape.
+
+    `others` are the rules of the outputs after it, for operators that cost much although these are wanted.
+    """
 
     def mark(function: Callable[..., Any]) -> Callable[..., Any]:
         function.shape_rule = rule  # type: ignore[attr-defined]
+        function.more_shape_rules = others  # type: ignore[attr-defined]
         return function
 
     return mark

@@ -112,11 +112,16 @@ def _y_shape(x, w, r, *_, layout=0, **__):
     return (batch, time, len(w), r.shape[-1]) if layout else (time, len(w), batch, r.shape[-1])
 
 
+def _state_shape(x, w, r, *_, layout=0, **__):
+    batch = x.shape[0] if layout else x.shape[1]
+    return (batch, len(w), r.shape[-1]) if layout else (len(w), batch, r.shape[-1])
+
+
 def _rnn_step(w, r, wb, rb, functions, x, h):
     return (functions[0](x @ w + h @ r + wb + rb),)
 
 
-@shape_rule(_y_shape)
+@shape_rule(_y_shape, _state_shape)
 def RNN(
     x,
     w,
@@ -148,7 +153,7 @@ def _gru_step(w, r, wb, rb, functions, x, h, linear_before_reset):
     return ((1 - z) * g(from_x[2] + memory) + z * h,)
 
 
-@shape_rule(_y_shape)
+@shape_rule(_y_shape, _state_shape)
 def GRU(
     x,
     w,
@@ -187,7 +192,7 @@ def _lstm_step(w, r, wb, rb, functions, x, h, c, peepholes, input_forget):
     return f(o + po * c) * h_of(c), c
 
 
-@shape_rule(_y_shape)
+@shape_rule(_y_shape, _state_shape, _state_shape)
 def LSTM(
     x,
     w,

@@ -51,15 +51,16 @@ def choose(op: Op, context: Context) -> Kernel | None:
 def _standardise(op: Op, x: Array, y: Array, memory: Memory) -> Iterator[Step]:
     """y is x, less its mean (of a layer normalisation), with squares whose mean is 1."""
     sums, squares = memory.scratch("sums")[: len(x)], memory.scratch("squares")[: len(x)]
-    size = x.shape[1]
-    centred = x
+    size, centred = x.shape[1], x
+    share = np.full(size, 1 / size, np.float32)
     if op.kind == "LayerNormalization":
-        yield np.dot, (x, np.ones(size, np.float32), sums)  # times 1 / size, a row of equal numbers would not give 0
-        yield np.divide, (sums, np.float32(size), sums)
-        yield np.subtract, (x, sums[:, None], y)
+        # The mean of what is left, too: that of equal numbers is off by a rounding, and the deviation there is 0.
+        for old in (x, y):
+            yield np.dot, (old, share, sums)
+            yield np.subtract, (old, sums[:, None], y)
         centred = y
     yield np.multiply, (centred, centred, squares)
-    yield np.dot, (squares, np.full(size, 1 / size, np.float32), sums)
+    yield np.dot, (squares, share, sums)
     yield np.add, (sums, np.float32(op.attributes.get("epsilon", 1e-5)), sums)
     yield np.sqrt, (sums, sums)
     yield np.reciprocal, (sums, sums)

@@ -6,12 +6,13 @@
 * sigmoid(z) is (tanh(z / 2) + 1) / 2: the inner ½ goes into the weights, the outer one into what follows, so one tanh
   does all gates. The state is kept as 2h, and R is halved for it. Powers of two change no digit.
 * The recurrent product runs in blocks of columns whose weights stay in the cache; one row is a dot.
-* Shorter samples keep their state by `copyto(…, where=)`; their outputs are cleared a chunk at a time.
+* Samples that have ended keep their state by `copyto(…, where=)`, from the first end on; when all have ended, nothing
+  is computed. Outputs after an end are cleared a chunk at a time.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -250,20 +251,49 @@ def _emit(layer: Layer, memory: Memory, w: Array, r: Array, bias: Array | None) 
     if layer.kind == "LSTM":
         yield _first(memory, layer.c, block[0], layer, 1.0)
     step = {"RNN": _rnn, "GRU": _gru, "LSTM": _lstm}[layer.kind]
-    bodies = [list(step(_Step(layer, memory, k, r), bias)) for k in range(layer.chunk)]
+    plain = [list(step(_Step(layer, memory, k, r, masked=False), bias)) for k in range(layer.chunk)]
+    masked: list[list[Step]] = []
+    if layer.lengths:
+        masked = [list(step(_Step(layer, memory, k, r, masked=True), bias)) for k in range(layer.chunk)]
     for start in range(0, layer.steps, layer.chunk):
         count = min(layer.chunk, layer.steps - start)
         if start:
             yield np.copyto, (states[0], states[layer.chunk])
         yield from _project(layer, memory, start, count, w)
         yield from _stops(layer, memory, start, count)
-        for body in bodies[:count]:
-            yield from body
+        if layer.lengths:
+            yield _masked_chunk, (plain, masked, states, _times(layer, start, count), memory[layer.lengths])
+        else:
+            for body in plain[:count]:
+                yield from body
         yield from _write(layer, memory, start, count)
     if layer.y_h:
         yield np.multiply, (states[count], _number(layer, 1 / layer.times), _final(layer, memory[layer.y_h]))
     if layer.y_c:
         yield np.copyto, (_final(layer, memory[layer.y_c]), block[0])
+
+
+def _masked_chunk(
+    plain: Sequence[Sequence[Step]], masked: Sequence[Sequence[Step]], states: Array, times: Array, lengths: Array
+) -> None:
+    """Runs a chunk of steps, each with a mask only if samples have ended and others have not.
+
+    Args:
+        times: (steps, directions).
+    """
+    first_end, last_end = int(lengths.min()), int(lengths.max())
+    for k, (earliest, latest) in enumerate(zip(times.min(1).tolist(), times.max(1).tolist(), strict=True)):
+        if earliest >= last_end:
+            np.copyto(states[k + 1], states[k])
+            continue
+        for function, arguments in plain[k] if latest < first_end else masked[k]:
+            function(*arguments)
+
+
+def _times(layer: Layer, start: int, count: int) -> Array:
+    """The time at which each direction is at each step of a chunk, (steps, directions)."""
+    every = np.arange(layer.steps)
+    return np.stack([every[_slice(layer, d, start, count)] for d in range(len(layer.reversed))], 1)
 
 
 def _number(layer: Layer, value: float) -> Array:
@@ -314,8 +344,8 @@ def _stops(layer: Layer, memory: Memory, start: int, count: int) -> Iterator[Ste
     if not layer.lengths:
         return
     stopped, running = (memory.scratch(key)[:count] for key in ("stopped", "running"))
-    times = np.stack([np.arange(layer.steps)[_slice(layer, d, start, count)] for d in range(len(layer.reversed))], 1)
-    yield np.less_equal, (memory[layer.lengths][:, None], times[:, :, None, None], stopped)
+    times = _times(layer, start, count)[:, :, None, None]
+    yield np.less_equal, (memory[layer.lengths][:, None], times, stopped)
     yield np.logical_not, (stopped, running)
 
 
@@ -342,14 +372,14 @@ def _flat(*arrays: Array) -> tuple[Array, ...]:
 class _Step:
     """One step of a chunk: the arrays that its calls work on. Blocks are (gates, directions, batch, hidden)."""
 
-    def __init__(self, layer: Layer, memory: Memory, k: int, r: Array) -> None:
+    def __init__(self, layer: Layer, memory: Memory, k: int, r: Array, *, masked: bool) -> None:
         states, block = memory.scratch("states"), memory.scratch("block")
-        self.layer, self.r = layer, r
+        self.layer, self.r, self.masked = layer, r, masked
         self.h, self.h_next = states[k], states[k + 1]
         self.c, self.c_and_g, self.z, self.more = block[0], block[:2], block[1:], memory.scratch("more")
         self.from_x = _from_x(layer, memory)[:, :, k * layer.batch : (k + 1) * layer.batch]
         self.work = memory.scratch("tanh") if layer.tanh_work else None
-        if layer.lengths:
+        if masked:
             self.stopped, self.running = memory.scratch("stopped")[k], memory.scratch("running")[k]
 
     def product(self, h: Array, gates: slice) -> Iterator[Step]:
@@ -368,7 +398,7 @@ class _Step:
 
     def keep(self) -> Iterator[Step]:
         """Samples that have ended keep their state."""
-        if self.layer.lengths:
+        if self.masked:
             yield np.copyto, (self.h_next, self.h, "same_kind", self.stopped)
 
     def number(self, value: float) -> Array:
@@ -387,7 +417,7 @@ def _rnn(step: _Step, bias: Array | None) -> Iterator[Step]:
 
 def _lstm(step: _Step, bias: Array | None) -> Iterator[Step]:
     (f, g, of_c), work = step.layer.gates, step.work
-    masked, every = bool(step.layer.lengths), slice(0, 4)
+    masked, every = step.masked, slice(0, 4)
     c_and_g, fi, fio, whole = (a.reshape(-1) for a in (step.c_and_g, step.z[1:3], step.z[1:], step.z))
     c, o, both, new, other = (a.reshape(-1) for a in (step.c, step.z[3], step.more, *step.more))
     yield from step.product(step.h, every)
