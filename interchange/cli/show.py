@@ -11,7 +11,6 @@ from interchange import api
 from interchange.cli import options as plugin_options
 from interchange.cli.console import Console, common_options, printable, size_text, table
 from interchange.errors import BadInput
-from interchange.graph import TEXT
 from interchange.options import Options, Shapes
 
 if TYPE_CHECKING:
@@ -158,6 +157,8 @@ def _value_text(entry: Mapping[str, Any]) -> str:
 def _spec_text(entry: Mapping[str, Any]) -> str:
     if entry["shape"] is None:
         return "unknown"
+    from interchange.graph import TEXT
+
     kind = TEXT if entry["dtype"] == "object" else entry["dtype"]
     return f"{kind} {_shape_text(entry['shape'])}"
 

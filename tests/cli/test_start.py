@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -11,7 +12,7 @@ import interchange
 from tests.cli.conftest import ROOT, Run
 
 COMMANDS = ("convert", "verify", "run", "show", "plugins", "doctor", "explain")
-HEAVY = ("numpy", "rich", "h5py", "onnx", "jinja2", "safetensors")
+HEAVY = ("numpy", "rich", "h5py", "onnx", "jinja2", "safetensors", "email", "importlib.metadata")
 
 
 def test_help_imports_nothing_heavy() -> None:
@@ -31,6 +32,48 @@ def test_convert_draws_nothing_with_rich(model: object) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stderr.strip() == "0 []"
+
+
+MODEL = ROOT / "docs" / "examples" / "cats_dogs" / "cats_dogs.h5"
+# All that this model needs of the packages that grow with operators, layers and kernels, and what these share.
+NEEDED = {
+    "interchange.ops": {"linear", "elementwise", "activation", "shaping", "convolution", "pooling"},
+    "interchange_keras.layers": {"core", "activations", "convolution", "pooling", "distributed", "spatial", "resizing"},
+    "interchange_keras.operations": set(),
+    "interchange_pyscript.kernels": {
+        *("linear", "convolution", "pooling", "normalization", "activation", "elementwise", "shaping"),
+        *("arithmetic", "control", "small_floats", "spatial", "tensor", "types"),
+    },
+    "interchange_pyscript.program": set(),
+    "interchange_pyscript.fast": set(),
+}
+NOT_NEEDED = {
+    *("tensorflow", "keras", "tf_keras", "onnx", "onnxruntime", "safetensors", "rich", "jinja2", "argparse", "email"),
+    *(
+        "importlib.metadata",
+        "interchange.verifier",
+        "interchange.testset",
+        "interchange.cli.run",
+        "interchange.cli.show",
+    ),
+}
+
+
+def test_a_conversion_imports_what_its_model_uses(tmp_path: Path) -> None:
+    """So its time does not grow with the number of operators, layers and kernels that exist."""
+    code = (
+        "import sys; from interchange.cli import main;"
+        f"code = main(['convert', {str(MODEL)!r}, '--to', 'pyscript', '-q', '-o', {str(tmp_path)!r}]);"
+        "print(code, *sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    exit_code, *modules = done.stdout.split()
+    assert (exit_code, NOT_NEEDED & set(modules)) == ("0", set())
+    for package, needed in NEEDED.items():
+        below = [
+            name.removeprefix(f"{package}.").partition(".")[0] for name in modules if name.startswith(package + ".")
+        ]
+        assert {name for name in below if not name.startswith("_")} - needed == set(), package
 
 
 def test_it_is_a_module() -> None:
