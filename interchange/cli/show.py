@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from interchange import api
+from interchange import api, plugins
 from interchange.cli import options as plugin_options
 from interchange.cli.console import Console, common_options, printable, size_text, table
 from interchange.errors import BadInput
@@ -27,6 +27,7 @@ _MOST_LABELS = 8
 @plugin_options.shaping
 @click.option("--nodes", is_flag=True, help="The graph, call by call.")
 @click.option("--weights", is_flag=True, help="Every constant: shape, type, smallest and largest value.")
+@click.option("--plan", is_flag=True, help="How the numpy backend computes it, and with how much memory.")
 @common_options
 @click.pass_obj
 def show_command(
@@ -36,6 +37,7 @@ def show_command(
     shapes: Shapes,
     nodes: bool,
     weights: bool,
+    plan: bool,
     import_options: Options,
 ) -> None:
     """Show what is in MODEL.
@@ -44,6 +46,8 @@ def show_command(
     """
     graph = api.load(model, format=importer, shapes=shapes, **import_options)
     document = summary(graph, nodes=nodes, weights=weights)
+    if plan:
+        document["plan"] = plugins.get("backends", "numpy").plan(graph)
     console.answer(document, lambda: _lines(graph, document))
 
 
@@ -134,6 +138,24 @@ def _lines(graph: Graph, document: Mapping[str, Any]) -> Iterator[str]:
     counts = ", ".join(f"{n} {op}" for op, n in document["operators"].items())
     yield f"{len(document['layers'])} layers, {len(graph.nodes)} operators ({counts})"
     yield f"{document['parameters']:,} parameters, {size_text(document['bytes'])}"
+    if "plan" in document:
+        yield ""
+        yield from _plan_lines(document["plan"])
+
+
+def _plan_lines(plan: Mapping[str, Any]) -> Iterator[str]:
+    shapes = ", ".join(f"{printable(name)} {_shape_text(shape)}" for name, shape in plan["shapes"].items())
+    yield f"on NumPy, for {shapes}:"
+    yield f"  kernels: {_counts_text(plan['kernels'])}"
+    yield f"  operators without a kernel: {_counts_text(plan['operators'])}"
+    if "peak_bytes" in plan:
+        parts = ("weights_bytes", "weights"), ("packed_bytes", "prepared weights"), ("arena_bytes", "values")
+        memory = " + ".join(f"{size_text(plan[key])} {name}" for key, name in parts)
+        yield f"  {plan['steps']} steps; peak memory {size_text(plan['peak_bytes'])} = {memory}"
+
+
+def _counts_text(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{n} {kind}" for kind, n in counts.items()) or "none"
 
 
 def _facts(document: Mapping[str, Any]) -> Iterator[str]:

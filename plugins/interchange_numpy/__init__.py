@@ -26,9 +26,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
+    from interchange.graph import Graph
     from interchange.plugins import Model
 
 
@@ -59,3 +60,13 @@ class NumpyBackend:
             raise BadInput("IX103", f"threads is {threads}; at least 1 is needed.", where="numpy")
         with blas_at_one_thread():
             yield NumpyModel(read(artifact), precise=precise, threads=threads)
+
+    def plan(self, graph: Graph) -> dict[str, Any]:
+        """How a graph is computed at its smallest sizes, batch 1, and with how much memory: what `describe` returns.
+
+        Raises:
+            BadInput: (IX212) there are no sizes with which it runs.
+        """
+        from interchange_numpy.describe import describe
+
+        return describe(graph)

@@ -44,6 +44,11 @@ class NumpyModel:
     def inputs(self) -> Mapping[str, TensorSpec]:
         return self._graph.inputs
 
+    @property
+    def packed_bytes(self) -> int:
+        """The memory of constants as the kernels want them, beside the graph's own."""
+        return self._weights.beside(self._graph.constants.values())
+
     def __call__(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
         """The outputs by name. Raises as `interchange.evaluate.evaluate` does."""
         values = conform(self._graph.inputs, feeds)

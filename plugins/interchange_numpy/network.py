@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -75,9 +75,11 @@ class Weights:
             self._packed[key] = make()
         return self._packed[key]
 
-    @property
-    def nbytes(self) -> int:
-        return sum(array.nbytes for array in self._packed.values())
+    def beside(self, constants: Iterable[Array]) -> int:
+        """The bytes of all arrays that are not the memory of one of these constants."""
+        own = {array.__array_interface__["data"][0] for array in constants}
+        packed = self._packed.values()
+        return sum(array.nbytes for array in packed if array.__array_interface__["data"][0] not in own)
 
 
 @dataclass(slots=True)

@@ -52,6 +52,16 @@ def test_the_graph_call_by_call(run: Run, model: Path) -> None:
     assert run("show", model, "--nodes", "--json").json["graph"] == interchange.load(model).to_json()
 
 
+def test_the_plan_on_numpy(run: Run, model: Path) -> None:
+    plan = run("show", model, "--plan", "--json").json["plan"]
+    assert plan["shapes"] == {"x": [1, 4], "y": [1, 3]}
+    assert plan["kernels"] == {"Add": 1, "dense": 1}  # the activation is part of "dense"
+    assert plan["operators"] == {}
+    assert plan["weights_bytes"] == 60
+    assert plan["peak_bytes"] == plan["weights_bytes"] + plan["packed_bytes"] + plan["arena_bytes"]
+    assert run("show", model, "--plan").out.splitlines()[-1].endswith(" values")
+
+
 def test_weights(run: Run, model: Path) -> None:
     lines = run("show", model, "--weights").out.splitlines()
     w = tiny().constants["w"]
