@@ -297,8 +297,10 @@ def _constant_axes(inputs: Sequence[str], constants: Mapping[str, Array]) -> tup
 def _write_axes_as_attributes(graph: GraphProto, opset: int, constants: Mapping[str, Array]) -> None:
     """Turns constant axes into attributes where the opset wants them so."""
     for proto in all_nodes(graph):
+        if proto.domain or opset >= axes_became_input(proto.op_type):
+            continue  # before the second input is looked at, which may be all the weights of a layer
         axes = _constant_axes(proto.input, constants)
-        if not proto.domain and axes is not None and opset < axes_became_input(proto.op_type):
+        if axes is not None:
             del proto.input[1]
             kept = [attribute for attribute in proto.attribute if attribute.name != "noop_with_empty_axes"]
             del proto.attribute[:]
