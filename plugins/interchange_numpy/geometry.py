@@ -1,7 +1,7 @@
 """The sizes of a fused convolution, channels last and in two dimensions, and the way it is computed: fixed rules.
 
 1x1 is a product on the tensor itself; 3x3 with stride 1 is Winograd from 10 x 10 pixels up, with tiles of 4 x 4 from
-20 x 20; all else is im2col, tile by tile.
+20 x 20 or where the batch has many of them; all else is im2col, tile by tile.
 """
 
 from __future__ import annotations
@@ -15,8 +15,10 @@ from interchange_numpy.network import Network, Op
 Pair = tuple[int, int]
 
 FEWEST_CHANNELS = 16  # of input and output: below, the transforms of Winograd cost more than they save
-SMALLEST = 10
+SMALLEST = 10  # height and width, for tiles of 2 x 2: below, there are too few tiles for the products to be fast
 SMALLEST_FOR_4 = 20
+MANY_TILES = 64  # of 4 x 4 in the whole batch: enough for smaller images too, if
+USEFUL = 0.75  # of what the tiles cover is image
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +49,14 @@ class Geometry:
         """The side of Winograd's output tiles, 4 or 2; 0 where it is not used."""
         if self.kernel != (3, 3) or self.strides != (1, 1) or self.dilations != (1, 1) or self.group > 1:
             return 0
-        if min(self.channels, self.filters) < FEWEST_CHANNELS or min(self.out_size) < SMALLEST:
+        if min(self.channels, self.filters) < FEWEST_CHANNELS:
             return 0
-        return 4 if min(self.out_size) >= SMALLEST_FOR_4 else 2
+        height, width = self.out_size
+        tiles = -(-height // 4) * -(-width // 4)
+        many = self.images * tiles >= MANY_TILES and height * width >= USEFUL * 16 * tiles
+        if min(height, width) >= SMALLEST_FOR_4 or many:
+            return 4
+        return 2 if min(height, width) >= SMALLEST else 0
 
 
 def geometry(op: Op, network: Network) -> Geometry:

@@ -34,7 +34,7 @@ def pooled(op: Op, context: Context) -> Kernel | None:
     height, width = _pair(shape[1:-1] if nhwc else shape[2:])
     wide = (width - 1) * sw + kw
     work = images * height * wide * channels * (kh + kw)
-    per = min(per_band(height, wide * channels), shared_by(context.network.threads, images * height, work), height)
+    per = min(per_band(height, wide * channels), shared_by(context.network.threads, images * height, work))
     scratch: dict[str, Scratch] = {**read.scratch}
     if kh > 1:
         scratch["rows"] = ((per * wide * channels,), np.float32)
@@ -46,13 +46,13 @@ def pooled(op: Op, context: Context) -> Kernel | None:
         x, out = read.array(memory), images_of(memory[y], nhwc)
 
         def band(memory: Memory, at: slice, lines: slice) -> Iterator[Step]:
-            count = lines.stop - lines.start
+            n, count = at.stop - at.start, lines.stop - lines.start
             seen = x[at, lines.start * sh :, :wide]
             target = out[at, lines]
             rows = [seen[:, k : k + sh * (count - 1) + 1 : sh] for k in range(kh)]
             tall = rows[0]
             if kh > 1:
-                tall = memory.scratch("rows")[: count * wide * channels].reshape(1, count, wide, channels)
+                tall = memory.scratch("rows")[: n * count * wide * channels].reshape(n, count, wide, channels)
                 yield from _joined(join, rows, tall)
             columns = [tall[:, :, k : k + sw * (width - 1) + 1 : sw] for k in range(kw)]
             yield from _joined(join, columns, target)
