@@ -13,10 +13,14 @@ from interchange_keras.container import Source
 
 MOST_NESTED = 32
 
-# A TimeDistributed is read as a model: these steps are around what it wraps (interchange_keras.layers.distributed).
+# These wrap one layer or model, and are read as models: steps stand around what they wrap (layers.wrapping).
 TIME_DISTRIBUTED = "TimeDistributed"
+SPECTRAL = "SpectralNormalization"
+WRAPPERS = frozenset({TIME_DISTRIBUTED, SPECTRAL})
 MASKED = "Model.masked"  # stands before a model that is called with a mask
+ENTERED = "Model.entered"  # stands at each input of a model within a model
 JOIN, SPLIT = f"{TIME_DISTRIBUTED}.join", f"{TIME_DISTRIBUTED}.split"
+NORMALISED = f"{SPECTRAL}.end"
 
 
 class LayerEntry(NamedTuple):
@@ -141,28 +145,31 @@ class _Reader:
             "module" not in document and self.source.version >= (3,) and _is_without_policy(written, content)
         )
         is_keras = not is_operation and is_of_keras(document)
-        if is_keras and class_name == TIME_DISTRIBUTED and isinstance(content.get("layer"), Mapping):
-            return LayerEntry(name, class_name, content, model=self._time_distributed(name, content["layer"], depth))
+        if is_keras and class_name in WRAPPERS and isinstance(content.get("layer"), Mapping):
+            return LayerEntry(name, class_name, content, model=self._wrapped(name, class_name, content, depth))
         if is_operation:
             class_name = f"keras.ops.{class_name}"
         return LayerEntry(name, class_name, eras.modern_config(class_name, content), registered or written, is_keras)
 
-    def _time_distributed(self, name: str, wrapped: Mapping[str, Any], depth: int) -> Model:
-        """input -> join -> what it wraps -> split"""
+    def _wrapped(self, name: str, class_name: str, config: Mapping[str, Any], depth: int) -> Model:
+        """TimeDistributed: input -> join -> what it wraps -> split; SpectralNormalization: input -> it -> end."""
         if depth > MOST_NESTED:
             raise BadInput("IX206", f"Models are nested more than {MOST_NESTED} deep.", where=self.source.where)
         self.path.append(name)
-        inner = self.entry(wrapped, depth + 1)
+        inner = self.entry(config["layer"], depth + 1)
         self.path.pop()
-        free = [word if word != inner.name else f"{word}_1" for word in ("input", "join", "split")]
+        free = [word if word != inner.name else f"{word}_1" for word in ("input", "join", "split", "end")]
         x, joined, made = (Ref(layer, 0, 0) for layer in (free[0], free[1], inner.name))
-        entries = (
-            LayerEntry(free[0], "InputLayer", {}, calls=(Call(()),)),
-            LayerEntry(free[1], JOIN, {}, calls=(Call((x,)),)),
-            _with_calls(inner, [Call((joined,))]),
-            LayerEntry(free[2], SPLIT, {}, calls=(Call((made, x)),)),
-        )
-        return Model(name, TIME_DISTRIBUTED, entries, (free[0],), (Ref(free[2], 0, 0),))
+        first = LayerEntry(free[0], "InputLayer", {}, calls=(Call(()),))
+        if class_name == SPECTRAL:
+            own = {"dtype": config.get("dtype"), "trainable": config.get("trainable", True)}
+            last = LayerEntry(free[3], NORMALISED, own, calls=(Call((made, x)),))
+            entries: tuple[LayerEntry, ...] = (first, _with_calls(inner, [Call((x,))]), last)
+        else:
+            join = LayerEntry(free[1], JOIN, {}, calls=(Call((x,)),))
+            last = LayerEntry(free[2], SPLIT, {}, calls=(Call((made, x)),))
+            entries = (first, join, _with_calls(inner, [Call((joined,))]), last)
+        return Model(name, class_name, entries, (free[0],), (Ref(last.name, 0, 0),))
 
     def _checked(self, entries: Sequence[LayerEntry]) -> tuple[LayerEntry, ...]:
         repeated = [name for name, n in Counter(entry.name for entry in entries).items() if n > 1]
@@ -206,7 +213,7 @@ class _Reader:
     def _input_of(self, first: LayerEntry, written: Mapping[str, Any], build_shape: Any) -> LayerEntry:
         """The InputLayer that Keras makes for a Sequential which has none; its shape is where it can be found."""
         given: Mapping[str, Any] = eras.modern_config("InputLayer", written)
-        if first.model is not None and first.class_name != TIME_DISTRIBUTED:
+        if first.model is not None and first.class_name not in WRAPPERS:
             inner = next((entry for entry in first.model.layers if entry.name in first.model.inputs), None)
             given = inner.config if inner is not None else {}
         shape = given.get("batch_shape")
@@ -305,6 +312,7 @@ def _is_without_policy(class_name: str, config: Mapping[str, Any]) -> bool:
     """Whether a config is an operation's: without a dtype, or of one that makes values of a given dtype."""
     makes = (
         "Cast",
+        "ConvertToTensor",
         "Cumprod",
         "Cumsum",
         "FullLike",

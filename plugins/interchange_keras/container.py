@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from interchange.errors import BadInput
 from interchange.graph import Array
 from interchange_keras import ARCHITECTURE, WEIGHTS, begins_as_keras_zip
-from interchange_keras.eras import UNVERSIONED, Version, parse_version
+from interchange_keras.eras import TF_2, TF_KERAS, UNVERSIONED, Version, parse_version, tf_2_wrote
 from interchange_keras.hdf5 import ALWAYS_ALLOWED, MOST_EXPANSION, Hdf5, Section, open_hdf5
 
 ASSETS = "assets/"
@@ -41,6 +41,7 @@ class Source(NamedTuple):
         store: those of a .keras file, by path: "layers/dense/vars/0".
         store_names: the names of layers that it gives by path: {"layers/dense": "my_layer"}.
         assets: files beside the weights, such as vocabularies, by path: "layers/string_lookup/vocabulary.txt".
+        version: as numbers, and as far as the architecture tells it.
     """
 
     format: str
@@ -52,10 +53,7 @@ class Source(NamedTuple):
     store: Mapping[str, Array] = MappingProxyType({})
     store_names: Mapping[str, str] = MappingProxyType({})
     assets: Mapping[str, bytes] = MappingProxyType({})
-
-    @property
-    def version(self) -> Version:
-        return parse_version(self.keras) if self.keras else UNVERSIONED
+    version: Version = UNVERSIONED
 
     @property
     def producer(self) -> str:
@@ -85,7 +83,14 @@ def read(path: Path, *, weights: bool = True, architecture: Path | None = None) 
         ) from error
     given = None if architecture is None else _read_architecture(architecture)
     source = _read_zip(path, size, weights, given) if is_zip else _read_h5(path, weights, given)
-    return source if given is None else _completed(source, given)
+    whole = source if given is None else _completed(source, given)
+    return whole._replace(version=_version_of(whole))
+
+
+def _version_of(source: Source) -> Version:
+    found = parse_version(source.keras) if source.keras else UNVERSIONED
+    is_of_tf = found[3:] == (TF_KERAS,) and found < (2, 3)
+    return (*found[:3], TF_2) if is_of_tf and tf_2_wrote(source.architecture) else found
 
 
 # --- an architecture of its own -------------------------------------------------------------------------------------

@@ -15,14 +15,14 @@ from interchange.builder import Builder
 from interchange.errors import BadInput, EnvironmentLacks, InterchangeError, Unsupported
 from interchange.graph import Dimension, Graph
 from interchange_keras import eras
-from interchange_keras.architecture import MASKED, LayerEntry, Model, is_of_keras, read_model
+from interchange_keras.architecture import ENTERED, MASKED, LayerEntry, Model, is_of_keras, read_model
 from interchange_keras.calls import Input, leaves
 from interchange_keras.container import Source, read
-from interchange_keras.dtypes import casts
+from interchange_keras.dtypes import GIVEN, OWN, computes
 from interchange_keras.history import era_of
 from interchange_keras.layer import MOST_ELEMENTS, Fault, Layer, LayerFunction, Slot, call_names_of, slots_for
 from interchange_keras.layers import ACTIVATIONS, LAYERS
-from interchange_keras.layers.distributed import STEPS
+from interchange_keras.layers.wrapping import STEPS
 from interchange_keras.masks import Mask, outputs_masks
 from interchange_keras.options import accepts, bind, misfit
 from interchange_keras.origin import KerasGraph, Origin
@@ -36,7 +36,6 @@ REASONS: Mapping[str, tuple[str, str]] = {
         "it is Python code inside the file, which is never run",
         "give its meaning: layers={'<name>': function}, or --replace",
     ),
-    "TensorFlowOpLayer": ("it is a TensorFlow operation", "export the model as a SavedModel and convert that"),
 }
 OPERATION = "keras.ops."  # before the class of what is no layer
 LAMBDA = ("Lambda", "__lambda__")
@@ -110,7 +109,7 @@ class _Conversion:
         inputs, output_names = self.model.signature()
         outputs = expand(self.model, "", [(-1 - i, 0) for i in range(len(inputs))], steps, self.source.where)
         for step in steps:
-            if step.entry.class_name == MASKED:
+            if step.entry.class_name in (ENTERED, MASKED):
                 self._look_at(step.layer, step.entry)
             for why in (*step.faults, *self._call_faults(step)):
                 self._note(step.layer, step.entry, Fault("IX301", why))
@@ -306,7 +305,7 @@ class _Conversion:
         policy, class_name = self._policy(step.layer), step.entry.class_name
         if policy.casts_inputs_of(class_name):
             inputs = [layer.cast(x, layer.compute_dtype) if layer.is_float(x) else x for x in inputs]
-        inputs = self._exact_inputs(layer, step, inputs)
+        inputs, exact = self._exact_inputs(layer, step, inputs)
         args, named = call.filled(inputs)
         if call_names_of(function) is None:
             if fault := misfit(function, args, {**self.arguments[step.layer], **named}):
@@ -319,23 +318,28 @@ class _Conversion:
                 named.pop("mask", None)  # see _set_masks
         options = {**self.arguments[step.layer], **named}
         made = _outputs(layer, lambda: function(layer, *args, **options), own=_is_own(function))
-        return tuple(layer.cast(y, policy.compute) for y in made) if class_name in WIDE else made
+        after = exact or (policy.compute if class_name in WIDE else "")
+        return tuple(layer.cast(y, after) for y in made) if after else made
 
-    def _exact_inputs(self, layer: Layer, step: Step, inputs: Sequence[str]) -> Sequence[str]:
-        """Integers and booleans as the layer computes with them; see interchange_keras.dtypes."""
+    def _exact_inputs(self, layer: Layer, step: Step, inputs: Sequence[str]) -> tuple[Sequence[str], str]:
+        """Integers and booleans as the layer computes with them, and the dtype that its output is cast to, "" for none;
+        see interchange_keras.dtypes."""
         entry, call = step.entry, step.entry.calls[step.call]
         numbers = {item.number for item in leaves(call.positional) if isinstance(item, Input)}
         exact = dict.fromkeys(layer.dtype(inputs[n]) for n in sorted(numbers) if not layer.is_float(inputs[n]))
         if not exact or entry.class_name.startswith(OPERATION) or entry.class_name in (*STEPS, *UNCAST):
-            return inputs
+            return inputs, ""
         if not _is_own(self.functions[step.layer]):
-            return inputs
+            return inputs, ""
         dtypes = [layer.dtype(inputs[n]) for n in numbers]
-        casts_all = casts(entry.class_name, self.arguments[step.layer], self.source.version, dtypes)
-        if casts_all is None:
+        inside = computes(entry.class_name, self.arguments[step.layer], self.source.version, dtypes)
+        if inside is None:
             kinds = ", ".join("string" if dtype == "object" else dtype for dtype in exact)
             raise Fault("IX301", f"what Keras does with an input of {kinds} is not known")
-        return [layer.cast(x, layer.compute_dtype) if casts_all and n in numbers else x for n, x in enumerate(inputs)]
+        if inside == GIVEN:
+            return inputs, ""
+        wanted, back = (layer.compute_dtype, "") if inside == OWN else (inside, next(iter(exact)))
+        return [layer.cast(x, wanted) if n in numbers else x for n, x in enumerate(inputs)], back
 
     def _set_masks(self, layer: Layer, step: Step, values: Mapping[Value, str]) -> None:
         """The masks of the inputs of a call; one that the call names comes before the one that the first input has."""

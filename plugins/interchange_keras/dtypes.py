@@ -16,18 +16,24 @@ WIDE = ("int32", "int64")
 BOTH = (*INTEGERS, "bool")
 
 
+# In which dtype a layer computes: its own, or that of the input; in another one the result is cast back to the latter.
+OWN, GIVEN = "own", "given"
+
+
 class Rule(NamedTuple):
-    """What these classes do with inputs of these dtypes: compute in the layer's dtype, or in that of the input.
+    """What these classes do with inputs of these dtypes.
 
     Args:
         classes: names of classes, with an option where it matters: see `kind`.
         eras: versions of Keras.
+        computes: OWN, GIVEN or a dtype. Keras itself computes in the given one where this is float64 or int32; these
+            hold the same numbers, and operators take them.
     """
 
     classes: str
     eras: tuple[int, ...]
     dtypes: tuple[str, ...]
-    casts: bool
+    computes: str
 
 
 RULES: Sequence[Rule] = (
@@ -37,24 +43,24 @@ RULES: Sequence[Rule] = (
         "ZeroPadding1D ZeroPadding2D ZeroPadding3D Cropping1D Cropping2D Cropping3D UpSampling1D UpSampling3D",
         (2, 3),
         BOTH,
-        casts=False,
+        GIVEN,
     ),
     Rule(
         "Dense BatchNormalization Rescaling Normalization RandomFlip RandomRotation RandomZoom RandomTranslation",
         (2, 3),
         BOTH,
-        casts=True,
+        OWN,
     ),
-    Rule("Resizing RandomCrop", (2, 3), INTEGERS, casts=False),  # they see to it themselves
-    Rule("CenterCrop", (2, 3), INTEGERS, casts=True),
-    Rule("TFDConcat TFDIdentity", (3,), INTEGERS, casts=False),
-    Rule("RandomHeight RandomWidth", (2,), INTEGERS, casts=False),
+    Rule("Resizing RandomCrop", (2, 3), INTEGERS, GIVEN),  # they see to it themselves
+    Rule("CenterCrop", (2, 3), INTEGERS, OWN),
+    Rule("TFDConcat TFDIdentity", (3,), INTEGERS, GIVEN),
+    Rule("RandomHeight RandomWidth", (2,), INTEGERS, GIVEN),
     Rule(
         "AugMix AutoContrast CutMix RandAugment RandomElasticTransform RandomErasing RandomGaussianBlur "
         "RandomPerspective RandomSharpness RandomShear Solarization",
         (3,),
         INTEGERS,
-        casts=True,
+        OWN,
     ),
     Rule(
         "ContrastLimitedAdaptiveHistogramEqualization Equalization MaxNumBoundingBoxes MixUp RandomBrightness "
@@ -62,23 +68,31 @@ RULES: Sequence[Rule] = (
         "RandomPosterization RandomSaturation",
         (3,),
         INTEGERS,
-        casts=False,
+        GIVEN,
     ),
-    Rule("LayerNormalization UnitNormalization RandomContrast RandomBrightness", (2,), BOTH, casts=True),
+    Rule("LayerNormalization UnitNormalization RandomContrast RandomBrightness", (2,), BOTH, OWN),
     Rule(
         "GlobalAveragePooling1D GlobalAveragePooling2D GlobalAveragePooling3D EinsumDense SimpleRNN LSTM GRU "
         "Activation/tanh Activation/exponential",
         (3,),
         BOTH,
-        casts=True,
+        OWN,
     ),
-    Rule("LeakyReLU ReLU/slope Activation/leaky_relu", (2, 3), INTEGERS, casts=True),
-    Rule("UpSampling2D/bilinear UpSampling2D/bicubic", (2,), INTEGERS, casts=True),
-    Rule("ReLU Activation/relu UpSampling2D Maximum Minimum", (2, 3), INTEGERS, casts=False),
-    Rule("GlobalMaxPooling1D GlobalMaxPooling2D GlobalMaxPooling3D", (2, 3), INTEGERS, casts=False),
-    Rule("UpSampling2D", (3,), ("bool",), casts=False),
-    Rule("ReversibleEmbedding", (3,), WIDE, casts=False),  # tests/golden/keras_calls
-    Rule("Add Subtract Multiply", (2, 3), WIDE, casts=False),
+    Rule("LeakyReLU ReLU/slope Activation/leaky_relu", (2, 3), INTEGERS, OWN),
+    Rule("UpSampling2D/bilinear UpSampling2D/bicubic", (2,), INTEGERS, OWN),
+    Rule("ReLU Activation/relu UpSampling2D Maximum Minimum", (2, 3), INTEGERS, GIVEN),
+    Rule("GlobalMaxPooling1D GlobalMaxPooling2D GlobalMaxPooling3D", (2, 3), INTEGERS, GIVEN),
+    Rule("UpSampling2D", (3,), ("bool",), GIVEN),
+    Rule("ReversibleEmbedding", (3,), WIDE, GIVEN),  # tests/golden/keras_calls
+    Rule("Add Subtract Multiply", (2, 3), WIDE, GIVEN),
+    Rule("Add Subtract Multiply", (2, 3), ("uint8", "int8"), "int32"),
+    Rule("Multiply", (2,), ("bool",), "int32"),
+    Rule("Average", (2, 3), INTEGERS, GIVEN),
+    Rule("ReLU/limits Activation/relu6 MaxPooling2D", (2, 3), INTEGERS, "float64"),
+    Rule("GlobalAveragePooling1D GlobalAveragePooling2D GlobalAveragePooling3D", (2,), INTEGERS, "float64"),
+    Rule("GlobalAveragePooling1D GlobalAveragePooling2D GlobalAveragePooling3D", (2,), ("bool",), OWN),
+    Rule("GlobalMaxPooling1D GlobalMaxPooling2D GlobalMaxPooling3D", (3,), ("bool",), "int32"),
+    Rule("RandomContrast RandomBrightness", (3,), ("bool",), OWN),
 )
 # Where Keras 3 casts all inputs if one of several inputs is floating.
 PROMOTES = frozenset(
@@ -100,19 +114,19 @@ def kind(class_name: str, options: Mapping[str, Any]) -> str:
     return class_name
 
 
-def casts(class_name: str, options: Mapping[str, Any], version: Version, dtypes: Sequence[str]) -> bool | None:
-    """Whether a layer casts integers and booleans to the dtype that it computes in; None: it is not known.
+def computes(class_name: str, options: Mapping[str, Any], version: Version, dtypes: Sequence[str]) -> str | None:
+    """In which dtype a layer computes with integers and booleans, as in `Rule`; None: it is not known.
 
     Args:
         dtypes: of all inputs.
     """
     exact = {dtype for dtype in dtypes if not dtype.startswith(("float", "bfloat"))}
     if len(exact) < len(set(dtypes)):
-        return True if class_name in PROMOTES and version >= (3,) else None
+        return OWN if class_name in PROMOTES and version >= (3,) else None
     if len(exact) > 1:
         return None
     name, era = kind(class_name, options), version[0]
     for rule in RULES:
         if name in rule.classes.split() and era in rule.eras and exact <= set(rule.dtypes):
-            return rule.casts
+            return rule.computes
     return None

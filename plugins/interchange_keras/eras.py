@@ -18,7 +18,8 @@ Version = tuple[int, ...]
 
 # A file that does not say who wrote it is read as Keras itself reads it: as one of Keras 1.
 UNVERSIONED: Version = (1,)
-TF_KERAS = 1  # the fourth number of a version of tf.keras
+# The fourth number of a version of tf.keras; the second one where it is known to be of TensorFlow 1.15 or later.
+TF_KERAS, TF_2 = 1, 2
 
 CLASSES: Mapping[str, str] = {
     # Keras 1
@@ -190,11 +191,51 @@ def bilinear_sampling(version: Version, backend: str) -> str:
     """Where UpSampling2D takes bilinear samples: "half_pixel", "asymmetric"; "" if that cannot be known.
 
     Keras 2.2 and 2.3 called resize_bilinear of TensorFlow, which is asymmetric, and other things of other backends.
-    "2.2.4-tf" was written by TensorFlow 1.13, which did the same, up to 2.1, which did no longer.
+    "2.2.4-tf" was written by TensorFlow 1.13, which did the same, up to 2.1, which did no longer: `tf_2_wrote` tells.
     """
-    if version >= (2, 4) or (len(version) > 3 and version >= (2, 3)):
+    if version >= (2, 4) or (len(version) > 3 and (version >= (2, 3) or version[3] == TF_2)):
         return "half_pixel"
     return "asymmetric" if len(version) <= 3 and backend == "tensorflow" else ""
+
+
+INITIALIZERS = frozenset({"GlorotNormal", "GlorotUniform", "Orthogonal", "VarianceScaling"})
+
+
+def tf_2_wrote(architecture: Any) -> bool:
+    """Whether a file of "2.2.4-tf" shows what TensorFlow 1.15 began to write: `ragged` of an InputLayer; or 2.0: an
+    initializer whose class has no dtype any more."""
+    pending = [architecture]
+    while pending:
+        item = pending.pop()
+        if isinstance(item, Mapping):
+            config = item.get("config")
+            if isinstance(config, Mapping):
+                if item.get("class_name") == "InputLayer" and "ragged" in config:
+                    return True
+                if item.get("class_name") in INITIALIZERS and "dtype" not in config:
+                    return True
+            pending.extend(item.values())
+        elif isinstance(item, list):
+            pending.extend(item)
+    return False
+
+
+def heads_see_masks(version: Version) -> bool:
+    """Whether MultiHeadAttention sees the masks of its inputs, and passes that of the queries on: since Keras 2.10."""
+    return version >= (2, 10)
+
+
+def softmax_of_masked(version: Version) -> str:
+    """What a Softmax layer with a mask does: "ignores" it; "masks", which leaves equal shares where nothing counts;
+    "zeros" there; "" if it cannot be known.
+
+    The mask came with TensorFlow 2.4; files of 2.3 say "2.4.0", too. The zeros came with Keras 3.10.
+    """
+    if version >= (3, 10):
+        return "zeros"
+    if version >= (2, 5):
+        return "masks"
+    return "" if version >= (2, 4) else "ignores"
 
 
 def modern_class(name: str) -> str:

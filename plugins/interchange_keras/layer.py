@@ -9,7 +9,8 @@
   str, `Ints` (one or several integers), each with `| None`; Any takes the JSON value as it is.
 * `weights` declares the weights in Keras's order: "bias:use_bias" is there only if that option is true,
   "mean:!mean" only if it is None or false, "weight:mode=concat" only if it has that value, "a&b" joins conditions;
-  "~moving_mean" is not trainable, "cell/kernel" is of the attribute `cell`, "?idf_weights" may be missing in a file.
+  "~moving_mean" is not trainable, "cell/kernel" is of the attribute `cell`, "?idf_weights" may be missing in a file,
+  "=kernel" is in `.keras` files only, and "-lora_kernel_a" in .h5 files only.
   `weights_by` finds them out, where that is not enough.
 * The result is the name of the output, or a tuple of names. The importer gives it the layer's name.
 * `called_with` declares the arguments by name that a call may have, such as "attention_mask": keyword parameters, too.
@@ -66,6 +67,7 @@ class Slot(NamedTuple):
     option: str = ""  # there only under this condition, see the module
     trainable: bool = True
     is_optional: bool = False
+    only: str = ""  # "store" or "h5": the one kind of file that has it
 
     def is_there(self, options: Mapping[str, Any]) -> bool:
         return not self.option or all(_holds(condition, options) for condition in self.option.split("&"))
@@ -146,7 +148,8 @@ def slots_for(function: LayerFunction, class_name: str, options: Mapping[str, An
 
 def _slot(text: str) -> Slot:
     name, _, option = text.partition(":")
-    return Slot(name.lstrip("~?"), option, trainable=not name.startswith("~"), is_optional=name.startswith("?"))
+    only = {"=": "store", "-": "h5"}.get(name[:1], "")
+    return Slot(name.lstrip("~?=-"), option, not name.startswith("~"), name.startswith("?"), only)
 
 
 class Layer:
@@ -252,6 +255,10 @@ class Layer:
     def asset(self, name: str) -> bytes | None:
         """A file that a .keras file holds for the layer, such as its vocabulary; None if there is none."""
         return self._assets.get(name)
+
+    def has(self, name: str) -> bool:
+        """Whether the file has that weight, where not every kind of file has it."""
+        return name in self._arrays
 
     def weight(self, name: str, shape: Sequence[int | None] | None = None) -> str:
         """A weight as a constant of the graph, byte for byte."""

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from interchange_keras.eras import heads_see_masks
 from interchange_keras.layer import Layer
 
 Mask = str | None
@@ -26,6 +27,10 @@ Rule = Callable[[Layer, Sequence[str], Sequence[Mask], Mapping[str, Any]], Mask]
 def passed(layer: Layer, xs: Sequence[str], masks: Sequence[Mask], options: Mapping[str, Any]) -> Mask:
     """The output has the mask of the first input."""
     return masks[0]
+
+
+def passed_since_2_10(layer: Layer, xs: Sequence[str], masks: Sequence[Mask], options: Mapping[str, Any]) -> Mask:
+    return masks[0] if heads_see_masks(layer.version) else None
 
 
 def used_up(layer: Layer, xs: Sequence[str], masks: Sequence[Mask], options: Mapping[str, Any]) -> Mask:
@@ -111,15 +116,19 @@ RULES: Mapping[str, Rule] = {
     "GlobalAveragePooling1D": used_up,
 }
 RULES_SINCE_3: Mapping[str, Rule] = dict.fromkeys(_PASSED_SINCE_3.split(), passed)
+RULES_BEFORE_3: Mapping[str, Rule] = {
+    "AdditiveAttention": passed,
+    "Attention": passed,
+    "MultiHeadAttention": passed_since_2_10,
+}
 
 
 def outputs_masks(layer: Layer, xs: Sequence[str], count: int, options: Mapping[str, Any]) -> tuple[list[Mask], bool]:
     """The masks of the `count` outputs of a call that has just been made, and whether masks end at it unread."""
     if layer.given_masks is not None:
         return [*layer.given_masks, *[None] * count][:count], False
-    rule = RULES.get(layer.class_name)
-    if rule is None and layer.version >= (3,):
-        rule = RULES_SINCE_3.get(layer.class_name)
+    of_era = RULES_SINCE_3 if layer.version >= (3,) else RULES_BEFORE_3
+    rule = RULES.get(layer.class_name) or of_era.get(layer.class_name)
     if rule is None:
         return [None] * count, any(mask is not None for mask in layer.masks)
     if not any(mask is not None for mask in layer.masks) and rule is not of_embedding:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from interchange.errors import BadInput
-from interchange_keras.architecture import MASKED, SPLIT, LayerEntry, Model
+from interchange_keras.architecture import ENTERED, MASKED, SPLIT, LayerEntry, Model
 from interchange_keras.calls import Call, Input, Ref
 
 MOST_STEPS = 100_000
@@ -62,7 +62,14 @@ def expand(model: Model, scope: str, inputs: Sequence[Value], steps: list[Step],
                 raise BadInput(
                     "IX203", "An InputLayer is not among the model's inputs.", where=f"{where}: {scope}{entry.name}"
                 )
-            values[entry.name, number] = [inputs[names.index(entry.name)]]
+            value = inputs[names.index(entry.name)]
+            if scope and isinstance(entry.config.get("dtype"), str):
+                given = LayerEntry(
+                    entry.name, ENTERED, {"dtype": entry.config["dtype"]}, calls=(Call((Ref("", 0, 0),)),)
+                )
+                steps.append(Step(given, scope, 0, (value,)))
+                value = len(steps) - 1, 0
+            values[entry.name, number] = [value]
             continue
         call = entry.calls[number]
         arguments = [value_of(ref) for ref in call.inputs]

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from interchange.errors import BadInput
 from interchange.graph import Array
-from interchange_keras.architecture import JOIN, SPLIT, TIME_DISTRIBUTED, LayerEntry, Model
+from interchange_keras.architecture import JOIN, NORMALISED, SPLIT, WRAPPERS, LayerEntry, Model
 from interchange_keras.container import Source
 from interchange_keras.layer import Slot
 
@@ -109,7 +109,7 @@ def _in_order(entry: LayerEntry, scope: str, slots: Slots) -> tuple[list[_Weight
     name = f"{scope}{entry.name}"
     is_trainable = entry.config.get("trainable", True) is not False
     if entry.model is None:
-        own = [_Weight(name, slot, entry.name) for slot in slots.get(name, ())]
+        own = [_Weight(name, slot, entry.name) for slot in slots.get(name, ()) if slot.only != "store"]
         trainable = [weight for weight in own if weight.slot.trainable]
         rest = [weight for weight in own if not weight.slot.trainable]
         return (trainable, rest) if is_trainable else ([], trainable + rest)
@@ -144,11 +144,11 @@ def _from_store(source: Source, model: Model, slots: Slots) -> _Found:
         for entry, container in _containers(current, path, source.store_names):
             name = f"{scope}{entry.name}"
             if entry.model is not None:
-                inside = container if entry.class_name == TIME_DISTRIBUTED else f"{container}/{root}"
+                inside = container if entry.class_name in WRAPPERS else f"{container}/{root}"
                 pending.append((entry.model, inside, f"{name}/"))
                 continue
             counters: Counter[str] = Counter()
-            for slot in slots.get(name, ()):
+            for slot in (slot for slot in slots.get(name, ()) if slot.only != "h5"):
                 part = slot.name.rpartition("/")[0]
                 place = "/".join(filter(None, (container, part, "vars", str(counters[part]))))
                 if place not in source.store and (named := f"{container}/vars/{slot.name}") in source.store:
@@ -173,7 +173,7 @@ def assets_of(source: Source, model: Model) -> dict[str, dict[str, bytes]]:
         current, path, scope = pending.pop()
         for entry, container in _containers(current, path, source.store_names):
             if entry.model is not None:
-                inside = container if entry.class_name == TIME_DISTRIBUTED else f"{container}/layers"
+                inside = container if entry.class_name in WRAPPERS else f"{container}/layers"
                 pending.append((entry.model, inside, f"{scope}{entry.name}/"))
                 continue
             for place, data in source.assets.items():
@@ -185,8 +185,10 @@ def assets_of(source: Source, model: Model) -> dict[str, dict[str, bytes]]:
 
 def _containers(model: Model, path: str, names: Mapping[str, str]) -> Iterator[tuple[LayerEntry, str]]:
     """The layers of a model and their folders: the class in snake_case, numbered; Keras 3 notes the name there, too."""
-    if model.class_name == TIME_DISTRIBUTED:
-        yield from ((entry, f"{path}/layer") for entry in model.layers if entry.class_name not in (JOIN, SPLIT))
+    if model.class_name in WRAPPERS:
+        for entry in model.layers:
+            if entry.class_name not in (JOIN, SPLIT):
+                yield entry, path if entry.class_name == NORMALISED else f"{path}/layer"
         return
     noted = {name: place for place, name in names.items() if place.rpartition("/")[0] == path}
     counters: Counter[str] = Counter()

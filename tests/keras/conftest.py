@@ -31,6 +31,8 @@ def _module(name: str, path: Path) -> ModuleType:
 _module("keras_rows", GOLDEN / "rows.py")
 _calls = _module("keras_calls_rows", GOLDEN.parent / "keras_calls" / "rows.py")
 _module("keras_calls_operations", GOLDEN.parent / "keras_calls" / "operations.py").fill(_calls.ROWS)
+_calls.OPTIONS = _calls.Table()
+_module("keras_calls_options", GOLDEN.parent / "keras_calls" / "options.py").fill(_calls.OPTIONS)
 
 
 @pytest.fixture(scope="session")

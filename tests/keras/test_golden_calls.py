@@ -17,21 +17,22 @@ from interchange.evaluate import evaluate
 GOLDEN = Path(__file__).parent.parent / "golden" / "keras_calls"
 
 
-ROWS = sys.modules["keras_calls_rows"].ROWS
+ROWS = [*sys.modules["keras_calls_rows"].ROWS, *sys.modules["keras_calls_rows"].OPTIONS]
 
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
     folder = tmp_path_factory.mktemp("keras_calls")
-    with tarfile.open(GOLDEN / "models.tar.xz") as archive:
-        archive.extractall(folder, filter="data")
+    for table in ("models", "options"):
+        with tarfile.open(GOLDEN / f"{table}.tar.xz") as archive:
+            archive.extractall(folder, filter="data")
     return folder
 
 
 @pytest.fixture(scope="module")
 def truth():
-    with np.load(GOLDEN / "outputs.npz") as stored:
-        return dict(stored)
+    with np.load(GOLDEN / "outputs.npz") as models, np.load(GOLDEN / "options.npz") as options:
+        return {**models, **options}
 
 
 @pytest.mark.parametrize("suffix", [".h5", ".keras"])
@@ -212,3 +213,17 @@ def test_reversible_embedding(tmp_path, tied):
             root["e"][name] = array
     expected = np.tanh(table[indices] @ (table.T if tied else back) / 2) * 2
     np.testing.assert_allclose(run(KerasImporter().load(path), indices), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_heads_see_masks_since_2_10(files, tmp_path):
+    """Before that version MultiHeadAttention ignored the masks of its inputs, and they ended at it."""
+    made = {}
+    for version in ("2.9.0", "2.10.0"):
+        path = tmp_path / f"{version}.h5"
+        path.write_bytes((files / "mask_through_multi_head_attention.k2.h5").read_bytes())
+        with h5py.File(path, "r+") as file:
+            file.attrs["keras_version"] = version
+        made[version] = KerasImporter().load(path)
+    assert made["2.9.0"].metadata["masks_ended"] == '["multi_head_attention"]'
+    assert "masks_ended" not in made["2.10.0"].metadata
+    assert not any(node.op == "Where" for node in made["2.9.0"].nodes)

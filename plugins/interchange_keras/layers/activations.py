@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from interchange_keras.eras import softmax_of_masked
 from interchange_keras.layer import Ints, Layer, LayerFunction, weights
 
 # --- functions ------------------------------------------------------------------------------------------------------
@@ -143,8 +144,6 @@ def sparse_sigmoid(layer: Layer, x: str) -> str:
 
 def softmax(layer: Layer, x: str, *, axis: Ints = (-1,)) -> str:
     axes = layer.axes(x, axis)
-    if layer.class_name == "Softmax" and layer.mask is not None:  # since Keras 2.4 the layer applies it
-        layer.refuse("a Softmax layer with a mask", "An Activation layer with softmax does not look at masks.")
     if len(axis) == 1:
         return layer.add("Softmax", x, axis=axis[0])
     shifted = layer.add("Sub", x, layer.add("ReduceMax", x, axes))
@@ -238,6 +237,25 @@ def prelu(layer: Layer, x: str, *, shared_axes: Ints | None = None) -> str:
     return layer.add("PRelu", x, layer.weight("alpha", shape))
 
 
+def softmax_layer(layer: Layer, x: str, *, axis: Ints = (-1,)) -> str:
+    """What a mask hides gets no share."""
+    how, mask = softmax_of_masked(layer.version), layer.mask
+    if mask is None or how == "ignores":
+        return softmax(layer, x, axis=axis)
+    if not how:
+        layer.refuse("a Softmax layer with a mask, which TensorFlow 2.3 ignored and 2.4 applied; the file is of either")
+    if layer.rank(mask) < layer.rank(x):
+        layer.refuse("a Softmax layer with a mask of fewer dimensions, which Keras itself cannot put over its input")
+    mask = layer.cast(mask, "bool")
+    y = softmax(layer, layer.add("Where", mask, x, hidden(layer)), axis=axis)
+    return layer.add("Where", mask, y, 0.0) if how == "zeros" else y
+
+
+def hidden(layer: Layer) -> float:
+    """What a score becomes that does not count; all alike where none counts."""
+    return -3e4 if layer.compute_dtype == "float16" else -1e9
+
+
 def thresholded_relu(layer: Layer, x: str, *, theta: float = 1.0) -> str:
     return layer.add("ThresholdedRelu", x, alpha=theta)
 
@@ -248,6 +266,6 @@ LAYERS: Mapping[str, LayerFunction] = {
     "LeakyReLU": leaky_relu_layer,
     "PReLU": prelu,
     "ReLU": relu,
-    "Softmax": softmax,
+    "Softmax": softmax_layer,
     "ThresholdedReLU": thresholded_relu,
 }

@@ -8,15 +8,17 @@ from typing import Any
 
 import numpy as np
 
+from interchange_keras.eras import heads_see_masks, softmax_of_masked
 from interchange_keras.layer import Ints, Layer, LayerFunction, called_with, weights
+from interchange_keras.layers.activations import hidden
 
-MASKED = -1e9  # what a score becomes that does not count: all alike where none counts, as in Keras in float32
 
-
-def _softmax(layer: Layer, scores: str, mask: str | None) -> str:
-    if mask is not None:
-        scores = layer.add("Where", mask, scores, MASKED)
-    return layer.add("Softmax", scores, axis=-1)
+def _softmax(layer: Layer, scores: str, mask: str | None, *, zeros: bool = False) -> str:
+    """Where nothing counts the shares are equal, or with `zeros` 0."""
+    if mask is None:
+        return layer.add("Softmax", scores, axis=-1)
+    shares = layer.add("Softmax", layer.add("Where", mask, scores, hidden(layer)), axis=-1)
+    return layer.add("Where", mask, shares, 0.0) if zeros else shares
 
 
 def _and(layer: Layer, masks: Sequence[str | None]) -> str | None:
@@ -184,7 +186,7 @@ def _attention_mask(
 ) -> str | None:
     """The masks of the call and those that came with the inputs; the query's own rows do not matter in the end,
     but Keras masks them, and a row without anything is the mean of all values."""
-    came = [*layer.masks, None, None, None][:3]
+    came = [*(layer.masks if heads_see_masks(layer.version) else ()), None, None, None][:3]
     masks = dict(zip(("query_mask", "value_mask", "key_mask"), came, strict=True))
     masks |= {name: mask for name, mask in own.items() if mask is not None}
     return _and(
@@ -283,7 +285,8 @@ def multi_head_attention(
     if mask is not None:  # (batch, queries, values), or with heads
         missing = layer.rank(scores) - layer.rank(mask)
         mask = layer.add("Unsqueeze", mask, [-3 - i for i in range(missing)]) if missing > 0 else mask
-    shares = _softmax(layer, scores, mask)
+    is_layer = dropout > 0 or return_attention_scores or rank != 3
+    shares = _softmax(layer, scores, mask, zeros=is_layer and softmax_of_masked(layer.version) == "zeros")
     y = layer.add("MatMul", shares, v)
     if many:
         sizes = [layer.shape(query)[axis] for axis in axes]
@@ -349,7 +352,8 @@ def group_query_attention(
     scores = layer.add("MatMul", q, k)
     if mask is not None and layer.rank(mask) == 3:
         mask = layer.add("Unsqueeze", mask, [1])
-    shares = _softmax(layer, scores, mask)
+    is_layer = dropout > 0 or return_attention_scores
+    shares = _softmax(layer, scores, mask, zeros=is_layer and softmax_of_masked(layer.version) == "zeros")
     y = layer.add("Transpose", layer.add("MatMul", shares, v), perm=[0, 2, 1, 3])
     y = _gated(layer, query, y, num_query_heads, head_dim, use_bias) if use_gate else y
     y = _output(layer, y, (layer.shape(query)[-1] or 0,), use_bias)

@@ -9,11 +9,21 @@ from typing import Any
 import numpy as np
 
 from interchange_keras.layer import Ints, Layer, LayerFunction, weights
+from interchange_keras.layers.lora import adapted
 
 
-@weights("kernel", "bias:use_bias")
-def dense(layer: Layer, x: str, *, units: int, activation: Any = "linear", use_bias: bool = True) -> str:
-    kernel = layer.weight("kernel", (layer.shape(x)[-1], units))
+@weights("kernel", "bias:use_bias", "-lora_kernel_a:lora_rank", "-lora_kernel_b:lora_rank")
+def dense(
+    layer: Layer,
+    x: str,
+    *,
+    units: int,
+    activation: Any = "linear",
+    use_bias: bool = True,
+    lora_rank: int | None = None,
+    lora_alpha: float | None = None,
+) -> str:
+    kernel = layer.constant("kernel", adapted(layer, "kernel", lora_rank, lora_alpha, (layer.shape(x)[-1], units)))
     bias = layer.weight("bias", (units,)) if use_bias else None
     if layer.rank(x) == 2:
         y = layer.add("Gemm", x, kernel, bias) if bias else layer.add("Gemm", x, kernel)

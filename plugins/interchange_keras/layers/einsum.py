@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from interchange_keras.layer import Layer, LayerFunction, weights
+from interchange_keras.layers.lora import adapted
 
 
-@weights("kernel", "bias:bias_axes")
+@weights("kernel", "bias:bias_axes", "-lora_kernel_a:lora_rank", "-lora_kernel_b:lora_rank")
 def einsum_dense(
     layer: Layer,
     x: str,
@@ -17,14 +18,16 @@ def einsum_dense(
     output_shape: Any,
     activation: Any = None,
     bias_axes: str | None = None,
+    lora_rank: int | None = None,
+    lora_alpha: float | None = None,
 ) -> str:
     """The shapes of the weights say what `output_shape` said."""
-    kernel = layer.array("kernel")
+    kernel = adapted(layer, "kernel", lora_rank, lora_alpha)
     inputs, arrow, _ = equation.replace(" ", "").partition("->")
     terms = inputs.split(",")
     if not arrow or len(terms) != 2 or len(terms[1]) != kernel.ndim or "." in terms[1]:
         layer.reject(f"the equation {equation!r} does not fit a kernel of the shape {list(kernel.shape)}")
-    y = layer.add("Einsum", x, layer.weight("kernel"), equation=equation.replace(" ", ""))
+    y = layer.add("Einsum", x, layer.constant("kernel", kernel), equation=equation.replace(" ", ""))
     if bias_axes:
         y = layer.add("Add", y, layer.weight("bias"))
     return layer.activation(y, activation)

@@ -36,7 +36,16 @@ def multiply(layer: Layer, *xs: str) -> str:
 
 
 def average(layer: Layer, *xs: str) -> str:
-    return layer.add("Mean", *_same_rank(layer, xs))
+    """The sum of integers is one, which may overflow; TensorFlow divides those of 8 and 16 bits in float32."""
+    if layer.is_float(xs[0]):
+        return layer.add("Mean", *_same_rank(layer, xs))
+    dtype = layer.dtype(xs[0])
+    wide = dtype if dtype in ("int32", "int64") else "int32"
+    first, *others = (layer.cast(x, wide) for x in _same_rank(layer, xs))
+    for other in others:
+        first = layer.add("Add", first, other)
+    total = layer.cast(layer.cast(first, dtype), "float64" if dtype in ("int32", "int64") else "float32")
+    return layer.add("Div", total, float(len(xs)))
 
 
 def maximum(layer: Layer, *xs: str) -> str:

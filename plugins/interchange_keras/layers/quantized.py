@@ -9,6 +9,7 @@ import numpy as np
 
 from interchange.graph import Array, dtype_of
 from interchange_keras.layer import Layer, LayerFunction, weights
+from interchange_keras.layers.embedding import indices_of
 
 EPSILON = 1e-7
 
@@ -241,10 +242,6 @@ def _aligned(layer: Layer, factor: str, letters: str, output: str) -> str:
 # --- Embedding ------------------------------------------------------------------------------------------------------
 
 
-def _indices(layer: Layer, x: str) -> str:
-    return x if layer.dtype(x) in ("int32", "int64") else layer.add("Cast", x, to="int32")
-
-
 @weights("~embeddings", "~embeddings_scale")
 def embedding_int8(
     layer: Layer,
@@ -261,7 +258,7 @@ def embedding_int8(
 
 def _scaled_rows(layer: Layer, x: str, table: Array) -> str:
     scaled = table / layer.array("embeddings_scale", (len(table),))[:, None]
-    return layer.add("Gather", layer.constant("embeddings", scaled), _indices(layer, x))
+    return layer.add("Gather", layer.constant("embeddings", scaled), indices_of(layer, x))
 
 
 @weights("~embeddings", "~embeddings_scale")
@@ -290,7 +287,7 @@ def embedding_int4(
 ) -> str:
     table = _unpacked(layer, layer.array("embeddings"), output_dim)
     table = _from_groups(layer, table, "embeddings_scale", "embeddings_zero", -1)
-    return layer.add("Gather", layer.constant("embeddings", table), _indices(layer, x))
+    return layer.add("Gather", layer.constant("embeddings", table), indices_of(layer, x))
 
 
 Function = Callable[..., Any]

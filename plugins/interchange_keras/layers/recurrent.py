@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from interchange_keras import eras
+from interchange_keras.calls import leaves
 from interchange_keras.layer import Fault, Ints, Layer, LayerFunction, called_with, weights_by
 from interchange_keras.layers.cells import (
     FUSED,
@@ -258,6 +259,63 @@ def conv_lstm(
     return _finished(layer, recurrence, x, _given(states, initial_state))
 
 
+# --- cells as layers --------------------------------------------------------------------------------------------------
+
+
+def _one_step(layer: Layer, cells: Sequence[Cell], x: str, states: Sequence[str]) -> tuple[str, ...]:
+    """The output of cells that are called with the input and the states of one step, and the states after it."""
+    if layer.rank(x) != 2:
+        layer.reject(f"its input has {layer.rank(x)} dimensions")
+    recurrence = Recurrence(tuple(cells), False, True, False, False, False)
+    if len(states) != recurrence.states:
+        layer.reject(f"it is called with {len(states)} states, it has {recurrence.states}")
+    result = run(layer, recurrence, layer.add("Unsqueeze", x, [1]), states, Steps.of(layer, None))
+    layer.give_masks(None)
+    return (result.output, *result.states)
+
+
+def _states_of(given: Sequence[str], states: Any) -> list[str]:
+    """The states of a call, which may be lists within a list."""
+    return [*given, *(state for state in leaves(states if states is not None else []) if isinstance(state, str))]
+
+
+def _weights_of_cell(class_name: str, options: Mapping[str, Any], version: eras.Version) -> list[str]:
+    return make_cell(class_name, "", version, options).weights
+
+
+@called_with("states")
+@weights_by(_weights_of_cell, shown=("kernel", "recurrent_kernel", "bias"))
+def cell(
+    layer: Layer,
+    x: str,
+    *given: str,
+    states: Any = None,
+    units: int,
+    activation: Any = "tanh",
+    recurrent_activation: Any = "sigmoid",
+    use_bias: bool = True,
+    reset_after: bool = True,
+    implementation: int = FUSED,
+) -> tuple[str, ...]:
+    options = {"units": units, "activation": activation, "recurrent_activation": recurrent_activation}
+    options |= {"use_bias": use_bias, "reset_after": reset_after, "implementation": implementation}
+    return _one_step(layer, [make_cell(layer.class_name, "", layer.version, options)], x, _states_of(given, states))
+
+
+def _weights_of_stack(class_name: str, options: Mapping[str, Any], version: eras.Version) -> list[str]:
+    return [name for each in read_cells(options["cells"], "", version) for name in each.weights]
+
+
+@called_with("states")
+@weights_by(_weights_of_stack, shown=("those of its cells",))
+def stacked_cells(
+    layer: Layer, x: str, *given: str, states: Any = None, cells: Any, reverse_state_order: bool = False
+) -> tuple[str, ...]:
+    if reverse_state_order:
+        layer.refuse("reverse_state_order is true")
+    return _one_step(layer, read_cells(cells, "", layer.version), x, _states_of(given, states))
+
+
 # --- both directions ------------------------------------------------------------------------------------------------
 
 MERGE = {"sum": "Add", "mul": "Mul"}
@@ -390,7 +448,11 @@ LAYERS: Mapping[str, LayerFunction] = {
     "CuDNNGRU": recurrent,
     "CuDNNLSTM": recurrent,
     "GRU": recurrent,
+    "GRUCell": cell,
     "LSTM": recurrent,
+    "LSTMCell": cell,
     "RNN": rnn,
     "SimpleRNN": recurrent,
+    "SimpleRNNCell": cell,
+    "StackedRNNCells": stacked_cells,
 }

@@ -16,4 +16,6 @@ OPERATIONS: Catalogue[LayerFunction] = Catalogue(
 )
 
 # Layers of Keras 2 that stand for a function of TensorFlow.
-FUNCTION_LAYERS: Catalogue[LayerFunction] = Catalogue([f"{__name__}.tensorflow"], lambda module: module.LAYERS)
+FUNCTION_LAYERS: Catalogue[LayerFunction] = Catalogue(
+    [f"{__name__}.tensorflow", f"{__name__}.nodes"], lambda module: module.LAYERS
+)

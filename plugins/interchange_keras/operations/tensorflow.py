@@ -1,7 +1,7 @@
 """What functional models of Keras 2 call between layers: functions of TensorFlow, by the names that the files hold.
 
 `TFOpLambda` has {"function": "math.multiply"} and the arguments of the call, `SlicingOpLambda` a slice,
-`TensorFlowOpLayer` (TensorFlow up to 2.3) the definition of a node with its constants.
+`TensorFlowOpLayer` (TensorFlow up to 2.3) the definition of a node: see `nodes`.
 """
 
 from __future__ import annotations

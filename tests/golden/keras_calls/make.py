@@ -1,9 +1,11 @@
-"""Writes models.tar.xz and outputs.npz: every row of the tables here, made, saved and run by real Keras 2 and 3.
+"""Writes NAME.tar.xz and NAME.npz: every row of a table here, made, saved and run by real Keras 2 and 3.
 
-    python tests/golden/keras_calls/make.py              # where keras, tf_keras and tensorflow are installed
+    python tests/golden/keras_calls/make.py models       # where keras, tf_keras and tensorflow are installed
+    python tests/golden/keras_calls/make.py options
 
-A model is saved as `<name>.k2.h5`, `<name>.k2.keras`, `<name>.k3.h5` and `<name>.k3.keras`; its outputs are
-`<name>.k2:0` and so on. A second argument "PREFIX" tries only the rows whose names begin so, and writes nothing here.
+"models" are rows.py and operations.py, "options" options.py. A model is saved as `<name>.k2.h5`, `<name>.k2.keras`,
+`<name>.k3.h5` and `<name>.k3.keras`; its outputs are `<name>.k2:0` and so on. A second argument is the beginning of the
+names of the rows that are made, a third a folder to write to instead.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 os.environ.update(TF_CPP_MIN_LOG_LEVEL="3", CUDA_VISIBLE_DEVICES="-1", TF_ENABLE_ONEDNN_OPTS="0")
+os.environ["TF_USE_LEGACY_KERAS"] = "1"  # tf_keras's own SpectralNormalization asks TensorFlow for its classes
 
 import keras
 import numpy as np
@@ -25,9 +28,13 @@ import tf_keras
 
 sys.path.insert(0, str(Path(__file__).parent))
 import operations
-from rows import ROWS, Row, values
+import options
+from rows import ROWS, Row, Table, values
 
 operations.fill(ROWS)
+OPTIONS = Table()
+options.fill(OPTIONS)
+TABLES = {"models": ROWS, "options": OPTIONS}
 
 FRAMEWORKS = {"2": tf_keras, "3": keras}
 HERE = Path(__file__).parent
@@ -42,12 +49,15 @@ def fill(model: Any) -> None:
             weight = np.abs(weight) + np.float32(0.5)
         if variable.dtype in ("float32", "float32_ref") or getattr(variable.dtype, "name", "") == "float32":
             variable.assign(weight)
+    for layer in model.layers:
+        if hasattr(layer, "finalize_state"):  # Normalization works with values derived from its weights
+            layer.finalize_state()
 
 
 def build(K: Any, row: Row, function: Any) -> Any:
     K.backend.clear_session()
     inputs = [
-        K.Input(shape, name=f"x{i}", dtype=feed.dtype.name)
+        K.Input(shape, batch_size=2 if row.fixed else None, name=f"x{i}", dtype=feed.dtype.name)
         for i, (shape, feed) in enumerate(zip(row.shapes, row.feeds(), strict=True))
     ]
     model = K.Model(inputs, function(K, *inputs))
@@ -57,14 +67,20 @@ def build(K: Any, row: Row, function: Any) -> Any:
 
 def run(model: Any, feeds: list[np.ndarray]) -> list[np.ndarray]:
     outputs = model(feeds if len(feeds) > 1 else feeds[0], training=False)
-    return [np.asarray(y) for y in (outputs if isinstance(outputs, (list, tuple)) else [outputs])]
+    return [np.asarray(y) for y in flat(outputs)]
 
 
-def main(prefix: str = "", folder: str = "") -> None:
+def flat(value: Any) -> list[Any]:
+    if isinstance(value, (list, tuple)):
+        return [item for part in value for item in flat(part)]
+    return [value]
+
+
+def main(table: str, prefix: str = "", folder: str = "") -> None:
     outputs: dict[str, np.ndarray] = {}
     files: dict[str, bytes] = {}
     failed = 0
-    for row in ROWS:
+    for row in TABLES[table]:
         if not row.name.startswith(prefix):
             continue
         for era in row.eras:
@@ -91,8 +107,8 @@ def main(prefix: str = "", folder: str = "") -> None:
                     files[f"{row.name}.k{era}{suffix}"] = path.read_bytes()
     print(f"{len(files)} files, {failed} rows failed")
     target = Path(folder) if folder else HERE
-    np.savez_compressed(target / "outputs.npz", **outputs)
-    with tarfile.open(target / "models.tar.xz", "w:xz", preset=9) as archive:
+    np.savez_compressed(target / f"{'outputs' if table == 'models' else table}.npz", **outputs)
+    with tarfile.open(target / f"{table}.tar.xz", "w:xz", preset=9) as archive:
         for name, data in sorted(files.items(), key=lambda item: (Path(item[0]).suffix, item[0])):
             entry = tarfile.TarInfo(name)
             entry.size = len(data)

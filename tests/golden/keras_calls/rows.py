@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 SIGNAL, IMAGE, VOLUME = (11, 3), (11, 7, 3), (5, 7, 4, 3)
-Shape = tuple[int, ...]
+Shape = tuple[int | None, ...]
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,9 @@ class Row:
         build: (K, *inputs) -> outputs; K is Keras 3, or tf_keras for Keras 2.
         twin: what gives the truth where TensorFlow cannot compute the model on a CPU.
         kinds: what the inputs hold: "f" numbers from -2 to 2, "p" from 0.1 to 2.1, "u" from 0 to 1, "i" integers from
-            0 to 6, "s" integers from -3 to 3, "b" truth.
+            0 to 6, "s" integers from -3 to 3, "b" truth,
+            "h" truth with rows that are false throughout.
+        fixed: whether the batch has a size, as stateful layers want it.
     """
 
     name: str
@@ -33,13 +35,15 @@ class Row:
     twin: Callable[..., Any] | None = None
     kinds: str = ""
     tolerance: float = 2e-5
+    fixed: bool = False
 
     def feeds(self) -> list[np.ndarray]:
         kinds = self.kinds or "f" * len(self.shapes)
-        return [values((2, *shape), i, kind) for i, (shape, kind) in enumerate(zip(self.shapes, kinds, strict=True))]
+        shapes = [tuple(9 if size is None else size for size in shape) for shape in self.shapes]
+        return [values((2, *shape), i, kind) for i, (shape, kind) in enumerate(zip(shapes, kinds, strict=True))]
 
 
-def values(shape: Shape, seed: int = 0, kind: str = "f") -> np.ndarray:
+def values(shape: tuple[int, ...], seed: int = 0, kind: str = "f") -> np.ndarray:
     """Numbers that every machine makes alike."""
     n = int(np.prod(shape))
     whole = ((np.arange(n) * 7919 + seed * 31 + 17) % 1009).reshape(shape)
@@ -54,15 +58,24 @@ def values(shape: Shape, seed: int = 0, kind: str = "f") -> np.ndarray:
             return (whole % 7 - 3).astype(np.int32)
         case "b":
             return whole % 3 > 0
+        case "h":
+            return (whole % 3 > 0) & (whole[..., :1] % 2 > 0)
     return ((whole - 504) / 252).astype(np.float32)
 
 
 class Table(list[Row]):
     """Rows, added one by one."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: set[str] = set()
+
     def row(self, name: str, shapes: Any, build: Callable[..., Any], **more: Any) -> None:
         if not shapes or not isinstance(shapes[0], tuple):
             shapes = (shapes,)
+        if name in self.names:
+            raise ValueError(f"two rows are called {name!r}")
+        self.names.add(name)
         self.append(Row(name, shapes, build, **more))
 
     def layer(self, name: str, shapes: Any, layer: Callable[[Any], Any], **more: Any) -> None:

@@ -37,6 +37,8 @@ ONE: dict[str, tuple[tuple[int, ...], dict[str, Any]]] = {
     **{name: (IMAGE, {"pool_size": 2}) for name in ("AveragePooling2D",)},
     **{name: (IMAGE, {"rate": 0.5}) for name in ("Dropout", "SpatialDropout2D", "GaussianDropout", "AlphaDropout")},
     "GlobalMaxPooling1D": (SERIES, {}),
+    "MaxPooling1D": (SERIES, {}),
+    "MaxPooling3D": (VOLUME, {}),
     "GlobalMaxPooling3D": (VOLUME, {}),
     "SpatialDropout1D": (SERIES, {"rate": 0.5}),
     "SpatialDropout3D": (VOLUME, {"rate": 0.5}),

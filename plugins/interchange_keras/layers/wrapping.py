@@ -1,7 +1,8 @@
-"""TimeDistributed: a model of its own, in which what it wraps stands between two steps.
+"""TimeDistributed and SpectralNormalization: models of their own, in which what they wrap stands between steps.
 
-The first makes one batch of all samples and their time steps, the second takes them apart again. So it wraps whatever
-can be converted, layers and models, and their names, weights and masks are dealt with like everybody's.
+Of a TimeDistributed the first makes one batch of all samples and their time steps, the second takes them apart again.
+So it wraps whatever can be converted, layers and models, and their names, weights and masks are dealt with like
+everybody's.
 """
 
 from __future__ import annotations
@@ -10,8 +11,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from interchange_keras.architecture import JOIN, MASKED, SPLIT
-from interchange_keras.layer import Layer, LayerFunction
+from interchange_keras.architecture import ENTERED, JOIN, MASKED, NORMALISED, SPLIT
+from interchange_keras.layer import Layer, LayerFunction, weights
+from interchange_keras.precision import FLOATS, INTEGERS
 
 
 def join(layer: Layer, x: str) -> str:
@@ -69,5 +71,29 @@ def masked(layer: Layer, x: str) -> str:
     return x
 
 
+def entered(layer: Layer, x: str, *, dtype: str) -> str:
+    """x in the dtype of the input that it is for; Keras casts so since TensorFlow 2.3."""
+    layer.give_masks(layer.mask)
+    return layer.cast(x, dtype) if layer.version >= (2, 4) and dtype in (*FLOATS, *INTEGERS, "bool") else x
+
+
+@weights("=kernel", "~vector_u")
+def normalised(layer: Layer, y: str, x: str) -> str:
+    """The file holds the weight as training has normalised it; the vector that it iterates is not needed any more.
+
+    Keras 3 gives the output the dtype of the input, whole numbers included.
+    """
+    layer.used.update(("kernel", "vector_u"))
+    made = layer.cast(y, layer.dtype(x)) if layer.version >= (3,) else y
+    layer.give_masks(layer.mask if made == y else None)
+    return made
+
+
 # Classes that no file knows: the reader and the plan put them in.
-STEPS: Mapping[str, LayerFunction] = {JOIN: join, SPLIT: split, MASKED: masked}
+STEPS: Mapping[str, LayerFunction] = {
+    ENTERED: entered,
+    JOIN: join,
+    MASKED: masked,
+    NORMALISED: normalised,
+    SPLIT: split,
+}
