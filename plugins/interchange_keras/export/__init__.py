@@ -32,7 +32,7 @@ def save(graph: Graph, path: Path, *, force: bool = False) -> list[Path]:
             why="its layers are not known, only its operators",
             next_step="Convert the Keras file itself: interchange convert old.h5 --to keras.",
         )
-    writer = Writer(graph.origin)
+    writer = Writer(graph.origin, _empty(graph))
     document = writer.document()
     if writer.faults:
         raise Unsupported(
@@ -45,6 +45,15 @@ def save(graph: Graph, path: Path, *, force: bool = False) -> list[Path]:
     with Artifact(force=force) as artifact:
         artifact.write(path, _zipped(document, writer.weights, graph.origin))
     return artifact.paths
+
+
+def _empty(graph: Graph) -> frozenset[str]:
+    """The values without elements, where a layer could make one."""
+    from interchange.evaluate import infer
+
+    if not any(node.source.partition("(")[2].startswith("Cropping") for node in graph.nodes):
+        return frozenset()
+    return frozenset(name for name, spec in infer(graph).items() if 0 in spec.shape[1:])
 
 
 def _zipped(document: dict[str, Any], weights: dict[str, Array], origin: Origin) -> bytes:

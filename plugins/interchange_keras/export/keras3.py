@@ -7,6 +7,7 @@ from collections.abc import Mapping
 _TABLE = """
 Activation: activation
 ActivityRegularization: l1 l2
+AugMix: all_ops alpha chain_depth data_format factor interpolation num_chains value_range
 AdaptiveAveragePooling1D AdaptiveAveragePooling2D AdaptiveAveragePooling3D AdaptiveMaxPooling1D
     AdaptiveMaxPooling2D AdaptiveMaxPooling3D: data_format output_size
 Add Average Identity Maximum Minimum Multiply Subtract:
@@ -42,6 +43,8 @@ GaussianDropout SpatialDropout1D: rate
 GaussianNoise: stddev
 GlobalAveragePooling1D GlobalAveragePooling2D GlobalAveragePooling3D GlobalMaxPooling1D GlobalMaxPooling2D
     GlobalMaxPooling3D: data_format keepdims pool_dimensions
+GroupedQueryAttention: dropout flash_attention head_dim num_key_value_heads num_query_heads sliding_window use_bias
+    use_gate
 GroupNormalization: axis center epsilon groups scale
 LSTM: activation go_backwards recurrent_activation return_sequences return_state units use_bias
     zero_output_for_mask
@@ -49,12 +52,27 @@ LSTMCell: activation recurrent_activation units use_bias
 LayerNormalization: axis center epsilon scale
 LeakyReLU: negative_slope
 Masking: mask_value
-MultiHeadAttention: attention_axes flash_attention key_dim num_heads output_shape sliding_window use_bias
+MultiHeadAttention: attention_axes dropout flash_attention key_dim num_heads output_shape sliding_window use_bias
     use_gate value_dim
 Normalization: axis invert mean variance
 PReLU: shared_axes
 Permute: dims
 RMSNormalization: axis epsilon
+RNN: cell go_backwards return_sequences return_state zero_output_for_mask
+RandAugment: data_format factor interpolation num_ops value_range
+RandomBrightness RandomContrast: factor value_range
+RandomColorDegeneration RandomHue RandomInvert RandomPosterization RandomSaturation RandomSharpness: data_format
+    factor value_range
+RandomColorJitter: brightness_factor contrast_factor data_format hue_factor saturation_factor value_range
+RandomElasticTransform: data_format factor fill_mode fill_value interpolation scale value_range
+RandomErasing: data_format factor fill_value scale value_range
+RandomFlip: data_format mode
+RandomGaussianBlur: data_format factor kernel_size sigma value_range
+RandomGrayscale: data_format factor
+RandomPerspective: data_format factor fill_value interpolation scale
+RandomRotation: data_format factor fill_mode fill_value interpolation
+RandomShear: data_format fill_mode fill_value interpolation x_factor y_factor
+RandomTranslation RandomZoom: data_format fill_mode fill_value height_factor interpolation width_factor
 ReLU: max_value negative_slope threshold
 RepeatVector: n
 Rescaling: offset scale

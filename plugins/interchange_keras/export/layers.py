@@ -14,7 +14,7 @@ from interchange_keras.architecture import LayerEntry
 from interchange_keras.export.keras3 import OPTIONS
 from interchange_keras.layer import Slot
 from interchange_keras.layers import LAYERS
-from interchange_keras.layers.cells import GATES, OLD_GATES, from_cudnn
+from interchange_keras.layers.cells import GATES, OLD_GATES, class_and_config, from_cudnn
 from interchange_keras.options import decode, is_irrelevant, keywords
 
 # hard_sigmoid up to Keras 2 is clip(0.2 x + 0.5, 0, 1), in Keras 3 clip(x / 6 + 0.5, 0, 1): the same of 1.2 x.
@@ -27,6 +27,9 @@ TAKES_A_LIST = frozenset(
     }
 )
 RECURRENT = frozenset({"LSTM", "GRU", "SimpleRNN", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D"})
+CELLS = frozenset({"LSTMCell", "GRUCell", "SimpleRNNCell"})
+# Trained beside a weight and added to it (interchange_keras.layers.lora); what is written is the sum.
+ADAPTED = frozenset({"lora_rank", "lora_alpha"})
 CUDNN: Mapping[str, str] = {"CuDNNLSTM": "LSTM", "CuDNNGRU": "GRU"}
 
 
@@ -62,10 +65,15 @@ def made_of(
     class_name, options = _renamed(entry.class_name, options)
     made = Made(class_name, _config(entry.class_name, class_name, options, version))
     made.config |= {"name": entry.name, "dtype": _policy(entry.config.get("dtype"))}
-    for slot in slots:
-        made.weights.setdefault(slot.name.rpartition("/")[0], []).append(arrays[slot.name])
-    if class_name in RECURRENT:
+    for slot in (slot for slot in slots if slot.only != "h5"):
+        part = slot.name.rpartition("/")[0]
+        if class_name == "GroupedQueryAttention":
+            part = f"_{part}"  # which Keras 3 keeps private
+        made.weights.setdefault(part, []).append(_adapted(arrays, slot.name, options))
+    if class_name in (*RECURRENT, *CELLS):
         _recurrent(made, entry.class_name, slots, version)
+    elif class_name == "RNN":
+        _cells(made, options.get("cell"), slots, version)
     elif class_name == "Bidirectional":
         _bidirectional(made, options, slots, version)
     elif _is_old_hard_sigmoid(made.config.get("activation"), version):
@@ -73,15 +81,24 @@ def made_of(
             raise CannotExport("its hard_sigmoid is that of Keras 2, within a wrapper")
         made.config["activation"] = "linear"
         made.after = [("Rescaling", {"scale": STEEPER, "offset": 0.0}), ("Activation", {"activation": "hard_sigmoid"})]
-    if "Conv" in class_name and made.config.get("data_format") == "channels_first" and not inside:
+    if "Conv" in class_name and made.config.get("data_format") == "channels_first":
+        if inside or made.config.get("return_state"):
+            raise CannotExport("TensorFlow computes no convolution with channels first on a CPU")
         _channels_last(made)
     return made
 
 
+def _adapted(arrays: Mapping[str, Array], name: str, options: Mapping[str, Any]) -> Array:
+    """A weight, with what low-rank adaptation adds to it."""
+    a, b, rank = arrays.get(f"lora_{name}_a"), arrays.get(f"lora_{name}_b"), options.get("lora_rank")
+    if a is None or b is None or not rank:
+        return arrays[name]
+    result: Array = arrays[name] + arrays[name].dtype.type((options.get("lora_alpha") or rank) / rank) * np.matmul(a, b)
+    return result
+
+
 def _channels_last(made: Made) -> None:
     """TensorFlow has no convolutions with channels first for the CPU; the weights are the same in both orders."""
-    if made.config.get("return_state"):
-        return
     rank = int(next(c for c in made.class_name if c.isdigit()))
     made.config["data_format"] = "channels_last"
     activation = made.config.get("activation")
@@ -112,6 +129,8 @@ def _renamed(class_name: str, options: dict[str, Any]) -> tuple[str, dict[str, A
         return "ReLU", {"threshold": options.get("theta", 1.0)}
     if class_name in CUDNN:
         return CUDNN[class_name], {**options, "reset_after": True}
+    if class_name == "GroupQueryAttention":
+        return "GroupedQueryAttention", options
     if class_name == "BatchNormalization" and isinstance(options.get("axis"), list) and len(options["axis"]) == 1:
         return class_name, {**options, "axis": options["axis"][0]}
     if class_name not in OPTIONS:
@@ -128,7 +147,7 @@ def _config(old_name: str, class_name: str, options: Mapping[str, Any], version:
         new = "layer" if key == "wrapped" else key
         if new in known:
             config[new] = decode(value)
-        elif key in ("name", "dtype", "trainable") or is_irrelevant(key, value):
+        elif key in ("name", "dtype", "trainable", *ADAPTED) or is_irrelevant(key, value):
             continue
         elif key not in defaults and key in keywords(function)[0]:
             continue  # required by us, said by the weights to Keras
@@ -194,6 +213,7 @@ def _weights(
         arrays = [np.concatenate([by_name[f"{part}_{gate}"] for gate in gates], -1) for part in "WUb"]
     kernel, recurrent, *rest = arrays
     bias = rest[0] if rest else None
+    class_name = class_name.removesuffix("Cell")
     count = len(GATES[class_name]) if class_name in GATES else 4
     units = recurrent.shape[-1] // count
     if class_name in ("LSTM", "GRU") and (
@@ -215,11 +235,32 @@ def _weights(
     return [kernel, recurrent, *([] if bias is None else [bias])]
 
 
+def _cells(made: Made, document: Any, slots: Sequence[Slot], version: eras.Version) -> None:
+    """The cells in the config of an RNN, and their weights: those of each cell are a part of their own."""
+    documents = document if isinstance(document, list) else [document]
+    if isinstance(document, Mapping) and document.get("class_name") == "StackedRNNCells":
+        documents = document["config"]["cells"]
+    parts = dict.fromkeys(slot.name.rpartition("/")[0] for slot in slots)
+    cells = []
+    for each, part in zip(documents, parts, strict=True):
+        old_name, config = class_and_config(each)
+        mine = [Slot(slot.name.rpartition("/")[2]) for slot in slots if slot.name.rpartition("/")[0] == part]
+        entry = LayerEntry(str(config.get("name") or old_name.lower()), old_name, config)
+        arrays = dict(zip((slot.name for slot in mine), made.weights[part], strict=True))
+        cell = made_of(entry, mine, arrays, version, inside=True)
+        made.weights[part] = cell.weights[""]
+        cells.append(document_of(cell))
+    stack = {"module": "keras.layers", "class_name": "StackedRNNCells", "registered_name": None}
+    is_one = isinstance(document, Mapping) and len(cells) == 1 and document.get("class_name") != "StackedRNNCells"
+    made.config["cell"] = cells[0] if is_one else {**stack, "config": {"name": "stacked_rnn_cells", "cells": cells}}
+
+
 def _bidirectional(made: Made, options: Mapping[str, Any], slots: Sequence[Slot], version: eras.Version) -> None:
     """Both layers in the config of a Bidirectional, and their weights."""
     if options.get("zero_output_for_mask") is False and options.get("masked"):
         raise CannotExport("what it makes of masks is not what Keras 3 makes of them")
     made.config.pop("zero_output_for_mask", None)
+    goes_backwards = False
     halves = {"forward_layer": options.get("wrapped"), "backward_layer": options.get("backward_layer")}
     for attribute, document in halves.items():
         source = document if document is not None else halves["forward_layer"]
@@ -241,8 +282,13 @@ def _bidirectional(made: Made, options: Mapping[str, Any], slots: Sequence[Slot]
         if half.class_name not in RECURRENT:
             raise CannotExport(f"it wraps {half.class_name}")
         made.weights[part] = half.weights["cell"]
-        if attribute == "forward_layer" or document is not None:
-            made.config["layer" if attribute == "forward_layer" else attribute] = document_of(half)
+        if attribute == "forward_layer":
+            goes_backwards = bool(half.config.get("go_backwards"))
+            made.config["layer"] = document_of(half)
+        elif document is not None or goes_backwards:  # Keras 3 takes for granted that the other one goes backwards
+            if document is None:
+                half.config |= {"go_backwards": False, "name": f"{half.config['name']}_forward"}
+            made.config[attribute] = document_of(half)
 
 
 def document_of(made: Made) -> dict[str, Any]:

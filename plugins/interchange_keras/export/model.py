@@ -11,9 +11,9 @@ import numpy as np
 
 from interchange.graph import Array
 from interchange_keras import eras
-from interchange_keras.architecture import JOIN, MASKED, SPLIT, TIME_DISTRIBUTED, LayerEntry, Model
+from interchange_keras.architecture import JOIN, NORMALISED, SPECTRAL, SPLIT, WRAPPERS, LayerEntry, Model
 from interchange_keras.calls import Call, Input, Ref, leaves
-from interchange_keras.export.layers import TAKES_A_LIST, CannotExport, Made, document_of, made_of
+from interchange_keras.export.layers import CELLS, TAKES_A_LIST, CannotExport, Made, document_of, made_of
 from interchange_keras.origin import Origin
 from interchange_keras.weights import snake_case
 
@@ -22,9 +22,10 @@ MERGING = frozenset({"Add", "Average", "Concatenate", "Maximum", "Minimum", "Mul
 
 @dataclass
 class Writer:
-    """What becomes of a model. `faults` says what Keras 3 cannot express, by layer."""
+    """What becomes of a model. `faults` says what Keras 3 cannot express, by layer; `empty` values hold nothing."""
 
     origin: Origin
+    empty: frozenset[str] = frozenset()
     weights: dict[str, Array] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
 
@@ -83,8 +84,6 @@ class Writer:
 
     def _layers(self, entry: LayerEntry, scoped: str, path: str, folders: Counter[str]) -> list[dict[str, Any]]:
         """An entry's layer, with those before and after it."""
-        if entry.class_name == MASKED:
-            raise CannotExport("a mask is given to its call")
         made = self._made(entry, scoped, path, folders, inside=False)
         if isinstance(made, dict):
             return [{**made, "name": entry.name, "inbound_nodes": self._nodes(entry, entry.calls)}]
@@ -104,18 +103,22 @@ class Writer:
 
     def _made(self, entry: LayerEntry, scoped: str, path: str, folders: Counter[str], inside: bool) -> Any:
         """A layer, or the document of a model."""
-        if entry.model is not None and entry.class_name != TIME_DISTRIBUTED:
+        if entry.model is not None and entry.class_name not in WRAPPERS:
             folder = _folder("functional", folders)
             return self._model(entry.model, f"{scoped}/", f"{path}/{folder}/layers", entry.name)
         if entry.model is not None:
-            (inner,) = [e for e in entry.model.layers if e.class_name not in ("InputLayer", JOIN, SPLIT)]
-            folder = _folder("time_distributed", folders)
+            (inner,) = [e for e in entry.model.layers if e.class_name not in ("InputLayer", JOIN, SPLIT, NORMALISED)]
+            folder = _folder(snake_case(entry.class_name), folders)
             wrapped = self._made(inner, f"{scoped}/{inner.name}", f"{path}/{folder}", Counter(), inside=True)
             document = wrapped if isinstance(wrapped, dict) else document_of(wrapped)
             dtype = {"module": "keras", "class_name": "DTypePolicy", "config": {"name": "float32"}}
-            return Made("TimeDistributed", {"name": entry.name, "dtype": dtype, "layer": document})
+            if entry.class_name == SPECTRAL:
+                self._spectral(f"{path}/{folder}", entry, scoped)
+            return Made(entry.class_name, {"name": entry.name, "dtype": dtype, "layer": document})
         if entry.class_name.startswith("Conv") and eras.FLIPS_KERNELS.get(self.origin.backend):
             raise CannotExport(f"{self.origin.backend} pads and flips in another way")
+        if entry.class_name.startswith("Cropping") and scoped in self.empty:
+            raise CannotExport("it leaves nothing of its input, which Keras 3 refuses")
         slots = self.origin.slots.get(scoped, ())
         made = made_of(entry, slots, self.origin.arrays.get(scoped, {}), self.origin.version, inside)
         if self.origin.version < (3,) and entry.class_name in MERGING and self._has_masks():
@@ -125,6 +128,15 @@ class Writer:
             for i, array in enumerate(arrays):
                 self.weights["/".join(filter(None, (path, folder, part, "vars", str(i))))] = array
         return made
+
+    def _spectral(self, folder: str, entry: LayerEntry, scoped: str) -> None:
+        """The weights that the wrapper has itself: the one that it normalises once more, and its vector."""
+        last = next(e for e in entry.model.layers if e.class_name == NORMALISED) if entry.model else entry
+        kernel = self.weights.get(f"{folder}/layer/vars/0")
+        vector = self.origin.arrays.get(f"{scoped}/{last.name}", {}).get("vector_u")
+        if kernel is None or vector is None:
+            raise CannotExport("what it normalises is not one weight of one layer")
+        self.weights |= {f"{folder}/vars/0": kernel, f"{folder}/vars/1": vector}
 
     def _has_masks(self) -> bool:
         pending = [self.origin.model]
@@ -146,8 +158,10 @@ class Writer:
         named = {key: _argument(value, call) for key, value in call.kwargs.items()}
         if entry.class_name in TAKES_A_LIST or entry.class_name == "Merge":
             return _node([tensors], named)
-        if entry.model is not None and entry.class_name != TIME_DISTRIBUTED:
+        if entry.model is not None and entry.class_name not in WRAPPERS:
             return _node([tensors if len(tensors) > 1 else tensors[0]], named)
+        if entry.class_name in CELLS:
+            return _node([tensors[0], [*tensors[1:], *named.get("states", ())]])
         if len(tensors) > 1 and ("LSTM" in entry.class_name or "RNN" in entry.class_name or "GRU" in entry.class_name):
             return _node(tensors[:1], {"initial_state": tensors[1:], **named})
         return _node(tensors, named)
