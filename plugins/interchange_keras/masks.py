@@ -29,10 +29,6 @@ def passed(layer: Layer, xs: Sequence[str], masks: Sequence[Mask], options: Mapp
     return masks[0]
 
 
-def passed_since_2_10(layer: Layer, xs: Sequence[str], masks: Sequence[Mask], options: Mapping[str, Any]) -> Mask:
-    return masks[0] if heads_see_masks(layer.version) else None
-
-
 def used_up(layer: Layer, xs: Sequence[str], masks: Sequence[Mask], options: Mapping[str, Any]) -> Mask:
     """The output has no mask; the layer has looked at those of its inputs, or drops them by design."""
     return None
@@ -116,11 +112,7 @@ RULES: Mapping[str, Rule] = {
     "GlobalAveragePooling1D": used_up,
 }
 RULES_SINCE_3: Mapping[str, Rule] = dict.fromkeys(_PASSED_SINCE_3.split(), passed)
-RULES_BEFORE_3: Mapping[str, Rule] = {
-    "AdditiveAttention": passed,
-    "Attention": passed,
-    "MultiHeadAttention": passed_since_2_10,
-}
+RULES_BEFORE_3: Mapping[str, Rule] = dict.fromkeys(["AdditiveAttention", "Attention", "MultiHeadAttention"], passed)
 
 
 def outputs_masks(layer: Layer, xs: Sequence[str], count: int, options: Mapping[str, Any]) -> tuple[list[Mask], bool]:
@@ -129,6 +121,8 @@ def outputs_masks(layer: Layer, xs: Sequence[str], count: int, options: Mapping[
         return [*layer.given_masks, *[None] * count][:count], False
     of_era = RULES_SINCE_3 if layer.version >= (3,) else RULES_BEFORE_3
     rule = RULES.get(layer.class_name) or of_era.get(layer.class_name)
+    if layer.class_name == "MultiHeadAttention" and not heads_see_masks(layer.version):
+        rule = None
     if rule is None:
         return [None] * count, any(mask is not None for mask in layer.masks)
     if not any(mask is not None for mask in layer.masks) and rule is not of_embedding:
