@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from heapq import heappop, heappush
 from pathlib import Path
 from typing import Any
 
@@ -177,12 +178,14 @@ def _node_reasons(proto: NodeProto, opset: int) -> Iterator[str]:
 def _unknown_attributes(nodes: Sequence[Node]) -> dict[str, list[str]]:
     """Attributes that ONNX has and our operators have not."""
     found: dict[str, list[str]] = {}
+    known: dict[str, Sequence[str] | None] = {}  # the parameters of an operator; None if there is no such one
     for node in _with_inner(nodes):
-        known = inspect.signature(ops.get(node.op)).parameters if ops.exists(node.op) else node.attributes
+        if node.op not in known:
+            known[node.op] = tuple(inspect.signature(ops.get(node.op)).parameters) if ops.exists(node.op) else None
         for name in node.attributes:
-            if name not in known:
+            if name not in (known[node.op] or node.attributes):
                 found.setdefault(f"{node.op} with the attribute {name!r}", []).append(repr(node.outputs[0]))
-        if not ops.exists(node.op):
+        if known[node.op] is None:
             found.setdefault(node.op, []).append(repr(node.outputs[0]))
     return found
 
@@ -424,18 +427,24 @@ def _dimension(dimension: Any) -> Dimension:
 
 
 def _in_order(nodes: Sequence[Node], known: set[str]) -> tuple[Node, ...]:
-    """The nodes in execution order: the file's, if it is one. What cannot be ordered comes last."""
-    ready, waiting = [], list(nodes)
-    known = {"", *known}
-    while waiting:
-        later = []
-        for node in waiting:
-            if known.issuperset(node.reads):
-                ready.append(node)
-                known.update(node.outputs)
-            else:
-                later.append(node)
-        if len(later) == len(waiting):
-            break
-        waiting = later
-    return (*ready, *waiting)
+    """The nodes in execution order: the file's, as far as it is one. What cannot be ordered comes last."""
+    makers = {name: i for i, node in enumerate(nodes) for name in node.outputs if name and name not in known}
+    reads = [
+        {makers.get(name, i) for name in node.reads if name and name not in known} for i, node in enumerate(nodes)
+    ]  # one that reads what nothing makes waits for itself
+    readers: dict[int, list[int]] = {}
+    for i, needed in enumerate(reads):
+        for maker in needed:
+            readers.setdefault(maker, []).append(i)
+    missing = [len(needed) for needed in reads]
+    ready = [i for i, count in enumerate(missing) if not count]
+    order: list[int] = []
+    while ready:
+        i = heappop(ready)
+        order.append(i)
+        for reader in readers.get(i, ()):
+            missing[reader] -= 1
+            if not missing[reader]:
+                heappush(ready, reader)
+    done = set(order)
+    return tuple(nodes[i] for i in (*order, *(i for i in range(len(nodes)) if i not in done)))

@@ -103,11 +103,12 @@ def lifted(model: ModelProto, opset: int, path: Path) -> ModelProto:
         Unsupported: (IX301) an operator has changed, and ONNX's converter cannot rewrite it.
     """
     _drop_old_dropout(model, opset)
-    outside = {proto.op_type for proto in model.graph.node if _has_changed(proto, opset)}
-    changed = sorted({proto.op_type for proto in all_nodes(model.graph) if _has_changed(proto, opset)})
+    concerned = [proto for proto in all_nodes(model.graph) if _has_changed(proto, opset)]
+    changed = sorted({proto.op_type for proto in concerned})
     if not changed:
         return model
-    if all(_moves_axes(proto, opset) for proto in all_nodes(model.graph) if _has_changed(proto, opset)):
+    outside = {proto.op_type for proto in model.graph.node if _has_changed(proto, opset)}
+    if all(_moves_axes(proto, opset) for proto in concerned):
         _axes_as_inputs(model, opset)
         return _at_pin(model)
     try:

@@ -39,6 +39,7 @@ RELEASES: Mapping[tuple[int, int], Reads] = MappingProxyType(
         (1, 23): Reads(23, 11, 5),
         (1, 24): Reads(25, 13, 5),
         (1, 25): Reads(26, 13, 5),
+        (1, 32): Reads(28, 14, 5),
     }
 )
 

@@ -110,6 +110,7 @@ def _all_schemas() -> Sequence[Any]:
     return tuple(onnx.defs.get_all_schemas_with_history())
 
 
+@functools.cache
 def schema_at(op: str, opset: int) -> Any | None:
     """The schema that holds in an opset; None if the operator is not there (or no longer)."""
     known = [schema for schema in history(op) if schema.since_version <= opset]

@@ -129,6 +129,66 @@ def test_foreign_domains_that_nothing_uses(tmp_path):
     assert load(model, tmp_path).nodes[0].op == "Relu"
 
 
+@pytest.mark.parametrize("is_reversed", [False, True])
+def test_many_nodes_in_any_order(is_reversed, tmp_path):
+    """Nothing recurses or takes a time that grows faster than the file."""
+    count = 20_000
+    nodes = [helper.make_node("Neg", [f"v{i}"], [f"v{i + 1}"]) for i in range(count)]
+    model = make(nodes[:: -1 if is_reversed else 1], [value("v0", (2,))], [value(f"v{count}", (2,))])
+    graph = load(model, tmp_path)
+    assert [node.outputs[0] for node in graph.nodes] == [f"v{i + 1}" for i in range(count)]
+
+
+def test_nodes_in_a_circle(tmp_path):
+    nodes = [helper.make_node("Add", ["x", "b"], ["a"], name="one"), helper.make_node("Neg", ["a"], ["b"], name="two")]
+    with pytest.raises(BadInput, match="reads 'b', which nothing before it makes"):
+        load(make(nodes, [value("x", (2,))], [value("b", (2,))]), tmp_path)
+
+
+def test_a_loop_without_end_is_stopped(tmp_path):
+    body = helper.make_graph(
+        [helper.make_node("Identity", ["go"], ["on"]), helper.make_node("Neg", ["a"], ["b"])],
+        "body",
+        [value("i", (), TensorProto.INT64), value("go", (), TensorProto.BOOL), value("a", (2,))],
+        [value("on", (), TensorProto.BOOL), value("b", (2,))],
+    )
+    nodes = [helper.make_node("Loop", ["", "yes", "x"], ["y"], body=body)]
+    graph = load(make(nodes, [value("x", (2,))], [value("y", (2,))], {"yes": np.array(True)}), tmp_path)
+    with pytest.raises(BadInput, match="more steps than are allowed"):
+        evaluate(graph, {"x": np.ones(2, np.float32)}, most_steps=1000)
+
+
+def test_an_operator_that_does_not_take_the_type(tmp_path):
+    graph = load(simple("Relu", types=(TensorProto.BOOL, TensorProto.BOOL)), tmp_path)
+    with pytest.raises(Unsupported, match="takes no bool"):
+        OnnxExporter().save(graph, tmp_path / "again.onnx", selftest=False)
+
+
+def test_complex_numbers(tmp_path):
+    model = simple(
+        "Concat", ("n", 4), ("x", "c"), {"c": np.array([[1 + 2j] * 3], np.complex64)}, types=(14, 14), axis=1
+    )
+    graph = load(model, tmp_path)
+    x = (random(1, 4) + 1j * random(1, 4, seed=1)).astype(np.complex64)
+    again = OnnxImporter().load(OnnxExporter().save(graph, tmp_path / "again.onnx", selftest=False)[0])
+    for each in (graph, again):
+        y = evaluate(each, {"x": x})["y"]
+        np.testing.assert_array_equal(y, np.concatenate([x, graph.constants["c"]], 1))
+        assert y.dtype == np.complex64
+
+
+@pytest.mark.parametrize("dtype", ["int4", "uint4", "float4_e2m1fn", "float8_e4m3fn", "bfloat16", "int2", "uint2"])
+def test_constants_of_few_bits(dtype, tmp_path):
+    from interchange.graph import dtype_of
+
+    array = np.array([[0, 1, 1], [1, 0, 1], [1, 1, 0]], np.float32).astype(dtype_of(dtype))
+    tensor = numpy_helper.from_array(array, "c")
+    nodes = [helper.make_node("Cast", ["c"], ["y"], to=FLOAT)]
+    graph = helper.make_graph(nodes, "g", [], [value("y", (3, 3))], [tensor])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 25)], ir_version=13)
+    np.testing.assert_array_equal(evaluate(load(model, tmp_path), {})["y"], array.astype(np.float32))
+
+
 # --- structure ------------------------------------------------------------------------------------------------------
 
 
