@@ -12,9 +12,11 @@ from interchange_numpy.kernels import (
     curves,
     dense,
     elementwise,
+    moving,
     normalization,
     pool,
     products,
+    reduction,
     rnn,
     softmax,
     views,
@@ -34,6 +36,8 @@ MODULES = (
     products,
     attention,
     pool,
+    moving,
+    reduction,
     rnn,
 )
 

@@ -11,6 +11,7 @@ from interchange_numpy.kernel import Chooser, Context, Kernel, Memory, Order, St
 from interchange_numpy.network import Op
 
 FLOATS = ("float32", "float64")
+NUMBERS = (*FLOATS, "int32", "int64")
 
 
 def order_like_operands(op: Op, context: Context) -> Order | None:
@@ -39,10 +40,35 @@ def ufunc(function: Callable[..., Any], dtypes: tuple[str, ...] = FLOATS) -> Cho
     return choose
 
 
+def condition(function: Callable[..., Any], dtypes: tuple[str, ...] = NUMBERS) -> Chooser:
+    """A chooser for operators that are one ufunc from operands of one dtype to bool."""
+
+    def choose(op: Op, context: Context) -> Kernel | None:
+        found = {str(context.network.dtype(name)) for name in op.inputs}
+        if len(found) != 1 or not found <= set(dtypes):
+            return None
+
+        def emit(memory: Memory) -> Iterator[Step]:
+            yield function, (*(memory[name] for name in op.inputs), memory[op.outputs[0]])
+
+        return Kernel(emit)
+
+    return choose
+
+
 KERNELS: dict[str, Chooser] = {
-    "Add": ufunc(np.add),
-    "Sub": ufunc(np.subtract),
-    "Mul": ufunc(np.multiply),
+    "Add": ufunc(np.add, NUMBERS),
+    "Sub": ufunc(np.subtract, NUMBERS),
+    "Mul": ufunc(np.multiply, NUMBERS),
+    "Equal": condition(np.equal),
+    "Less": condition(np.less),
+    "LessOrEqual": condition(np.less_equal),
+    "Greater": condition(np.greater),
+    "GreaterOrEqual": condition(np.greater_equal),
+    "And": condition(np.logical_and, ("bool",)),
+    "Or": condition(np.logical_or, ("bool",)),
+    "Xor": condition(np.logical_xor, ("bool",)),
+    "Not": condition(np.logical_not, ("bool",)),
     "Div": ufunc(np.divide),
     "Neg": ufunc(np.negative),
     "Abs": ufunc(np.absolute),
