@@ -48,6 +48,10 @@ def network(seed: int) -> tuple[Graph, Array]:
             {"auto_pad": "SAME_UPPER"} if rng.random() < 0.5 else {"pads": [int(p) for p in rng.integers(0, 3, 4)]}
         )
         group = channels if depthwise else 1
+        if rng.random() < 0.2:
+            statistics = [constant(rng.random(channels) + 0.5) for _ in range(4)]
+            value = add("BatchNormalization", [value, *statistics], layout=layout)
+            value = add("Relu", [value]) if rng.random() < 0.5 else value
         before, kept = value, filters == channels and strides == (1, 1) and "auto_pad" in padding
         value = add("Conv", [value, weight, *bias], strides=strides, group=group, layout=layout, **padding)
         channels = filters
@@ -59,6 +63,9 @@ def network(seed: int) -> tuple[Graph, Array]:
         activation = str(rng.choice(ACTIVATIONS))
         if activation:
             value = add(activation, [value, "low", "high"] if activation == "Clip" else [value])
+        if kept and rng.random() < 0.3:
+            value = add("Concat", [before, value], axis=-1 if nhwc else 1)
+            channels *= 2
         if rng.random() < 0.3:
             op, window = str(rng.choice(["MaxPool", "AveragePool"])), (int(rng.integers(1, 4)), 2)
             value = add(op, [value], kernel_shape=window, strides=(2, 1), auto_pad="SAME_UPPER", layout=layout)
@@ -67,7 +74,7 @@ def network(seed: int) -> tuple[Graph, Array]:
         value = add("Flatten", [value])
         value = add("Gemm", [value, constant(rng.standard_normal((channels, 7))), constant(rng.standard_normal(7))])
         value = add("Softmax", [value])
-    first = channels_read(nodes[0], constants, nhwc)
+    first = channels_read(nodes, constants, nhwc)
     x = (n, h, w, first) if nhwc else (n, first, h, w)
     used = {name for node in nodes for name in node.inputs}
     constants = {name: array for name, array in constants.items() if name in used}
@@ -75,7 +82,8 @@ def network(seed: int) -> tuple[Graph, Array]:
     return graph, rng.standard_normal(x).astype(F32)
 
 
-def channels_read(conv: Node, constants: dict[str, Array], nhwc: bool) -> int:
+def channels_read(nodes: list[Node], constants: dict[str, Array], nhwc: bool) -> int:
+    conv = next(node for node in nodes if node.op == "Conv")
     return int(constants[conv.inputs[1]].shape[-2 if nhwc else 1] * conv.attributes["group"])
 
 

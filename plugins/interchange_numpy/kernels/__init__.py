@@ -7,7 +7,9 @@ from collections.abc import Mapping, Sequence
 from interchange_numpy.kernel import Chooser, Order, c_order, channels_last
 from interchange_numpy.kernels import (
     activation,
+    affine,
     attention,
+    concat,
     convolution,
     curves,
     dense,
@@ -28,6 +30,8 @@ MODULES = (
     views,
     elementwise,
     activation,
+    affine,
+    concat,
     curves,
     softmax,
     normalization,

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from interchange_numpy.network import Network
 from interchange_numpy.passes.activations import activations
+from interchange_numpy.passes.affine import affine
 from interchange_numpy.passes.attention import attention
 from interchange_numpy.passes.convolution import convolution
 from interchange_numpy.passes.dense import dense
@@ -17,6 +18,7 @@ PASSES: tuple[Callable[[Network], None], ...] = (
     activations,
     convolution,
     dense,
+    affine,
     pools,
     halos,
 )

@@ -1,0 +1,44 @@
+"""Batch normalisation, factors and terms for each channel that no convolution has taken in: one op "affine"."""
+
+from __future__ import annotations
+
+from interchange_numpy.activations import Activation
+from interchange_numpy.network import Network, Op, merged
+from interchange_numpy.passes.chain import Chains, channel_axis, per_channel
+
+
+def affine(network: Network) -> None:
+    """Replaces chains that begin with a BatchNormalization, together with the activation after them."""
+    if network.precise:
+        return
+    chains = Chains(network)
+    for i, op in enumerate(network.ops):
+        if op.kind == "BatchNormalization" and not chains.is_taken(i):
+            _fuse(chains, i, op)
+    chains.apply()
+
+
+def _fuse(chains: Chains, i: int, op: Op) -> None:
+    network, x = chains.network, op.inputs[0]
+    shape = network.shape(x)
+    if shape is None or len(shape) < 2 or 0 in shape or not network.is_float32(x):
+        return
+    axis = channel_axis(len(shape), op.attributes.get("layout", "NCHW") == "NHWC")
+    found = per_channel(op, x, axis, network)
+    if found is None:
+        return
+    scale, shift = found
+    activation: Activation | None = None
+    chain = chains.start(i)
+    while (following := chain.next()) is not None:
+        more = per_channel(following, chain.value, axis, network)
+        if more is not None:
+            scale, shift = scale * more[0], shift * more[0] + more[1]
+            chain.append(following)
+            continue
+        if following.kind == "activation":
+            activation = following.attributes["activation"]
+            chain.append(following)
+        break
+    attributes = {"axis": axis, "scale": scale, "shift": shift, "activation": activation}
+    chain.replace(merged("affine", chain.ops(), (x,), (chain.value,), **attributes))
