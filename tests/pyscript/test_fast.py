@@ -346,6 +346,20 @@ def test_what_lanes_cannot_hold_is_computed_plainly(strange, deep, tmp_path):
     np.testing.assert_allclose(got, plain, rtol=1e-5, atol=1e-5)
 
 
+def test_relu6_and_borders_as_keras_writes_them(tmp_path):
+    b = Builder()
+    x = b.input("x", "float32", ("batch", 9, 8, 5))
+    pads = b.constant("pads", np.array([0, 0, 1, 0, 0, 1, 2, 0]))
+    x = b.add("Pad", [x, pads], "padded", source="pad")
+    w = b.constant("w", random(5, 3, 3, 1, 5))
+    x = b.add("Conv", [x, w], "c", source="depthwise", layout="NHWC", group=5, strides=[2, 2])
+    x = b.add("Min", [b.add("Relu", [x], "r"), b.constant("six", np.float32(1.5))], "r6", source="relu")
+    graph = b.graph([x], {})
+    assert [node.op for node in plan(graph).nodes] == ["PlaneConv", "LaneClip"]
+    x = random(4, 2, 9, 8, 5)
+    assert floors(computed(graph, tmp_path, x), graph, x) < judge.ROUNDING
+
+
 # --- recurrent layers -------------------------------------------------------------------------------------------------
 
 

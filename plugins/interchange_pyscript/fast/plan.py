@@ -14,7 +14,7 @@ from interchange.graph import Array, Graph, Node, TensorSpec
 from interchange_pyscript.fast import bounds
 from interchange_pyscript.fast.bounds import DIGIT, Scale
 from interchange_pyscript.fast.costs import Shape, cost_of
-from interchange_pyscript.fast.rewrite import equalised, folded, pooled_first
+from interchange_pyscript.fast.rewrite import clipped, equalised, folded, pooled_first, with_pads
 from interchange_pyscript.kernels.spatial import resolve_pads
 
 PEAK = 8.0  # how much larger the largest number of a sample usually is than most, for choosing bits
@@ -57,7 +57,7 @@ class Way:
 
 def plan(graph: Graph) -> Program:
     """The program of a graph."""
-    graph = pooled_first(equalised(folded(graph)))
+    graph = pooled_first(equalised(folded(with_pads(clipped(graph)))))
     planner = Planner(graph, dict(infer(graph)))
     for node in graph.nodes:
         planner.add(node)

@@ -55,6 +55,62 @@ def folded(graph: Graph) -> Graph:
     return cleaned(graph, [node for node in nodes if node is not None], constants)
 
 
+def clipped(graph: Graph) -> Graph:
+    """A Relu and the Min with a number after it, as Keras writes ReLU6, become one Clip."""
+    uses, constants = uses_of(graph), dict(graph.constants)
+    made = {name: node for node in graph.nodes for name in node.outputs}
+    gone: set[int] = set()
+    nodes = []
+    for node in graph.nodes:
+        limit = next((constants[n] for n in node.inputs if n in constants and constants[n].size == 1), None)
+        x = next((n for n in node.inputs if n in made and made[n].op == "Relu" and uses[n] == 1), None)
+        if node.op != "Min" or len(node.inputs) != 2 or limit is None or x is None or not limit.reshape(()) > 0:
+            nodes.append(node)
+            continue
+        names = [f"{node.outputs[0]} {side}" for side in ("low", "high")]
+        constants |= dict(zip(names, (np.zeros((), limit.dtype), limit.reshape(())), strict=True))
+        gone.add(id(made[x]))
+        nodes.append(Node("Clip", (made[x].inputs[0], *names), node.outputs, {}, node.source))
+    return cleaned(graph, [node for node in nodes if id(node) not in gone], constants)
+
+
+def with_pads(graph: Graph) -> Graph:
+    """A border of zeros around images goes into the convolution that reads it."""
+    uses, made = uses_of(graph), {name: node for node in graph.nodes for name in node.outputs}
+    nodes: list[Node] = []
+    gone: set[int] = set()
+    for node in graph.nodes:
+        pad = made.get(node.inputs[0]) if node.op == "Conv" and node.inputs else None
+        pads = _zeros_around(pad, graph.constants) if pad is not None and uses[node.inputs[0]] == 1 else None
+        explicit = node.attributes.get("auto_pad", "NOTSET") in ("NOTSET", "VALID")
+        if pad is None or pads is None or not explicit:
+            nodes.append(node)
+            continue
+        start = 1 if node.attributes.get("layout", "NCHW") == "NHWC" else 2
+        inside = [pads[start], pads[start + 1], pads[4 + start], pads[5 + start]]
+        if sum(inside) != sum(pads):
+            nodes.append(node)
+            continue
+        has_own = node.attributes.get("auto_pad") != "VALID" and node.attributes.get("pads")
+        own = node.attributes["pads"] if has_own else (0, 0, 0, 0)
+        gone.add(id(pad))
+        kept = {key: value for key, value in node.attributes.items() if key != "auto_pad"}
+        attributes = {**kept, "pads": [p + q for p, q in zip(own, inside, strict=True)]}
+        nodes.append(replace(node, inputs=(pad.inputs[0], *node.inputs[1:]), attributes=attributes))
+    return cleaned(graph, [node for node in nodes if id(node) not in gone], dict(graph.constants))
+
+
+def _zeros_around(pad: Node, constants: Mapping[str, Array]) -> list[int] | None:
+    """The pads of a Pad of images with zeros."""
+    if pad.op != "Pad" or pad.attributes.get("mode", "constant") != "constant" or any(pad.inputs[3:]):
+        return None
+    pads = constants.get(pad.inputs[1])
+    value = constants.get(pad.inputs[2]) if len(pad.inputs) > 2 and pad.inputs[2] else np.zeros(1)
+    if pads is None or pads.size != 8 or (pads < 0).any() or value is None or value.any():
+        return None
+    return [int(p) for p in pads]
+
+
 def pooled_first(graph: Graph) -> Graph:
     """A monotone activation and the MaxPool that follows it change places: it then has fewer numbers to look at."""
     uses, made = uses_of(graph), {name: i for i, node in enumerate(graph.nodes) for name in node.outputs}
