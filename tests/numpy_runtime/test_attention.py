@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from interchange_numpy.model import NumpyModel
 
+from interchange.errors import BadInput
 from interchange.evaluate import evaluate
 from interchange.graph import Array, Graph, Node, TensorSpec
 from tests.numpy_runtime.check import Sketch, check
@@ -115,3 +116,35 @@ def test_minus_infinity_in_a_mask() -> None:
     made, want = NumpyModel(graph)(feeds), evaluate(graph, feeds)
     for name in graph.outputs:
         np.testing.assert_allclose(made[name], want[name], rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("packed", [True, False])
+@pytest.mark.parametrize("mask", ["", "float", "bool", "causal", "causal and float"])
+def test_operator(packed: bool, mask: str) -> None:
+    batch, count, queries, keys, size, depth = 2, 3, 5, 7, 4, 6
+    shapes = [(batch, count, length, width) for length, width in ((queries, size), (keys, size), (keys, depth))]
+    arrays = [random(*shape) for shape in shapes]
+    if packed:
+        arrays = [np.ascontiguousarray(x.swapaxes(1, 2)).reshape(batch, x.shape[2], -1) for x in arrays]
+    if "float" in mask:
+        arrays.append(random(batch, 1, queries, keys))
+    if mask == "bool":
+        arrays.append(RNG.random((queries, keys)) < 0.6)
+        arrays[-1][2] = False  # a query that sees nothing gives zeros
+    attributes = {"is_causal": int("causal" in mask), "scale": 0.3}
+    attributes |= {"q_num_heads": count, "kv_num_heads": count} if packed else {}
+    check(*single("Attention", *arrays, **attributes))
+
+
+@pytest.mark.parametrize("attributes", [{"softcap": 2.0}, {"left_window_size": 1}, {"qk_matmul_output_mode": 1}])
+def test_rare_attention_runs_through_the_operators(attributes: dict) -> None:
+    check(*single("Attention", random(2, 3, 5, 4), random(2, 3, 7, 4), random(2, 3, 7, 6), **attributes), fallbacks=1)
+
+
+def test_what_is_out_of_range_is_an_error_of_the_operator() -> None:
+    graph, feeds = single("Gather", random(3, 4), np.array([0, 3]))
+    model = NumpyModel(graph)
+    with pytest.raises(BadInput, match="Gather cannot compute"):
+        model(feeds)
+    feeds["x1"] = np.array([-1, 2])
+    np.testing.assert_array_equal(model(feeds)["y"], feeds["x0"][[2, 2]])

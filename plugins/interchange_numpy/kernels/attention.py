@@ -142,6 +142,64 @@ def fused(op: Op, context: Context) -> Kernel | None:
     return Kernel(emit, needed, orders={op.outputs[0]: _as_read(op.outputs[0], context)})
 
 
+def operator(op: Op, context: Context) -> Kernel | None:
+    """ONNX's Attention, without past keys, windows and caps: (batch, heads, length, size), or heads side by side."""
+    q, k, v, mask = (*op.inputs, "")[:4]
+    a, network, y = op.attributes, context.network, op.outputs[0]
+    if any(op.inputs[4:]) or any(op.outputs[1:]) or a.get("softcap") or network.precise:
+        return None
+    if a.get("left_window_size", -1) >= 0 or a.get("right_window_size", -1) >= 0 or a.get("softmax_precision"):
+        return None
+    shapes = [_heads_shape(context.shape(name), a.get(count)) for name, count in zip((q, k, v), _COUNTS, strict=True)]
+    (batch, heads, queries, size), (_, _, keys, _), _ = shapes
+    if not network.is_float32(q, k, v, y) or 0 in (*shapes[0], *shapes[1], *shapes[2]) or shapes[1][1] != heads:
+        return None
+    if mask and (context.shape(mask)[-1] != keys or network.dtype(mask) not in (np.float32, np.bool_)):
+        return None
+    causal = np.tri(queries, keys, dtype=bool) if a.get("is_causal") else None
+    is_bool = bool(mask) and network.dtype(mask) == np.bool_
+    if causal is not None and is_bool:
+        return None
+    scale = a.get("scale")
+    whole = (batch, heads, queries, keys)
+
+    def emit(memory: Memory) -> Iterator[Step]:
+        given = memory[mask] if mask else None
+        where = given if is_bool else causal
+        call = Heads(
+            _as_heads(memory[q], shapes[0]),
+            _as_heads(memory[k], shapes[1]).swapaxes(-1, -2),
+            _as_heads(memory[v], shapes[2]),
+            _as_heads(memory[y], (batch, heads, queries, shapes[2][3])),
+            scale=size**-0.5 if scale is None else scale,
+            where=None if where is None else where.reshape((1,) * (4 - where.ndim) + where.shape),
+            fill=-math.inf,
+            add=None if given is None or is_bool else np.broadcast_to(given, whole),
+            zeros=bool(mask),
+        )
+        return steps(call, memory)
+
+    wants = {name: c_order(3) for name in (q, k, v) if len(context.shape(name)) == 3}
+    return Kernel(emit, scratch(batch, heads, queries, keys, size), wants=wants)
+
+
+_COUNTS = ("q_num_heads", "kv_num_heads", "kv_num_heads")
+
+
+def _heads_shape(shape: tuple[int, ...], count: int | None) -> tuple[int, int, int, int]:
+    if len(shape) == 4:
+        return (shape[0], shape[1], shape[2], shape[3])
+    return (shape[0], count or 1, shape[1], shape[2] // (count or 1))
+
+
+def _as_heads(x: Array, shape: tuple[int, int, int, int]) -> Array:
+    """The value as (batch, heads, length, size), a view."""
+    if x.ndim == 4:
+        return x
+    batch, heads, length, size = shape
+    return x.reshape(batch, length, heads, size).swapaxes(1, 2)
+
+
 def _as_read(name: str, context: Context) -> Order:
     """The order in which a value becomes contiguous by the transposition that reads it; else C order."""
     reading = [op for op in context.network.ops if name in op.reads]
@@ -151,4 +209,4 @@ def _as_read(name: str, context: Context) -> Order:
     return order if order[-1] == rank - 1 else c_order(rank)
 
 
-KERNELS: Mapping[str, Chooser] = {"attention": fused}
+KERNELS: Mapping[str, Chooser] = {"attention": fused, "Attention": operator}
