@@ -360,6 +360,19 @@ def test_relu6_and_borders_as_keras_writes_them(tmp_path):
     assert floors(computed(graph, tmp_path, x), graph, x) < judge.ROUNDING
 
 
+def test_border_before_a_pool(tmp_path):
+    b = Builder()
+    x = b.input("x", "float32", ("batch", 9, 8, 5))
+    x = b.add("Conv", [x, b.constant("w", random(5, 1, 1, 5, 6))], "c", source="conv", layout="NHWC")
+    x = b.add("Relu", [x], "r", source="conv")
+    x = b.add("Pad", [x, b.constant("pads", np.array([0, 1, 1, 0, 0, 1, 1, 0]))], "padded", source="pad")
+    x = b.add("MaxPool", [x], "p", source="pool", layout="NHWC", kernel_shape=[3, 3], strides=[2, 2])
+    graph = b.graph([x], {})
+    assert [node.op for node in plan(graph).nodes][1:] == ["LaneMaxPool", "LaneRelu"]
+    x = random(4, 2, 9, 8, 5)
+    assert floors(computed(graph, tmp_path, x), graph, x) < judge.ROUNDING
+
+
 # --- recurrent layers -------------------------------------------------------------------------------------------------
 
 

@@ -75,12 +75,17 @@ def clipped(graph: Graph) -> Graph:
 
 
 def with_pads(graph: Graph) -> Graph:
-    """A border of zeros around images goes into the convolution that reads it."""
+    """A border of zeros around images goes into the convolution that reads it, or into the pool if nothing is negative.
+
+    A MaxPool leaves its border out, which is the same as zeros where all else is at least 0 and no window is all of it.
+    """
     uses, made = uses_of(graph), {name: node for node in graph.nodes for name in node.outputs}
     nodes: list[Node] = []
     gone: set[int] = set()
     for node in graph.nodes:
-        pad = made.get(node.inputs[0]) if node.op == "Conv" and node.inputs else None
+        pad = made.get(node.inputs[0]) if node.op in ("Conv", "MaxPool") and node.inputs else None
+        if pad is not None and node.op == "MaxPool" and not _is_relu(made.get(pad.inputs[0])):
+            pad = None
         pads = _zeros_around(pad, graph.constants) if pad is not None and uses[node.inputs[0]] == 1 else None
         explicit = node.attributes.get("auto_pad", "NOTSET") in ("NOTSET", "VALID")
         if pad is None or pads is None or not explicit:
@@ -88,7 +93,8 @@ def with_pads(graph: Graph) -> Graph:
             continue
         start = 1 if node.attributes.get("layout", "NCHW") == "NHWC" else 2
         inside = [pads[start], pads[start + 1], pads[4 + start], pads[5 + start]]
-        if sum(inside) != sum(pads):
+        kernel = node.attributes.get("kernel_shape", ())
+        if sum(inside) != sum(pads) or (node.op == "MaxPool" and max(inside) >= min(kernel)):
             nodes.append(node)
             continue
         has_own = node.attributes.get("auto_pad") != "VALID" and node.attributes.get("pads")
@@ -98,6 +104,10 @@ def with_pads(graph: Graph) -> Graph:
         attributes = {**kept, "pads": [p + q for p, q in zip(own, inside, strict=True)]}
         nodes.append(replace(node, inputs=(pad.inputs[0], *node.inputs[1:]), attributes=attributes))
     return cleaned(graph, [node for node in nodes if id(node) not in gone], dict(graph.constants))
+
+
+def _is_relu(node: Node | None) -> bool:
+    return node is not None and node.op == "Relu"
 
 
 def _zeros_around(pad: Node, constants: Mapping[str, Array]) -> list[int] | None:
