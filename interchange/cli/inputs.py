@@ -54,7 +54,7 @@ def _is_picture(path: Path) -> bool:
 
 def _members(name: str, path: Path, specs: Mapping[str, TensorSpec], taken: Mapping[str, Any]) -> dict[str, Any]:
     """What one file feeds: several inputs if it holds a mapping, else the named or the next one."""
-    content = read_table(path, specs) if not name and path.suffix in (".csv", ".txt") else None
+    content: Any = read_table(path, specs) if not name and path.suffix in (".csv", ".txt") else None
     if content is None:
         spec = specs.get(name or next((known for known in specs if known not in taken), ""))
         is_text = spec is not None and spec.dtype == "object" and path.suffix in (".csv", ".txt")

@@ -166,7 +166,8 @@ def _mel_bands(bands: int, bins: int, rate: float, low: float, high: float) -> A
     kind = np.float32
 
     def mel(f: Any) -> Array:
-        return kind(1127.0) * np.log(kind(1) + np.asarray(f, kind) / kind(700))
+        scaled: Array = kind(1127.0) * np.log(kind(1) + np.asarray(f, kind) / kind(700))
+        return scaled
 
     tones = mel(np.linspace(kind(0), kind(rate) / kind(2), bins, dtype=kind)[1:])[:, None]
     edges = np.linspace(mel(low), mel(high), bands + 2, dtype=kind)

@@ -1,0 +1,58 @@
+"""The rarer operations of keras.ops compute what Keras computed (tests/golden/keras_ops)."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+import tarfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from interchange_keras import KerasImporter
+
+import interchange
+from interchange.evaluate import evaluate
+
+GOLDEN = Path(__file__).parent.parent / "golden" / "keras_ops"
+_spec = importlib.util.spec_from_file_location("keras_ops_rows", GOLDEN / "rows.py")
+assert _spec is not None
+assert _spec.loader is not None
+_rows = importlib.util.module_from_spec(_spec)
+sys.modules[_spec.name] = _rows
+_spec.loader.exec_module(_rows)
+ROWS = _rows.ROWS
+
+with np.load(GOLDEN / "outputs.npz") as stored:
+    TRUTH = dict(stored)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("operations")
+    with tarfile.open(GOLDEN / "models.tar.xz") as archive:
+        archive.extractall(path, filter="data")
+    return path
+
+
+def check(made, row):
+    for i, value in enumerate(made):
+        truth = TRUTH[f"{row.name}:{i}"]
+        assert (value.dtype, value.shape) == (truth.dtype, truth.shape)
+        np.testing.assert_allclose(value, truth, rtol=row.tolerance, atol=row.tolerance)
+    assert f"{row.name}:{len(made)}" not in TRUTH
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+def test_row(row, folder):
+    graph = KerasImporter().load(folder / f"{row.name}.keras")
+    feeds = {f"x{i}": x for i, x in enumerate(row.inputs)}
+    check(list(evaluate(graph, feeds).values()), row)
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+def test_row_through_onnx_runtime(row, folder):
+    pytest.importorskip("onnxruntime")
+    graph = KerasImporter().load(folder / f"{row.name}.keras")
+    with interchange.open(graph, backend="onnxruntime") as model:
+        check(list(model({f"x{i}": x for i, x in enumerate(row.inputs)}).values()), row)
