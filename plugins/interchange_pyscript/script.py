@@ -36,7 +36,7 @@ PLAIN_HELPERS: Mapping[str, str] = {
     **dict.fromkeys(("from_codes", "from_texts", "to_small_float", "to_texts"), types.__name__),
     "Cast": elementwise.__name__,
 }
-PROGRAM = ("command", "model", "arrays", "prepare", "pictures", "files", "weights", "numbers")
+PROGRAM = ("command", "workers", "model", "arrays", "prepare", "pictures", "files", "weights", "numbers")
 PROGRAM_MODULES = tuple(f"interchange_pyscript.program.{module}" for module in PROGRAM)
 OF_NUMPY_ALONE = "interchange_pyscript.program.arrays"
 LINE = 100  # characters of a line of embedded weights

@@ -7,6 +7,7 @@ import json
 import math
 import os
 import sys
+import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
@@ -23,13 +24,15 @@ from interchange_pyscript.program.model import Model, named, shape_text, value_o
 from interchange_pyscript.program.numbers import InputError
 from interchange_pyscript.program.pictures import read_png, read_pnm
 from interchange_pyscript.program.prepare import prepared_image, whole_pixels
+from interchange_pyscript.program.workers import all_outputs, joined
 
 
 class Options:
     """What the command line asks for."""
 
     inputs: Sequence[str] = ()
-    json = selftest = describe = False
+    json = selftest = no_selftest = describe = False
+    workers = 1
     output: str | None = None
 
 
@@ -49,11 +52,17 @@ def options_of(arguments: Sequence[str], program: str, help_text: str, takes_fil
     parser.add_argument("inputs", nargs="*", metavar="INPUT", help=".npy, .npz, .png, .ppm, .pgm, .csv or .json")
     parser.add_argument("--json", action="store_true", help="print the outputs as JSON")
     parser.add_argument("--output", metavar="FILE.npz", help="write the outputs to a file that NumPy can load")
+    parser.add_argument(
+        "--workers", type=int, default=1, metavar="N", help="share files and samples out to N processes"
+    )
     parser.add_argument("--selftest", action="store_true", help="compute the golden case and compare")
+    parser.add_argument("--no-selftest", action="store_true", help="do not do so before the first use")
     parser.add_argument("--describe", action="store_true", help="print inputs, outputs and labels as JSON")
     parser.parse_args(arguments, options)
     if takes_files and not (options.inputs or options.describe or options.selftest):
         parser.error("an INPUT is missing")
+    if options.workers < 1:
+        parser.error("--workers takes a number from 1 on")
     return options
 
 
@@ -76,6 +85,9 @@ def command_line(model: Model, arguments: Sequence[str], help_text: str) -> int:
         reason = "there is not enough memory for this"
     except RecursionError:
         reason = "this is nested too deeply"
+    except KeyboardInterrupt:
+        discard_output()
+        return 130
     print(f"{program}: {reason}", file=sys.stderr)
     return 2
 
@@ -89,6 +101,8 @@ def answer(model: Model, options: Options) -> int:
     elif options.selftest:
         return report_self_test(model)
     else:
+        if not options.no_selftest and not passes_first_use(model):
+            return 1
         run_files(model, options)
     return 0
 
@@ -133,12 +147,37 @@ def report_self_test(model: Model) -> int:
     return 1 if faults else 0
 
 
+def passes_first_use(model: Model) -> bool:
+    """Runs the golden case, if there is one, unless this script has passed it before with this Python.
+
+    That is remembered by an empty file in the user's folder for such things; where none can be written, not at all.
+    """
+    folder = os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA") or os.path.expanduser("~/.cache")
+    with open(__file__, "rb") as file:
+        script = zlib.crc32(file.read())
+    name = f"{script:08x}-{model.checksum:08x}-{sys.implementation.cache_tag}"
+    marker = os.path.join(folder, "interchange", "selftest", name)
+    if os.path.exists(marker) or model.load().golden() is None:
+        return True
+    faults = model.self_test()
+    for fault in faults:
+        print(f"self-test before the first use failed: {fault} (--no-selftest goes on without)", file=sys.stderr)
+    if not faults:
+        try:
+            os.makedirs(os.path.dirname(marker), exist_ok=True)
+            with open(marker, "xb"):
+                pass
+        except OSError:
+            pass
+    return not faults
+
+
 def run_files(model: Model, options: Options) -> None:
     """Computes the outputs for the files; for a model with one input, file after file."""
     runs = [[path] for path in options.inputs] if len(model.inputs) == 1 else [options.inputs]
     collected: dict[str, list[Any]] = {name: [] for name in model.outputs}
-    for paths in runs:
-        outputs = model.run(model.checked(read_inputs(model, paths)))
+    inputs = (model.checked(read_inputs(model, paths)) for paths in runs)
+    for paths, outputs in zip(runs, all_outputs(model, inputs, options.workers)):
         for name, tensor in outputs.items():
             collected[name].append(tensor)
         if not options.json and not options.output:
@@ -158,18 +197,6 @@ def members_of(name: str, dtype: str, value: Any) -> dict[str, tuple[str, Tensor
     if value is None or (isinstance(value, list) and all(isinstance(item, Tensor) for item in value)):
         return {f"{name}.{i}": (element, item) for i, item in enumerate(value or ())}
     raise InputError(f"output {name!r} is a map, which an archive cannot hold: use --json")
-
-
-def joined(tensors: Sequence[Any]) -> Any:
-    """The outputs for several files as one, batch after batch."""
-    if len(tensors) == 1:
-        return tensors[0]
-    if not all(isinstance(tensor, Tensor) for tensor in tensors):
-        raise InputError("outputs that are no tensors cannot be joined: run the files one by one")
-    if len({tensor.shape[1:] for tensor in tensors}) > 1 or not tensors[0].shape:
-        raise InputError("the outputs for these files have different shapes: run them one by one")
-    values = [value for tensor in tensors for value in tensor.values]
-    return Tensor(values, (sum(tensor.shape[0] for tensor in tensors), *tensors[0].shape[1:]))
 
 
 def read_inputs(model: Model, paths: Sequence[str]) -> list[Any]:

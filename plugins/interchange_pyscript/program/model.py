@@ -42,6 +42,10 @@ class Model:
         self.file: WeightsFile | None = None
         self.weights = Weights()
 
+    def __getstate__(self) -> dict[str, Any]:
+        """What another process is told; it reads the weights itself."""
+        return {**vars(self), "file": None, "weights": Weights()}
+
     @property
     def provider(self) -> str:
         """What computes."""
