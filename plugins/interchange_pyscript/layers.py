@@ -219,7 +219,7 @@ def network_text(
 
 
 def _returned(values: Sequence[str], indent: int) -> list[str]:
-    whole = f"{' ' * indent}return {', '.join(values)}{',' * (len(values) == 1)}"
+    whole = f"{' ' * indent}return {', '.join(values) if len(values) > 1 else f'({values[0]},)'}"
     if values and len(whole) <= WIDTH:
         return [whole]
     return wrapped(values, "return (", ")", indent)

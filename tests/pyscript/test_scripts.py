@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from interchange_pyscript import NumpyScriptBackend, NumpyScriptExporter, ScriptBackend, ScriptExporter, link
 from interchange_pyscript.kernels import KERNELS
-from interchange_pyscript.script import OF_NUMPY_ALONE, PROGRAM_MODULES
+from interchange_pyscript.script import OF_NUMPY_ALONE, PLAIN, PROGRAM_MODULES, homes_of, linked_parts
 from interchange_weights.format import to_bytes
 
 import interchange
@@ -23,7 +23,7 @@ from interchange import ops
 from interchange.builder import Builder
 from interchange.errors import BadInput, EnvironmentLacks, Unsupported
 from interchange.evaluate import evaluate, widen
-from interchange.graph import Graph, Node, TensorSpec
+from interchange.graph import Body, Graph, Node, TensorSpec
 from tests.pyscript.common import VERSIONS, imported, interpreters, network, random, run, single
 
 PYTHONS = interpreters()
@@ -405,6 +405,96 @@ def test_formatted_and_clean(script, on_numpy, embedded):
             assert done.returncode == 0, done.stdout
     done = subprocess.run([ruff, "check", "--isolated", "--no-cache", str(on_numpy)], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout
+
+
+def test_types_are_checked(graph, tmp_path):
+    """By mypy, strictly: a network, one with functions for control flow and sequences, and all kernels together."""
+    pytest.importorskip("mypy")
+    ScriptExporter().save(graph, tmp_path / "network_1.py")
+    ScriptExporter().save(looping(), tmp_path / "network_2.py")
+    linked = linked_parts(homes_of([*KERNELS], PLAIN), PLAIN)
+    everything = "\n".join(["from __future__ import annotations", *linked.imports, "import sys", linked.text])
+    (tmp_path / "everything.py").write_text(everything)
+    for name in ("network_1", "network_2", "everything"):
+        command = [sys.executable, "-m", "mypy", "--strict", "--cache-dir", str(tmp_path / "cache"), f"{name}.py"]
+        done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+        assert done.returncode == 0, done.stdout
+
+
+def looping() -> Graph:
+    """A loop that adds squares to a sequence as long as their sum is small, and a choice."""
+    body = Body(
+        inputs={"i": TensorSpec("int64", ()), "go": TensorSpec("bool", ()), "total": TensorSpec("float32", (None, 3))},
+        outputs=("more", "sum", "square"),
+        nodes=(
+            Node("Mul", ("x", "x"), ("square",), {}, "square (Mul)"),
+            Node("Add", ("total", "square"), ("sum",), {}, "sum (Add)"),
+            Node("ReduceMax", ("sum",), ("top",), {"keepdims": 0}, "top (ReduceMax)"),
+            Node("Less", ("top", "limit"), ("more",), {}, "more (Less)"),
+        ),
+    )
+    branches = {
+        "then_branch": Body({}, ("same",), (Node("Identity", ("stacked",), ("same",), {}, "same (Identity)"),)),
+        "else_branch": Body({}, ("less",), (Node("Neg", ("stacked",), ("less",), {}, "less (Neg)"),)),
+    }
+    return Graph(
+        inputs={"x": TensorSpec("float32", ("batch", 3))},
+        outputs=("last", "chosen", "parts"),
+        nodes=(
+            Node("Loop", ("trips", "", "x"), ("last", "stacked"), {"body": body}, "loop (Loop)"),
+            Node("ReduceMax", ("last",), ("largest",), {"keepdims": 0}, "largest (ReduceMax)"),
+            Node("Less", ("largest", "limit"), ("is_small",), {}, "is_small (Less)"),
+            Node("If", ("is_small",), ("chosen",), branches, "choice (If)"),
+            Node("SplitToSequence", ("last",), ("parts",), {"axis": 1}, "parts (SplitToSequence)"),
+        ),
+        constants={"trips": np.array(5), "limit": np.array(20, np.float32)},
+        metadata={"name": "loops"},
+    )
+
+
+@pytest.mark.parametrize("exporter", [ScriptExporter, NumpyScriptExporter])
+def test_control_flow_reads_like_a_program(exporter, tmp_path):
+    graph = looping()
+    script = exporter().save(graph, tmp_path / "loops.py")[0]
+    if exporter is ScriptExporter:
+        body = script.read_text().partition("def network(")[2].partition("\n\n\n")[0].splitlines()
+        assert body[2:] == [
+            "",
+            "    def loop_body(i: Tensor, go: Tensor, total: Tensor) -> tuple[Any, ...]:",
+            "        y = Mul(x, x)  # square (Mul)",
+            "        z = Add(total, y)  # sum (Add)",
+            "        top = ReduceMax(z, keepdims=0)  # top (ReduceMax)",
+            "        more = Less(top, number(20.0))  # more (Less)",
+            "        return more, z, y",
+            "",
+            "    last, stacked = Loop(number(5), None, x, body=Body(loop_body, 3))  # loop (Loop): 3, 5 x batch x 3",
+            "    x = ReduceMax(last, keepdims=0)  # largest (ReduceMax): one number",
+            "    x = Less(x, number(20.0))  # is_small (Less): one number",
+            "",
+            "    def choice_then_branch() -> tuple[Any, ...]:",
+            "        y = Identity(stacked)  # same (Identity)",
+            "        return (y,)",
+            "",
+            "    def choice_else_branch() -> tuple[Any, ...]:",
+            "        y = Neg(stacked)  # less (Neg)",
+            "        return (y,)",
+            "",
+            "    # choice (If): 5 x batch x 3",
+            "    x = If(x, then_branch=Body(choice_then_branch, 1), else_branch=Body(choice_else_branch, 1))[0]",
+            "    parts = SplitToSequence(last, axis=1)  # parts (SplitToSequence): a sequence",
+            '    return {"last": last, "chosen": x, "parts": parts}',
+        ]
+    backend = ScriptBackend() if exporter is ScriptExporter else NumpyScriptBackend()
+    for factor in (1, 3):
+        x = factor * random(4, 2, 3)
+        want = evaluate(graph, {"x": x})
+        with backend.open(script) as model:
+            got = model({"x": x})
+        assert list(got) == list(want)
+        for name, value in want.items():
+            assert len(got[name]) == len(value)
+            for one, other in zip(got[name], value, strict=True):
+                np.testing.assert_allclose(one, other, rtol=1e-5)
 
 
 def test_plain_script_is_ascii_and_narrow(script, embedded):

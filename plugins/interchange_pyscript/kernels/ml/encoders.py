@@ -27,8 +27,13 @@ def Binarizer(x: Tensor, *, threshold: float = 0.0) -> Tensor:
 
 def looked_up(x: Tensor, table: Mapping[Any, Any], default: Any) -> Tensor:
     """table[key] for each entry of x; all NaN are one key."""
-    missing = next((value for key, value in table.items() if key != key), default)
-    return Tensor([missing if key != key else table.get(key, default) for key in x.values], x.shape)
+    missing = next((value for key, value in table.items() if is_missing(key)), default)
+    return Tensor([missing if is_missing(key) else table.get(key, default) for key in x.values], x.shape)
+
+
+def is_missing(key: Any) -> bool:
+    """Whether a key is not a number."""
+    return isinstance(key, float) and math.isnan(key)
 
 
 def CategoryMapper(

@@ -34,7 +34,7 @@ class Branch:
 
     def __init__(self, feature: int, mode: str, split: Any, yes: Any, no: Any, tracks_missing: bool) -> None:
         self.feature, self.holds, self.split, self.yes, self.no = feature, COMPARISONS[mode], split, yes, no
-        is_other = mode == "BRANCH_NEQ" and split == split  # NaN differs from every number
+        is_other = mode == "BRANCH_NEQ" and not math.isnan(split)  # NaN differs from every number
         self.if_missing = tracks_missing or is_other
 
     def next(self, row: Sequence[float]) -> Any:
