@@ -40,6 +40,7 @@ class Weights(dict[str, Any]):
     ) -> None:
         super().__init__(entries or {})
         self.read, self.nodes = read, nodes
+        self.told: dict[tuple[Any, ...], dict[str, Any]] = {}
 
     def __missing__(self, name: str) -> Any:
         if self.read is None:
@@ -52,8 +53,11 @@ class Weights(dict[str, Any]):
 
     def attributes(self, node: int, *names: str) -> dict[str, Any]:
         """Attributes of a node; what is no number in JSON is {"float": "nan"} or the like."""
-        told = self.nodes()[node]["attributes"]
-        return {name: [float(v["float"]) if isinstance(v, dict) else v for v in told[name]] for name in names}
+        key = (node, *names)
+        if key not in self.told:
+            all_of = self.nodes()[node]["attributes"]
+            self.told[key] = {n: [float(v["float"]) if isinstance(v, dict) else v for v in all_of[n]] for n in names}
+        return self.told[key]
 
 
 def number(value: float) -> Tensor:

@@ -10,7 +10,7 @@ from interchange_pyscript.kernels.tensor import Tensor, integers
 from interchange_pyscript.kernels.text import texts
 
 
-def mapped(x: Tensor, function: Callable[[Any], Any]) -> Tensor:
+def each_text(x: Tensor, function: Callable[[Any], Any]) -> Tensor:
     """The function of each text."""
     return Tensor([function(text) for text in texts(x)], x.shape)
 
@@ -25,13 +25,13 @@ def padded_texts(rows: Sequence[Sequence[Any]], shape: Sequence[int]) -> tuple[T
 def AsciiLower(x: Tensor) -> Tensor:
     """Each text with A to Z in lower case; all other letters stay, as in `tf.strings.lower`."""
     table = {65 + i: 97 + i for i in range(26)}
-    return mapped(x, lambda text: text.translate(table))
+    return each_text(x, lambda text: text.translate(table))
 
 
 def RemoveCharacters(x: Tensor, *, characters: str) -> Tensor:
     """Each text without these characters."""
     table = dict.fromkeys(map(ord, characters))
-    return mapped(x, lambda text: text.translate(table))
+    return each_text(x, lambda text: text.translate(table))
 
 
 def Tokenize(x: Tensor, *, unit: str = "word") -> tuple[Tensor, Tensor]:
