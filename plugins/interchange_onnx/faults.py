@@ -17,7 +17,7 @@ from interchange_onnx.specs import specs_of
 
 
 def no_pad_before_max_pool(graph: Graph) -> Graph:
-    """ONNX Runtime (seen in 1.31.1) moves `Pad` with zeros into the pads of a MaxPool after it, which are -inf.
+    """ONNX Runtime moves `Pad` with zeros into the pads of a MaxPool after it, which are -inf (1.31.1; not 1.32.0).
 
     It does so unless the MaxPool has another `auto_pad` than NOTSET, or a second output.
 

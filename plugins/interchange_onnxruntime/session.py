@@ -45,6 +45,7 @@ LIBRARIES: Mapping[str, str] = MappingProxyType(
 )
 OPTIMIZATIONS = ("all", "extended", "basic", "disable")
 CPU = "CPUExecutionProvider"
+BINDING = ("CUDAExecutionProvider", "TensorrtExecutionProvider")  # providers whose memory is another
 FATAL_ONLY, WARNINGS = 4, 2  # ONNX Runtime's log levels
 # Parts of messages that say that the model is right, but not for this ONNX Runtime.
 NOT_SUPPORTED = (
@@ -80,7 +81,7 @@ def open_session(
         raise _unavailable(name, list(_library_faults(name)))
     session.disable_fallback()
     _check_types(session, path)
-    return SessionModel(session, name)
+    return SessionModel(session, name, binds=name in BINDING)
 
 
 def _session_options(threads: int | None, optimization: str, *, cpu_nodes: bool) -> Any:
@@ -227,10 +228,12 @@ def _installed(distribution: str) -> str:
 
 
 class SessionModel:
-    """An open session."""
+    """An open session; with `binds` inputs and outputs are bound, which saves copies besides those to a device."""
 
-    def __init__(self, session: Any, provider: str) -> None:
+    def __init__(self, session: Any, provider: str, *, binds: bool = False) -> None:
         self._session = session
+        values = (*session.get_inputs(), *session.get_outputs())
+        self._binds = binds and not any(value.type == "tensor(string)" for value in values)
         self._outputs = [output.name for output in session.get_outputs()]
         self._run_options = ort.RunOptions()
         self._run_options.log_severity_level = FATAL_ONLY
@@ -244,10 +247,21 @@ class SessionModel:
             BadInput: (IX212) ONNX Runtime cannot compute with these inputs.
         """
         try:
-            made = self._session.run(self._outputs, dict(feeds), self._run_options)
+            made = (
+                self._bound(feeds) if self._binds else self._session.run(self._outputs, dict(feeds), self._run_options)
+            )
         except Exception as error:  # ONNX Runtime's errors have no base but Exception
             raise BadInput("IX212", "ONNX Runtime cannot compute with these inputs.", why=_message(error)) from error
         return {name: np.asarray(value) for name, value in zip(self._outputs, made, strict=True)}
+
+    def _bound(self, feeds: Mapping[str, Array]) -> list[Any]:
+        binding = self._session.io_binding()
+        for name, array in feeds.items():
+            binding.bind_cpu_input(name, np.ascontiguousarray(array))
+        for name in self._outputs:
+            binding.bind_output(name)
+        self._session.run_with_iobinding(binding, self._run_options)
+        return list(binding.copy_outputs_to_cpu())
 
 
 def _elsewhere(session: Any, provider: str) -> str:

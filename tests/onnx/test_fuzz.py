@@ -23,6 +23,7 @@ from onnx import ModelProto
 from interchange.errors import InterchangeError
 from interchange.graph import Graph
 from tests.conformance.suite import cases
+from tests.onnx import test_microsoft
 from tests.onnx.nets import channels_first_net, channels_last_net
 
 COUNT = int(os.environ.get("FUZZ", "300"))
@@ -37,6 +38,14 @@ NODE_CASES = (
         "test_constant",
         "test_layer_normalization_2d_axis0",
     ),
+)
+LIFTED = (
+    "MatMulNBits",
+    "QAttention",
+    "MultiHeadAttention",
+    "RotaryEmbedding",
+    "QLinearConv",
+    "EmbedLayerNormalization",
 )
 NUMBERS = (0, 1, -1, 2, 7, 2**31, -(2**31), 2**40, 2**62, 2**63 - 1, -(2**63))
 TEXTS = ("", "x", "y", "Conv", "Loop", "\0", "é" * 300, "ai.onnx.ml", "../../etc/passwd", "/dev/zero")
@@ -53,6 +62,8 @@ def bases() -> tuple[bytes, ...]:
             found.append(path.read_bytes())
     node = cases("node")
     found += [node[name].model().SerializeToString() for name in NODE_CASES]
+    rows = {row.op: row for row in test_microsoft.ROWS}  # the last of each operator
+    found += [test_microsoft.model_of(rows[op])[0].SerializeToString() for op in LIFTED]
     return tuple(found)
 
 

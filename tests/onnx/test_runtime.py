@@ -155,3 +155,17 @@ def test_nothing_is_printed(path, tmp_path, capfd):
     with pytest.raises(BadInput):
         run(path, {"x": random(1, 3, 11, 8)})
     assert capfd.readouterr() == ("", "")
+
+
+def test_bound_inputs_and_outputs(tmp_path):
+    """As for providers with a memory of their own; here on the CPU."""
+    path = OnnxExporter().save(channels_first_net(), tmp_path / "m.onnx")[0]
+    feeds = {"x": random(4, 3, 11, 7)[::2]}  # not contiguous
+    plain = ort.InferenceSession(path, providers=["CPUExecutionProvider"])
+    bound = session.SessionModel(plain, "CPUExecutionProvider", binds=True)
+    for _ in range(2):
+        have = bound(feeds)
+        assert list(have) == ["y"]
+        np.testing.assert_array_equal(have["y"], plain.run(None, feeds)[0])
+    with pytest.raises(BadInput, match="IX212"):
+        bound({"x": random(2, 3, 11, 5)[..., :0]})

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType
 
 from interchange import ops
+from interchange.errors import BadInput
 from interchange.graph import Node
 from interchange_onnx.microsoft import activation, attention, linear, normalization, quantized, shaping
 from interchange_onnx.microsoft.expansion import Expansion, Known
@@ -52,6 +53,7 @@ def lift(node: Node, known: Known, free_name: Callable[[str], str]) -> list[Node
     """The nodes that compute what a node of com.microsoft does, under the same names.
 
     Raises:
+        BadInput: (IX203) its constants or attributes do not fit one another.
         Unsupported: (IX301) inputs are missing, or it uses something that ONNX's operators do not have.
     """
     at = Expansion(node, known, free_name)
@@ -60,5 +62,10 @@ def lift(node: Node, known: Known, free_name: Callable[[str], str]) -> list[Node
         inspect.signature(function).bind(at, *node.inputs, **node.attributes)
     except TypeError as error:
         raise at.unsupported(str(error)) from error
-    made = function(at, *node.inputs, **node.attributes)
+    try:
+        made = function(at, *node.inputs, **node.attributes)
+    except (ValueError, TypeError, IndexError, ZeroDivisionError, OverflowError, MemoryError) as error:
+        raise BadInput(
+            "IX203", f"{node.op} does not get what it needs.", where=node.source, why=str(error) or type(error).__name__
+        ) from error
     return at.finish((made,) if isinstance(made, str) else made)
