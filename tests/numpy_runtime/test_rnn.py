@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from interchange_numpy.model import NumpyModel
 
+from interchange.errors import BadInput
 from interchange.evaluate import evaluate
 from interchange.graph import Array, Graph, Node, TensorSpec
 from tests.numpy_runtime.check import check
@@ -136,3 +137,10 @@ def test_nan_and_infinity_stay_in_their_sample() -> None:
     for name in graph.outputs:
         np.testing.assert_allclose(made[name], want[name], rtol=1e-4, atol=1e-6)
         assert np.isfinite(made[name]).any()
+
+
+def test_weights_of_another_size_are_an_error_of_the_operator() -> None:
+    graph, feeds = network("LSTM", b=True)
+    constants = {**graph.constants, "w": graph.constants["w"][:, :, :-1]}
+    with pytest.raises(BadInput, match="LSTM cannot compute"):
+        NumpyModel(Graph(graph.inputs, graph.outputs, graph.nodes, constants))(feeds)

@@ -152,7 +152,9 @@ def operator(op: Op, context: Context) -> Kernel | None:
         return None
     shapes = [_heads_shape(context.shape(name), a.get(count)) for name, count in zip((q, k, v), _COUNTS, strict=True)]
     (batch, heads, queries, size), (_, _, keys, _), _ = shapes
-    if not network.is_float32(q, k, v, y) or 0 in (*shapes[0], *shapes[1], *shapes[2]) or shapes[1][1] != heads:
+    if not network.is_float32(q, k, v, y) or 0 in (*shapes[0], *shapes[1], *shapes[2]):
+        return None
+    if shapes[1] != (batch, heads, keys, size) or shapes[2][:3] != (batch, heads, keys):
         return None
     if mask and (context.shape(mask)[-1] != keys or network.dtype(mask) not in (np.float32, np.bool_)):
         return None

@@ -27,7 +27,6 @@ CHUNK = 1 << 17  # elements of what comes from x that are made at once: half a m
 COLUMNS = 128  # of a block of the recurrent product
 
 GATES = {"RNN": 1, "GRU": 3, "LSTM": 4}
-STATES = {"RNN": 1, "GRU": 1, "LSTM": 2}
 FUNCTIONS = {"RNN": ("Tanh",), "GRU": ("Sigmoid", "Tanh"), "LSTM": ("Sigmoid", "Tanh", "Tanh")}
 # ONNX's gates in the order of the block. LSTM: cell, forget, input, output, so that with c before them [c, g] * [f, i]
 # is one call, and so are the additions to f, i and o.
@@ -103,15 +102,15 @@ def choose(op: Op, context: Context) -> Kernel | None:
     layer = _layer(op, context)
     if layer is None:
         return None
-    weights = context.network.weights
-    key = (op.kind, layer.w, layer.r, layer.b, layer.gates, layer.linear)
-    packed = weights.packed((*key, "input"), lambda: _input(layer, context))
-    recurrent = weights.packed((*key, "recurrent", layer.is_row), lambda: _recurrent(layer, context))
+    network = context.network
+    other = [network.constants[name].tobytes() for name in (layer.r, layer.b) if name and name not in network.stored]
+    how = (op.kind, layer.r, layer.b, *other, layer.gates, layer.linear)
+    packed = network.packed(layer.w, (*how, "input"), lambda: _input(layer, context))
+    recurrent = network.packed(layer.w, (*how, "recurrent", layer.is_row), lambda: _recurrent(layer, context))
     bias = None
     if layer.kind == "GRU" and layer.linear and layer.b:
-        bias = weights.packed(
-            (*key, "bias", layer.batch), lambda: _hidden_bias(layer, context.network.constants[layer.b])
-        )
+        b = network.constants[layer.b]
+        bias = network.packed(layer.w, (*how, "bias", layer.batch), lambda: _hidden_bias(layer, b))
     return Kernel(lambda memory: _emit(layer, memory, packed, recurrent, bias), scratch=_scratch(layer))
 
 
@@ -132,10 +131,16 @@ def _layer(op: Op, context: Context) -> Layer | None:
     direction = attributes.get("direction", "forward")
     directions = (False, True) if direction == "bidirectional" else (direction == "reverse",)
     batch_first = bool(attributes.get("layout", 0))
+    if len(context.shape(x)) != 3 or len(context.shape(r)) != 3 or 0 in (*context.shape(x), *context.shape(r)):
+        return None
     steps, batch, depth = context.shape(x)
     steps, batch = (batch, steps) if batch_first else (steps, batch)
-    hidden = context.shape(r)[2]
-    if len(context.shape(w)) != 3 or context.shape(w)[0] != len(directions) or 0 in (steps, batch, depth, hidden):
+    hidden, d, rows = context.shape(r)[2], len(directions), GATES[op.kind] * context.shape(r)[2]
+    state = (batch, d, hidden) if batch_first else (d, batch, hidden)
+    expected = {w: (d, rows, depth), r: (d, rows, hidden), b: (d, 2 * rows), lengths: (batch,), h: state, c: state}
+    if any(name and context.shape(name) != shape for name, shape in expected.items()):
+        return None  # the operators say what is wrong
+    if lengths and network.dtype(lengths) not in (np.int32, np.int64):
         return None
     if attributes.get("hidden_size") not in (None, hidden):
         return None
