@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 import numpy as np
 
 from interchange import ops
 from interchange.errors import BadInput
-from interchange.graph import Array, Dimension, Graph, Node, TensorSpec, dtype_of, every_node
+from interchange.graph import Array, Dimension, Graph, Node, TensorSpec, dtype_of
 from interchange.unknown import RULES, Partial, Unknown, as_unknown, by_rule, control_flow
 
 __all__ = [
@@ -436,7 +437,7 @@ def infer(graph: Graph, sizes: Mapping[str, int] | None = None) -> dict[str, Ten
     if tied:
         grown = _shapes_at(graph, inputs, {**base, **{symbol: 2 * base[symbol] for symbol in tied}})
         _mark_changed(dimensions, shapes, grown, tied[0], base[tied[0]])
-    if any(node.op in RULES or node.bodies for node in every_node(graph)):
+    if any(_may_depend_on_values(node, graph) for node in graph.nodes):
         _mark_data_sizes(graph, inputs, base, dimensions, shapes)
     named = {d for spec in graph.inputs.values() for d in spec.shape if isinstance(d, str)}
     specs = {
@@ -459,6 +460,13 @@ def infer_bodies(graph: Graph) -> Mapping[int, Mapping[str, TensorSpec]]:
         base, _ = _first_fit(graph, inputs, symbols)
         _shapes_at(graph, inputs, base, record=record)
     return record
+
+
+def _may_depend_on_values(node: Node, graph: Graph) -> bool:
+    """Whether sizes of what a node makes may depend on values that are not constant."""
+    deciding, _ = RULES.get(node.op, ((), None))
+    names = [node.inputs[i] for i in deciding if i < len(node.inputs)]
+    return bool(node.bodies) or any(name and name not in graph.constants for name in names)
 
 
 def _mark_data_sizes(
@@ -551,4 +559,10 @@ def _spec_of(value: Partial) -> TensorSpec:
         value = as_unknown(value) or Unknown(np.dtype(np.float32), (), "sequence")
     if value is None or isinstance(value, dict):
         return TensorSpec("float32", (), "map" if value else "optional")
-    return TensorSpec(value.dtype.name, tuple(value.shape), getattr(value, "kind", "tensor"))
+    return TensorSpec(_name_of(value.dtype), tuple(value.shape), getattr(value, "kind", "tensor"))
+
+
+@cache
+def _name_of(dtype: np.dtype[Any]) -> str:
+    """NumPy puts the name together each time."""
+    return dtype.name

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from interchange.testset.settings import Preprocessing
 
 
+NPY, NPZ = ARRAYS = (b"\x93NUMPY", b"PK\x03\x04")
+
+
 def read(texts: Sequence[str], specs: Mapping[str, TensorSpec], metadata: Mapping[str, str]) -> dict[str, Any]:
     """Feeds by input name, not yet checked against the model; a missing axis of samples is added.
 
@@ -47,9 +50,11 @@ def are_pictures(texts: Sequence[str], specs: Mapping[str, TensorSpec]) -> bool:
 
 
 def _is_picture(path: Path) -> bool:
+    if not (head := read_head(path)) or head.startswith(ARRAYS):
+        return False  # without importing what reads pictures
     from interchange.testset import pictures
 
-    return read_head(path) != b"" and pictures.looks_like_picture(path)
+    return pictures.looks_like_picture(path)
 
 
 def _members(name: str, path: Path, specs: Mapping[str, TensorSpec], taken: Mapping[str, Any]) -> dict[str, Any]:
@@ -91,9 +96,9 @@ def read_file(path: Path) -> Any:
 
     head = read_head(path)
     try:
-        if head.startswith(b"\x93NUMPY"):
+        if head.startswith(NPY):
             return np.load(path, allow_pickle=False)
-        if head.startswith(b"PK\x03\x04"):
+        if head.startswith(NPZ):
             with np.load(path, allow_pickle=False) as members:
                 return {name: members[name] for name in members.files}
         if path.suffix == ".json":

@@ -12,7 +12,8 @@ SMALL = 1 << 24  # bytes of a model
 def import_numpy_for(model: str) -> None:
     """Imports NumPy, with one thread of OpenBLAS where the model is a small file.
 
-    OpenBLAS starts a thread for every core when it is loaded. Converting a small model takes less time than that.
+    OpenBLAS starts a thread for every core when it is loaded. Converting a small model takes less than that, and so
+    does running it once; the numpy backend has threads of its own where they are worth it.
     """
     path = Path(model)
     is_small = path.is_file() and path.stat().st_size < SMALL

@@ -122,6 +122,11 @@ def _signature(function: Operator) -> inspect.Signature:
     return inspect.signature(function)
 
 
+def parameters_of(op: str) -> tuple[inspect.Parameter, ...]:
+    """The inputs and attributes of an operator; KeyError as `get`."""
+    return tuple(_signature(get(op)).parameters.values())
+
+
 def defaults_of(op: str) -> Mapping[str, Any]:
     """The attributes of an operator that need not be given, and what they are then."""
     parameters = _signature(get(op)).parameters.values()

@@ -21,6 +21,7 @@ from interchange.graph import Array, dtype_of
 MOST_EXPANSION = 100
 ALWAYS_ALLOWED = 1 << 26
 
+LINKS = {h5py.h5l.TYPE_SOFT: "SoftLink", h5py.h5l.TYPE_EXTERNAL: "ExternalLink"}
 HEAP = b"GCOL\x01\0\0\0"
 TEXT_TYPE = re.compile(
     rb"\x19\x01[\0\1]\0\x10\0\0\0\x10\0\0\0\x01\0\0\0\0\0\x08\0\0\0\0\0", re.DOTALL
@@ -130,11 +131,9 @@ class Hdf5:
         return node
 
     def _child(self, group: Any, name: str) -> Any:
-        link = group.get(name, getlink=True)
-        if link is None:
-            raise KeyError(f"there is no {group.name.rstrip('/')}/{name}")
-        if not isinstance(link, h5py.HardLink):
-            raise _outside(self._where, f"{group.name}/{name}", f"it is a link: {type(link).__name__}")
+        kind = group.id.links.get_info(name.encode()).type  # KeyError if there is none
+        if kind != h5py.h5l.TYPE_HARD:
+            raise _outside(self._where, f"{group.name}/{name}", f"it is a link: {LINKS.get(kind, kind)}")
         return group[name]
 
 

@@ -19,7 +19,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple, NoReturn, TypeVar
@@ -325,7 +324,7 @@ class Layer:
             array = array.astype(next((d for d in float_inputs if d.startswith(("float", "bfloat"))), "float32"))
         elif array.dtype.kind in "iu" or array.size == 0:
             array = array.astype(np.int64)
-        parameters = list(inspect.signature(ops.get(op)).parameters.values())
+        parameters = ops.parameters_of(op)
         parameter = parameters[min(position, len(parameters) - 1)].name
         return self.constant(parameter, array)
 

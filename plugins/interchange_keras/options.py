@@ -6,6 +6,7 @@ import inspect
 import math
 import types
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import numpy as np
@@ -43,20 +44,26 @@ def bind(
     return arguments, faults
 
 
+@cache
 def keywords(function: LayerFunction) -> tuple[dict[str, Any], bool]:
     """The keyword parameters of a function with their annotations, and whether it takes any other."""
     try:
         hints = get_type_hints(function)
     except Exception:  # a stranger's annotations
         hints = {}
-    parameters = inspect.signature(function).parameters.values()
+    parameters = _signature(function).parameters.values()
     found = {p.name: hints.get(p.name, Any) for p in parameters if p.kind is p.KEYWORD_ONLY}
     return found, any(p.kind is p.VAR_KEYWORD for p in parameters)
 
 
+@cache
+def _signature(function: LayerFunction) -> inspect.Signature:
+    return inspect.signature(function)
+
+
 def accepts(function: LayerFunction, n_tensors: int) -> bool:
     """Whether a function takes that many tensors after the layer."""
-    parameters = inspect.signature(function).parameters.values()
+    parameters = _signature(function).parameters.values()
     positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
     needed = sum(p.default is p.empty for p in positional) - 1
     if any(p.kind is p.VAR_POSITIONAL for p in parameters):
@@ -67,7 +74,7 @@ def accepts(function: LayerFunction, n_tensors: int) -> bool:
 def misfit(function: LayerFunction, args: Sequence[Any], options: Mapping[str, Any]) -> str:
     """Why a function does not take these arguments after the layer; "" if it does."""
     try:
-        inspect.signature(function).bind(None, *args, **options)
+        _signature(function).bind(None, *args, **options)
     except TypeError as error:
         return f"it is called with other arguments: {error}"
     return ""
@@ -96,7 +103,7 @@ def decode(value: Any) -> Any:
 
 
 def _required(function: LayerFunction) -> list[str]:
-    parameters = inspect.signature(function).parameters.values()
+    parameters = _signature(function).parameters.values()
     return [p.name for p in parameters if p.kind is p.KEYWORD_ONLY and p.default is p.empty]
 
 
