@@ -16,7 +16,8 @@ Made from the source by `python -m interchange.ops._table > docs/operators.md`; 
 
 Names, inputs, attributes, defaults and numerics are those of [ONNX](https://onnx.ai/onnx/operators/), opset 28, with
 the departures listed in `interchange/ops/__init__.py`. Inputs in brackets are optional, an attribute without a default
-is required.
+is required. Each of them has a function in scripts, in plain Python and on NumPy ([pyscript.md](pyscript.md)); a test
+holds the lists against each other.
 """
 
 
