@@ -38,7 +38,16 @@ MODEL = ROOT / "docs" / "examples" / "cats_dogs" / "cats_dogs.h5"
 # All that this model needs of the packages that grow with operators, layers and kernels, and what these share.
 NEEDED = {
     "interchange.ops": {"linear", "elementwise", "activation", "shaping", "convolution", "pooling"},
-    "interchange_keras.layers": {"core", "activations", "convolution", "pooling", "distributed", "spatial", "resizing"},
+    "interchange_keras.layers": {
+        "core",
+        "activations",
+        "convolution",
+        "pooling",
+        "wrapping",
+        "lora",
+        "spatial",
+        "resizing",
+    },
     "interchange_keras.operations": set(),
     "interchange_pyscript.kernels": {
         *("linear", "convolution", "pooling", "normalization", "activation", "elementwise", "shaping"),
