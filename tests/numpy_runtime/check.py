@@ -45,8 +45,13 @@ class Errors:
         native: Mapping[str, Array],
         exact: Mapping[str, Array],
         nearby: Mapping[str, Array] | None = None,
+        largest: float = 0.0,
     ) -> None:
         """One run: by the runtime, by the operators, by them in float64, and so with inputs half a unit away.
+
+        Args:
+            largest: the largest number on the way. Half a unit of it is rounding even where all cancels out: the
+                operators may come to exactly 0 by luck.
 
         Raises AssertionError where outputs differ that should be the same: names, dtypes, shapes, whole numbers, and
         which elements are no finite numbers.
@@ -61,10 +66,10 @@ class Errors:
             finite = np.isfinite(want) & np.isfinite(true.astype(want.dtype))
             np.testing.assert_array_equal(np.where(finite, 0, got), np.where(finite, 0, want), err_msg=name)
             true, limits = true[finite].astype(np.float64), np.finfo(want.dtype)
-            least = float(limits.eps) / 2 * max(_largest(true), float(limits.tiny))
-            moved = 0.0 if nearby is None else _largest(nearby[name][finite] - true)
-            self._raise(self.floors, name, max(_largest(want[finite] - true), moved, least))
-            self._raise(self.errors, name, _largest(got[finite] - true))
+            least = float(limits.eps) / 2 * max(largest_of(true), largest / ROUNDING, float(limits.tiny))
+            moved = 0.0 if nearby is None else largest_of(nearby[name][finite] - true)
+            self._raise(self.floors, name, max(largest_of(want[finite] - true), moved, least))
+            self._raise(self.errors, name, largest_of(got[finite] - true))
 
     def _raise(self, largest: dict[str, float], name: str, value: float) -> None:
         largest[name] = max(largest.get(name, 0.0), value)
@@ -76,7 +81,7 @@ class Errors:
             assert error <= ROUNDING * floor, f"{name}: {error:.3g}, {error / floor:.3g} floors"
 
 
-def _largest(array: Array) -> float:
+def largest_of(array: Array) -> float:
     finite = np.abs(array[np.isfinite(array)])
     return float(finite.max(initial=0.0))
 
