@@ -373,6 +373,25 @@ def test_border_before_a_pool(tmp_path):
     assert floors(computed(graph, tmp_path, x), graph, x) < judge.ROUNDING
 
 
+@pytest.mark.parametrize("kernel", [(1, 1, 5, 6), (1, 1, 5, 70), (3, 3, 5, 6)])
+def test_average_pool_and_sum(kernel, tmp_path):
+    """In pixels, planes and phases."""
+    b = Builder()
+    x = b.input("x", "float32", ("batch", 46, 36, 5))
+    w, v = b.constant("w", random(5, *kernel)), b.constant("v", random(6, *kernel) / 9)
+    branches = [b.add("Conv", [x, name], f"c{name}", source="conv", layout="NHWC") for name in (w, v)]
+    halves = [
+        b.add("AveragePool", [y], f"p{y}", source="pool", layout="NHWC", kernel_shape=[2, 2], strides=[2, 2])
+        for y in branches
+    ]
+    x = b.add("GlobalAveragePool", [b.add("Add", halves, "sum", source="add")], "mean", source="mean", layout="NHWC")
+    graph = b.graph([x], {})
+    ops = [node.op for node in plan(graph).nodes]
+    assert ops[2:] == ["LaneAveragePool", "LaneAveragePool", "LaneAdd", "LaneMean"], ops
+    x = random(4, 2, 46, 36, 5)
+    assert floors(computed(graph, tmp_path, x), graph, x) < judge.ROUNDING
+
+
 # --- recurrent layers -------------------------------------------------------------------------------------------------
 
 

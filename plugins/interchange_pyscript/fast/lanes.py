@@ -233,16 +233,18 @@ def has_many_small(sizes: Sequence[int], count: int, drop: int) -> bool:
 
 def scaled(x: Tensor, bits: int, limit: int, even: bool) -> Lanes | None:
     """As `settled`, for floats: all in one packed integer. None also for infinities and NaN."""
-    largest, count = max(max(x.values), -min(x.values)), len(x.values)
+    least, count = min(x.values), len(x.values)
+    largest = max(max(x.values), -least)
     if not sum(map(abs, x.values)) < math.inf:
         return None
     if not largest:
         return Lanes([0], count, x.shape, limit, bits, True)
     exponent = min(bits - math.frexp(largest)[1], ANY)
     drop, whole = max(exponent - limit, 0), pack(x.values, exponent)
-    if (not drop or not even) and has_many_small(sizes_of([whole], count), count, drop):
+    sizes = [whole] if least >= 0 else sizes_of([whole], count)
+    if (not drop or not even) and has_many_small(sizes, count, drop):
         return None
-    return Lanes([divided(whole, drop, count)], count, x.shape, exponent - drop, bits)
+    return Lanes([divided(whole, drop, count)], count, x.shape, exponent - drop, bits, least >= 0)
 
 
 # --- between lanes and floats -----------------------------------------------------------------------------------------

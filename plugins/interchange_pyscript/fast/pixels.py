@@ -38,7 +38,7 @@ def pixels(x: Sample, bits: int, limit: int, even: bool) -> Lanes | None:
         return None
     channels, data = x.shape[2], numbers_in(whole.ints[0], whole.count)
     ints = [packed(data[i : i + channels]) for i in range(0, whole.count, channels)]
-    return Lanes(ints, channels, x.shape, whole.exponent, bits)
+    return Lanes(ints, channels, x.shape, whole.exponent, bits, whole.positive)
 
 
 def as_pixels(x: Lanes) -> Lanes:

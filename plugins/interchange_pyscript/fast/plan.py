@@ -91,6 +91,7 @@ class Planner:
             "Clip": self.clip,
             "LeakyRelu": self.leaky_relu,
             "MaxPool": self.max_pool,
+            "AveragePool": self.average_pool,
             "Add": self.sum,
             "Flatten": self.flatten,
             "Reshape": self.flatten,
@@ -289,6 +290,17 @@ class Planner:
         self.forms[node.outputs[0]] = replace(form, planes=form.planes and stays)
         return True
 
+    def average_pool(self, node: Node) -> bool:
+        """Pools of 2 x 2 without a border."""
+        told, shapes = node.attributes, self.image(node.inputs[0], node)
+        sizes = {tuple(told["kernel_shape"]), tuple(told.get("strides") or (1, 1))}
+        has_more = any(told.get("pads") or ()) or told.get("ceil_mode") or {*(told.get("dilations") or ())} - {1}
+        if shapes is None or sizes != {(2, 2)} or has_more:
+            return False
+        if any(size % 2 for size in shapes):
+            return False
+        return self.pointwise(node, "LaneAveragePool", self.forms.get(node.inputs[0], Form()).positive, {})
+
     def sum(self, node: Node) -> bool:
         a, b = node.inputs
         if a not in self.forms or b not in self.forms or self.specs[a] != self.specs[b]:
@@ -340,7 +352,7 @@ class Planner:
     def is_halved(self, x: str) -> bool:
         """Whether a pool of 2 x 2 reads an image."""
         readers = [n for n in self.graph.nodes if x in n.reads]
-        return any(n.op == "MaxPool" and n.attributes["kernel_shape"] == (2, 2) for n in readers)
+        return any(n.op in ("MaxPool", "AveragePool") and n.attributes["kernel_shape"] == (2, 2) for n in readers)
 
     def image(self, x: str, node: Node) -> tuple[int, int] | None:
         """Height and width of an image, where they are known and it is of float32."""

@@ -21,7 +21,7 @@ from interchange_pyscript.fast.lanes import (
 from interchange_pyscript.fast.pixels import as_pixels
 from interchange_pyscript.kernels.activation import LeakyRelu, Relu
 from interchange_pyscript.kernels.elementwise import Add, Clip
-from interchange_pyscript.kernels.pooling import GlobalAveragePool, MaxPool
+from interchange_pyscript.kernels.pooling import AveragePool, GlobalAveragePool, MaxPool
 from interchange_pyscript.kernels.spatial import window_counts
 from interchange_pyscript.kernels.tensor import Tensor, number
 
@@ -121,6 +121,30 @@ def pooled_phases(x: Lanes) -> Lanes:
                 ints.append(larger(upper, larger(x.ints[k + phases], x.ints[k + phases + 1], count), count))
     shape = (height // 2, width // 2, channels)
     return Lanes(ints, count, shape, x.exponent, x.size, x.positive, phases // 2, x.pitch)
+
+
+def LaneAveragePool(x: Tensor, *, layout: str = "NHWC") -> Tensor:
+    """The mean of each 2 x 2 pixels: their sum, in a unit of a quarter."""
+
+    def in_lanes(sample: Sample) -> Lanes | None:
+        ready = None if isinstance(sample, Tensor) else settled(sample, 40, ANY, True)
+        if ready is None:
+            return None
+        height, width, channels = ready.shape
+        shape, exponent, phases = (height // 2, width // 2, channels), ready.exponent + 2, ready.phases
+        if phases in (2, 4):
+            starts = [i + k for i in range(0, len(ready.ints), 2 * phases) for k in range(0, phases, 2)]
+            ints = [sum(ready.ints[k : k + 2] + ready.ints[k + phases : k + phases + 2]) for k in starts]
+            return Lanes(ints, ready.count, shape, exponent, 42, ready.positive, phases // 2, ready.pitch)
+        pixels_of = as_pixels(ready).ints
+        starts = [y * width + x for y in range(0, height - 1, 2) for x in range(0, width - 1, 2)]
+        ints = [sum(pixels_of[k : k + 2] + pixels_of[k + width : k + width + 2]) for k in starts]
+        return Lanes(ints, channels, shape, exponent, 42, ready.positive)
+
+    def in_floats(sample: Tensor) -> Tensor:
+        return AveragePool(sample, kernel_shape=(2, 2), strides=(2, 2), layout="NHWC")
+
+    return each(x, layout, in_lanes, in_floats)
 
 
 def LaneAdd(a: Tensor, b: Tensor, *, layout: str = "NHWC") -> Tensor:

@@ -12,7 +12,17 @@ from interchange.graph import Array, Graph, Node
 MONOTONE = ("Relu", "LeakyRelu", "Clip")
 LAYERS = ("Conv", "Gemm", "MatMul")
 KEEP_SCALES = ("Relu", "LeakyRelu", "MaxPool")  # f(2**n * x) == 2**n * f(x)
-IN_LANES = (*LAYERS, *MONOTONE, "MaxPool", "Add", "Flatten", "Reshape", "GlobalAveragePool", "ReduceMean")
+IN_LANES = (
+    *LAYERS,
+    *MONOTONE,
+    "MaxPool",
+    "AveragePool",
+    "Add",
+    "Flatten",
+    "Reshape",
+    "GlobalAveragePool",
+    "ReduceMean",
+)
 UNEQUAL = 16.0  # how much larger some weights may be than others
 MOST_POWER = 40
 
