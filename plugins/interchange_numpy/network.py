@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
@@ -133,8 +132,11 @@ class Network:
 
         A constant that was folded may be another one at other shapes, so its content is part of the key.
         """
-        constant = self.constants[name]
-        content = b"" if name in self.stored else hashlib.sha256(constant.tobytes()).digest()
+        if name in self.stored:
+            return self.weights.packed((name, *how), make)
+        import hashlib  # takes its time, and few networks fold what they pack
+
+        content = hashlib.sha256(self.constants[name].tobytes()).digest()
         return self.weights.packed((name, content, *how), make)
 
     def scalar(self, name: str) -> float | None:
