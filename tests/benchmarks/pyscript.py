@@ -216,11 +216,13 @@ def plot(all_times: Mapping[str, Mapping[str, list[float]]], path: Path) -> None
         legend.append(f'<rect x="{x}" y="16" width="11" height="11" fill="{colour}"/>')
         legend.append(f'<text x="{x + 16}" y="26" class="s">{variant}</text>')
         x += 36 + 7 * len(variant)
+    size = f'width="{left + wide + 90}" height="{y + 8}"'
     svg = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{left + wide + 90}" height="{y}" font-family="sans-serif">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" {size} font-family="sans-serif">',
         "<style>text{font-size:13px;fill:#333}.s{font-size:11px}</style>",
-        f'<rect width="{left + wide + 90}" height="{y}" fill="white"/>',
+        f'<rect {size} fill="white"/>',
         *legend,
+        f'<text x="{left}" y="{y - 2}" class="s">CPU time of one sample; the scale is logarithmic</text>',
         *parts,
         "</svg>",
     ]

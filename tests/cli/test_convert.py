@@ -160,6 +160,16 @@ def test_embed_and_numpy(run: Run, model: Path, tmp_path: Path) -> None:
     assert "import numpy" in (tmp_path / "fast" / "tiny.py").read_text()
 
 
+def test_styles_of_scripts(run: Run, model: Path, tmp_path: Path) -> None:
+    assert run("convert", model, "--to", "pyscript", "--style", "fast", "-o", "fast").code == 0
+    assert run("convert", model, "--to", "pyscript-fast", "-o", "same").code == 0
+    assert run("convert", model, "--to", "pyscript", "--style", "plain", "-o", "plain").code == 0
+    fast, same, plain = ((tmp_path / folder / "tiny.py").read_text() for folder in ("fast", "same", "plain"))
+    assert fast == same != plain
+    assert run("convert", model, "--to", "pyscript", "--style", "quick", "-o", "no").code == 2
+    assert not (tmp_path / "no").exists()
+
+
 def test_the_opset(run: Run, model: Path) -> None:
     onnx = pytest.importorskip("onnx")
     assert run("convert", model, "--to", "onnx", "--opset", 13).code == 0

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from interchange_pyscript import ScriptBackend, ScriptExporter, link
-from interchange_pyscript.fast import FAST_KERNELS, LAST, bounds, lanes, winograd
+from interchange_pyscript.fast import FAST_KERNELS, LAST, bounds, lanes, pointwise, winograd
 from interchange_pyscript.fast.plan import plan
 from interchange_pyscript.kernels import KERNELS
 from interchange_pyscript.kernels.tensor import Tensor
@@ -67,6 +67,21 @@ def test_arithmetic_in_lanes(numbers, bits, data):
     assert of_lanes(lanes.divided(packed, bits, count), count) == ([0] * count if bits > 62 else want)
     for k in range(count):
         assert of_lanes(lanes.dropped(packed, k), count - k) == numbers[k:]
+
+
+@given(NUMBERS, st.integers(0, 5), st.data())
+def test_sums_leave_room_for_the_next_look(numbers, apart, data):
+    others = data.draw(st.lists(st.integers(-(2**61), 2**61), min_size=len(numbers), max_size=len(numbers)))
+    shape = (1, 1, len(numbers))
+    one = lanes.Lanes([in_lanes(numbers)], len(numbers), shape, 40, 61)
+    other = lanes.Lanes([in_lanes(others)], len(numbers), shape, 40 + apart, 61)
+    got = pointwise.sum_of(one, other)
+    assert got.size <= 61
+    for number, p, q in zip(of_lanes(got.ints[0], len(numbers)), numbers, others, strict=True):
+        assert abs(number) <= 1 << got.size
+        assert (
+            abs(number - (p * 2.0**-40 + q * 2.0 ** -(40 + apart)) * 2.0**got.exponent) <= 1025
+        )  # of a double's 2**62
 
 
 @pytest.mark.parametrize("tile", [2, 4])

@@ -162,10 +162,10 @@ def LaneAdd(a: Tensor, b: Tensor, *, layout: str = "NHWC") -> Tensor:
 
 
 def sum_of(a: Lanes, b: Lanes) -> Lanes:
-    """The sum of two samples, in the coarser of their units, or one that leaves room for it."""
+    """The sum of two samples, in the coarser of their units, or one in which it stays below 2**61 as all lanes do."""
     if (a.phases, a.count, a.pitch) != (b.phases, b.count, b.pitch):
         a, b = as_pixels(a), as_pixels(b)
-    exponent = min(a.exponent, b.exponent, a.exponent + 61 - a.size, b.exponent + 61 - b.size)
+    exponent = min(a.exponent, b.exponent, a.exponent + 60 - a.size, b.exponent + 60 - b.size)
     parts = []
     for x in (a, b):
         drop = x.exponent - exponent
