@@ -407,6 +407,18 @@ def test_average_pool_and_sum(kernel, tmp_path):
     assert floors(computed(graph, tmp_path, x), graph, x) < judge.ROUNDING
 
 
+def test_layouts_may_change_within_a_network(tmp_path):
+    """What is channels last to one layer may be channels first to the next; lanes know which they are."""
+    b = Builder()
+    x = b.input("x", "float32", ("batch", 8, 8, 8))
+    x = b.add("Conv", [x, b.constant("w", random(5, 1, 1, 8, 8))], "c", source="last", layout="NHWC")
+    x = b.add("MaxPool", [x], "p", source="pool", kernel_shape=[2, 2], strides=[1, 1])
+    x = b.add("Conv", [b.add("Relu", [x], "r"), b.constant("v", random(6, 6, 8, 2, 2))], "d", source="first")
+    graph = b.graph([x], {})
+    x = random(4, 2, 8, 8, 8)
+    assert floors(computed(graph, tmp_path, x), graph, x) < judge.ROUNDING
+
+
 # --- recurrent layers -------------------------------------------------------------------------------------------------
 
 

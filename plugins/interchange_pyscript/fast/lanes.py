@@ -83,7 +83,7 @@ class Packed(Tensor):
 
 def in_samples(x: Tensor, layout: str) -> Sequence[Sample]:
     """The samples of a batch, channels last."""
-    if isinstance(x, Packed):
+    if isinstance(x, Packed) and (x.layout == layout or len(x.shape) != 4):
         return x.samples
     if layout == "NCHW" and len(x.shape) == 4:
         x = transposed(x, (0, 2, 3, 1))

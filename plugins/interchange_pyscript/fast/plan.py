@@ -20,6 +20,7 @@ from interchange_pyscript.kernels.spatial import resolve_pads
 PEAK = 8.0  # how much larger the largest number of a sample usually is than most, for choosing bits
 NOISE = 4e-7  # of a layer's output, relative: what float32 has
 FEWEST = 4  # outputs of a dense layer in lanes
+SPATIAL = ("AveragePool", "GlobalAveragePool", "MaxPool")  # operators with a layout of their own
 # Recurrent layers: how many gates and states they have, and their usual activation functions.
 GATES = {"LSTM": (4, 2, ("sigmoid", "tanh", "tanh")), "GRU": (3, 1, ("sigmoid", "tanh"))}
 
@@ -237,9 +238,11 @@ class Planner:
     # --- layers without -----------------------------------------------------------------------------------------------
 
     def pointwise(self, node: Node, op: str, positive: bool, attributes: Mapping[str, Any], x: str = "") -> bool:
-        """Adds a layer on lanes, if its input is in lanes."""
+        """Adds a layer on lanes, if its input is in lanes, and in its layout if it has one."""
         x = x or node.inputs[0]
         if x not in self.forms:
+            return False
+        if node.op in SPATIAL and node.attributes.get("layout", "NCHW") != self.layout_of(x):
             return False
         form, layout = self.forms[x], self.layout_of(x)
         told = {**attributes, **({"layout": layout} if layout != "NHWC" else {})}
@@ -345,7 +348,8 @@ class Planner:
             if axes is None or {int(axis) % 4 for axis in axes} != wanted:
                 return False
             keeps = node.attributes.get("keepdims", 1)
-        self.pointwise(node, "LaneMean", False, {} if keeps else {"keepdims": 0})
+        if not self.pointwise(node, "LaneMean", False, {} if keeps else {"keepdims": 0}):
+            return False
         del self.forms[node.outputs[0]]
         return True
 
