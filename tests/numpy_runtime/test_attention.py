@@ -148,3 +148,33 @@ def test_what_is_out_of_range_is_an_error_of_the_operator() -> None:
         model(feeds)
     feeds["x1"] = np.array([-1, 2])
     np.testing.assert_array_equal(model(feeds)["y"], feeds["x0"][[2, 2]])
+
+
+@pytest.mark.parametrize("form", ["(x (1 + e)) / 2", "(x / 2) (1 + e)", "x ((1 + e) / 2)"])
+@pytest.mark.parametrize("scale", [("Div", 2**0.5), ("Mul", 0.5**0.5)])
+def test_gelu_as_converters_write_it(form: str, scale: tuple[str, float]) -> None:
+    b, half = Sketch(), np.float32(0.5)
+    x = b.call("Neg", b.feed("x", random(3, 70, 50, scale=3)))
+    one = b.call("Add", b.call("Erf", b.call(scale[0], x, np.float32(scale[1]))), np.float32(1))
+    if form[0] == "x":
+        y = b.call("Mul", x, b.call("Mul", one, half))
+    elif "x / 2" in form:
+        y = b.call("Mul", b.call("Mul", half, x), one)
+    else:
+        y = b.call("Mul", b.call("Mul", x, one), half)
+    graph = b.finished(y)
+    plan = NumpyModel(graph).plan({"x": (3, 70, 50)})
+    assert plan is not None
+    assert [op.kind for op in plan.network.ops] == ["Neg", "Gelu"]
+    check(graph, b.feeds)
+
+
+def test_a_function_that_is_nearly_gelu_is_not_taken_for_it() -> None:
+    b = Sketch()
+    x = b.feed("x", random(3, 70))
+    one = b.call("Add", b.call("Erf", b.call("Mul", x, np.float32(0.7))), np.float32(1))
+    check(b.finished(b.call("Mul", b.call("Mul", x, one), np.float32(0.5))), b.feeds)
+    b = Sketch()
+    x = b.feed("x", random(3, 70))
+    one = b.call("Add", b.call("Erf", b.call("Mul", x, np.float32(0.5**0.5))), np.float32(1))
+    check(b.finished(b.call("Mul", b.call("Mul", x, one), np.float32(0.5)), one), b.feeds)

@@ -10,11 +10,13 @@ from interchange_numpy.passes.affine import affine
 from interchange_numpy.passes.attention import attention
 from interchange_numpy.passes.convolution import convolution
 from interchange_numpy.passes.dense import dense
+from interchange_numpy.passes.gelu import gelu
 from interchange_numpy.passes.halos import halos
 from interchange_numpy.passes.pools import pools
 
 PASSES: tuple[Callable[[Network], None], ...] = (
     attention,
+    gelu,
     activations,
     convolution,
     dense,
