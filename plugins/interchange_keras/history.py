@@ -33,9 +33,9 @@ EXPRESSED: Mapping[str, str] = {
     "ThresholdedReLU": "no; as ReLU",
     "CuDNNLSTM": "no; as LSTM",
     "CuDNNGRU": "no; as GRU",
+    "StackedRNNCells": "yes, in an RNN",
     "Merge": "no; as Add, Concatenate …",
 }
-NOT_WRITTEN = frozenset({"Lambda", "RNN", "StackedRNNCells"})
 
 
 def era_of(model: Model, version: eras.Version, backend: str) -> str:
@@ -92,10 +92,11 @@ def page() -> str:
 
 
 def _row(name: str) -> str:
-    from interchange_keras.export.keras3 import OPTIONS
+    from interchange_keras.export.keras3 import OPTIONS, UNWRITTEN
     from interchange_keras.layers.quantized import QUANTISED
 
-    today = "yes" if name in OPTIONS else EXPRESSED.get(name, "yes, not written" if _is_in_keras_3(name) else "no")
+    is_written = name in OPTIONS and name not in UNWRITTEN
+    today = "yes" if is_written else EXPRESSED.get(name, "yes, not written" if name in UNWRITTEN else "no")
     old = [f"`{alias}`" for alias, modern in eras.CLASSES.items() if modern == name != alias]
     old += [
         f"`{row.key}` = {row.value} before {'.'.join(map(str, row.before))}"
@@ -105,10 +106,6 @@ def _row(name: str) -> str:
     old += [f"`{weight}` in Keras 1" for owner, weight in eras.OLD_WEIGHTS if owner == name]
     modes = [mode for owner, mode in QUANTISED if owner == name]
     return f"| {name} | {today} | {', '.join(old)} | {', '.join(modes)} |"
-
-
-def _is_in_keras_3(name: str) -> bool:
-    return name in NOT_WRITTEN or name.startswith(("Random", "AugMix", "RandAugment"))
 
 
 if __name__ == "__main__":

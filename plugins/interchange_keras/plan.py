@@ -63,7 +63,7 @@ def expand(model: Model, scope: str, inputs: Sequence[Value], steps: list[Step],
                     "IX203", "An InputLayer is not among the model's inputs.", where=f"{where}: {scope}{entry.name}"
                 )
             value = inputs[names.index(entry.name)]
-            if scope and isinstance(entry.config.get("dtype"), str):
+            if scope and model.class_name != "Pipeline" and isinstance(entry.config.get("dtype"), str):
                 given = LayerEntry(
                     entry.name, ENTERED, {"dtype": entry.config["dtype"]}, calls=(Call((Ref("", 0, 0),)),)
                 )

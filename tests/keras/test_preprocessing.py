@@ -72,3 +72,29 @@ def test_row_through_onnx_runtime(name, folder):
     with interchange.open(graph, backend="onnxruntime") as model:
         (made,) = model(feeds_of(row)).values()
     check(made, TRUTH[name], row.tolerance)
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("string_lookup_int.k3", "Keras 3 has it, but it is not written"),
+        ("text_length.k2", "Keras 3 has it, but it is not written"),
+        ("resizing_gaussian.k2", "no interpolation 'gaussian'"),
+        ("RandomShear_float32.k3", "does not open what it writes"),
+        ("RandomHeight_uint8_2.k2", "Keras 3 has no such layer"),
+        ("pipeline.k3", "the shapes within a Pipeline"),
+    ],
+)
+def test_what_the_way_back_lacks_is_said(name, why, folder, tmp_path):
+    with pytest.raises(Unsupported, match=why):
+        interchange.save(KerasImporter().load(folder / f"{name}.keras"), tmp_path / "new.keras", to="keras")
+    assert not list(tmp_path.iterdir())
+
+
+def test_integers_that_old_versions_made_floats_of_stay_floats(folder, tmp_path):
+    """Keras 3 leaves them integers, so what is written makes floats of them first."""
+    graph = KerasImporter().load(folder / "resizing_uint8.k2.keras")
+    (new,) = interchange.save(graph, tmp_path / "new.keras", to="keras")
+    feeds = feeds_of(ROWS["resizing_uint8"])
+    (made,) = evaluate(KerasImporter().load(new), feeds).values()
+    check(made, TRUTH["resizing_uint8.k2"], 1e-4)

@@ -11,7 +11,7 @@ import numpy as np
 from interchange.graph import Array
 from interchange_keras import eras
 from interchange_keras.architecture import LayerEntry
-from interchange_keras.export.keras3 import OPTIONS
+from interchange_keras.export.keras3 import OPTIONS, UNWRITTEN
 from interchange_keras.layer import Slot
 from interchange_keras.layers import LAYERS
 from interchange_keras.layers.cells import GATES, OLD_GATES, class_and_config, from_cudnn
@@ -30,6 +30,8 @@ RECURRENT = frozenset({"LSTM", "GRU", "SimpleRNN", "ConvLSTM1D", "ConvLSTM2D", "
 CELLS = frozenset({"LSTMCell", "GRUCell", "SimpleRNNCell"})
 # Trained beside a weight and added to it (interchange_keras.layers.lora); what is written is the sum.
 ADAPTED = frozenset({"lora_rank", "lora_alpha"})
+# Made floats of integers, which Keras 3 leaves alone.
+FLOATS_BEFORE_3 = frozenset({"Resizing", "RandomBrightness", "RandomContrast"})
 CUDNN: Mapping[str, str] = {"CuDNNLSTM": "LSTM", "CuDNNGRU": "GRU"}
 
 
@@ -81,6 +83,8 @@ def made_of(
             raise CannotExport("its hard_sigmoid is that of Keras 2, within a wrapper")
         made.config["activation"] = "linear"
         made.after = [("Rescaling", {"scale": STEEPER, "offset": 0.0}), ("Activation", {"activation": "hard_sigmoid"})]
+    if class_name in FLOATS_BEFORE_3 and version < (3,) and not inside:
+        made.before = [("Rescaling", {"scale": 1.0, "offset": 0.0})]
     if "Conv" in class_name and made.config.get("data_format") == "channels_first":
         if inside or made.config.get("return_state"):
             raise CannotExport("TensorFlow computes no convolution with channels first on a CPU")
@@ -133,8 +137,12 @@ def _renamed(class_name: str, options: dict[str, Any]) -> tuple[str, dict[str, A
         return "GroupedQueryAttention", options
     if class_name == "BatchNormalization" and isinstance(options.get("axis"), list) and len(options["axis"]) == 1:
         return class_name, {**options, "axis": options["axis"][0]}
+    if class_name in UNWRITTEN:
+        raise CannotExport(UNWRITTEN[class_name])
     if class_name not in OPTIONS:
         raise CannotExport("Keras 3 has no such layer")
+    if class_name == "Resizing" and str(options.get("interpolation")).lower() in ("gaussian", "mitchellcubic"):
+        raise CannotExport(f"Keras 3 has no interpolation {options['interpolation']!r}")
     return class_name, options
 
 

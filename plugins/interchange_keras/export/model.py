@@ -103,6 +103,8 @@ class Writer:
 
     def _made(self, entry: LayerEntry, scoped: str, path: str, folders: Counter[str], inside: bool) -> Any:
         """A layer, or the document of a model."""
+        if entry.class_name == "Pipeline":
+            raise CannotExport("the shapes within a Pipeline are not in the file")
         if entry.model is not None and entry.class_name not in WRAPPERS:
             folder = _folder("functional", folders)
             return self._model(entry.model, f"{scoped}/", f"{path}/{folder}/layers", entry.name)

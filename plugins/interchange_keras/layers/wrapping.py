@@ -72,9 +72,10 @@ def masked(layer: Layer, x: str) -> str:
 
 
 def entered(layer: Layer, x: str, *, dtype: str) -> str:
-    """x in the dtype of the input that it is for; Keras casts so since TensorFlow 2.3."""
+    """x in the dtype of the input that it is for; Keras casts so since TensorFlow 2.3, but no texts."""
     layer.give_masks(layer.mask)
-    return layer.cast(x, dtype) if layer.version >= (2, 4) and dtype in (*FLOATS, *INTEGERS, "bool") else x
+    casts = layer.version >= (2, 4) and dtype in (*FLOATS, *INTEGERS, "bool") and layer.dtype(x) != "object"
+    return layer.cast(x, dtype) if casts else x
 
 
 @weights("=kernel", "~vector_u")
