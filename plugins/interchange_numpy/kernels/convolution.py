@@ -1,7 +1,8 @@
 """Convolutions as matrix products: 1x1 on the tensor itself, all others on columns of windows, tile by tile.
 
 A tile's columns and its output stay in the cache until bias, residual and activation are done with them: full im2col of
-56x56x64 takes 7 MB, tiles 0.5 MB, and ResNet50 is 1 % (Zen 4, 32 MB of L3) to 8 % (8 MB) faster for it.
+56x56x64 takes 7 MB and runs at 79 GF/s, tiles of 1 MB at 91 (Zen 4). On an AVX2 machine with 512 KB of L2 and 35 GF/s
+for large products, those of ResNet50's 1x1 layers run at 32 to 36 GF/s, as in ONNX Runtime.
 """
 
 from __future__ import annotations
