@@ -143,14 +143,15 @@ def _told(node: Node, style: Style, specs: Mapping[str, TensorSpec]) -> list[tup
     if told.get("auto_pad") == "VALID" and not told.get("pads"):
         del told["auto_pad"]
     if not style.is_numpy:
+        if node.op == "Optional":
+            told.pop("type", None)  # it says nothing that is computed
         types = {"input_dtype": (*node.inputs, "")[0], "output_dtype": node.outputs[0], "dtype": node.outputs[0]}
-        told |= {
-            name: specs[value].dtype
-            for name, value in types.items()
-            if name in defaults and told.get(name) is None and value in specs and specs[value].kind == "tensor"
-            if defaults[name] in (None, inspect.Parameter.empty)
-            or (name != "dtype" and specs[value].dtype not in FLOATS)
-        }
+        for name, value in types.items():
+            spec = specs.get(value)
+            if name in defaults and told.get(name) is None and spec and spec.kind == "tensor":
+                is_needed = defaults[name] is inspect.Parameter.empty
+                if is_needed or spec.dtype not in FLOATS:  # a float is what a function makes by itself
+                    told[name] = spec.dtype
     return [
         (name, told[name])
         for name, default in defaults.items()

@@ -21,6 +21,7 @@ from interchange.errors import InterchangeError
 from interchange.evaluate import infer
 from tests.conformance.suite import SUITES, Case, assert_same, cases
 from tests.conformance.test_onnx_backend import is_excluded
+from tests.pyscript.common import interpreters
 
 RUNNER = Path(__file__).with_name("runner.py")
 
@@ -63,10 +64,10 @@ def write(case: Case, folder: Path, numpy: bool) -> str:
     return ""
 
 
-def run_all(chosen: list[Case], root: Path, *, numpy: bool = False) -> dict[str, str]:
+def run_all(chosen: list[Case], root: Path, *, numpy: bool = False, python: str = sys.executable) -> dict[str, str]:
     """Generates and runs the scripts; the errors of the exporter by the names of cases."""
     refused = {case.name: write(case, root / case.name, numpy) for case in chosen}
-    subprocess.run([sys.executable, "-I", *([] if numpy else ["-S"]), str(RUNNER), str(root)], check=True)
+    subprocess.run([python, "-I", *([] if numpy else ["-S"]), str(RUNNER), str(root)], check=True)
     return refused
 
 
@@ -114,6 +115,17 @@ def test_control_flow_sequences_and_texts_on_numpy(tmp_path):
     for case in wanted:
         check(case, tmp_path, refused)
     assert len(wanted) > 70
+
+
+@pytest.mark.parametrize("version", ["3.9", "3.13", "pypy3"])
+def test_some_cases_on_other_pythons(version, tmp_path):
+    pythons = interpreters()
+    if version not in pythons:
+        pytest.skip(f"there is no {version} here")
+    wanted = [case for case in chosen(SUITES[:-1]) if not is_left_out(case.name)][::37]
+    refused = run_all(wanted, tmp_path, python=pythons[version])
+    for case in wanted:
+        check(case, tmp_path, refused)
 
 
 def test_nearly_all_cases_are_run():
