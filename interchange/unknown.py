@@ -51,11 +51,17 @@ def as_unknown(value: Partial) -> Partial:
     return value
 
 
+OR_NOTHING = {"tensor": "optional", "sequence": "optional sequence"}  # kinds of values that may be None
+
+
 def merged(a: Partial, b: Partial, size: int) -> Partial:
     """What is known of a value that is one or the other."""
     a, b = as_unknown(a), as_unknown(b)
     if not isinstance(a, Unknown) or not isinstance(b, Unknown):
-        return a if isinstance(a, Unknown) else b
+        known, other = (a, b) if isinstance(a, Unknown) else (b, a)
+        if other is None and isinstance(known, Unknown):
+            return replace(known, kind=OR_NOTHING.get(known.kind, known.kind))
+        return known
     if a.ndim != b.ndim:
         return replace(a, shape=(size,) * a.ndim)
     return replace(a, shape=tuple(m if m == n else size for m, n in zip(a.shape, b.shape, strict=True)))

@@ -8,16 +8,11 @@ from interchange_onnx import OnnxExporter, OnnxImporter
 from tests.conformance.suite import Case, cases, check_outputs
 from tests.conformance.test_onnx_backend import is_excluded
 
-# What ONNX itself cannot say: name -> why.
-NOT_EXPORTED = {
-    "test_if_opt": "an If whose result is an optional sequence in one branch and a sequence in the other",
-}
-
 
 def small_cases() -> list[Case]:
     suites = ("node", "simple", "pytorch-converted", "pytorch-operator")
     found = [case for suite in suites for case in cases(suite).values()]
-    return [case for case in found if not is_excluded(case.name) and case.name not in NOT_EXPORTED]
+    return [case for case in found if not is_excluded(case.name)]
 
 
 @pytest.mark.parametrize("case", small_cases(), ids=str)
