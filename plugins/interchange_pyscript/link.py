@@ -12,13 +12,13 @@ import re
 import symtable
 import sys
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from importlib.util import find_spec
+from importlib import import_module
 from pathlib import Path
 from typing import NamedTuple
 
 from interchange.errors import EnvironmentLacks
 
-BEGINS = re.compile(r"[@A-Za-z_]")  # a statement at the top of a module
+CONTINUES = " \t#)]}\"'"  # what a row at the top of a module begins with that begins no statement
 DEFINES = re.compile(r"(?:(?:def|class) (\w+)|(\w+)(?:: .*)? = )")
 IMPORTS = re.compile(r"(?:from ([\w.]+) )?import (.+)")
 
@@ -186,9 +186,13 @@ def parse(name: str) -> Module:
 
 
 def _source(name: str) -> str:
-    spec = find_spec(name)
+    package, _, module = name.rpartition(".")
+    folder = Path(
+        str(import_module(package).__file__)
+    ).parent  # as importlib finds it, without looking at all of the path
+    path = folder / f"{module}.py"
     try:
-        return Path(spec.origin if spec and spec.origin else name).read_text("utf-8")
+        return (path if path.is_file() else folder / module / "__init__.py").read_text("utf-8")
     except OSError as error:
         raise EnvironmentLacks(
             "IX403", f"The source of {name} cannot be read, which scripts are made of.", why=str(error)
@@ -203,7 +207,7 @@ def _statements(rows: list[str]) -> Iterator[range]:
     start, is_decorated = 0, False
     if rows and rows[0].startswith('"""'):  # what a docstring says is no statement
         start = 1 if rows[0].count('"""') == 2 else 1 + next(i for i in range(1, len(rows)) if '"""' in rows[i])
-    begins = [i for i in range(start, len(rows)) if BEGINS.match(rows[i])]
+    begins = [i for i in range(start, len(rows)) if rows[i] and rows[i][0] not in CONTINUES]
     for i, following in itertools.pairwise([*begins, len(rows)]):
         if not is_decorated:
             start = i
@@ -226,7 +230,7 @@ def define(home: str, name: str, without: frozenset[str]) -> Definition:
     rows = module.rows[above : part.start]
     stays = True
     for row in module.rows[part.start : part.stop]:
-        if BEGINS.match(row):
+        if row and row[0] not in CONTINUES:
             stays = not row.startswith("@") or re.split(r"\W", row)[1] not in without
         rows += [row] if stays else []
     text = "\n".join(rows)
