@@ -1,0 +1,51 @@
+"""The options of the numpy backend."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from threadpoolctl import threadpool_info
+
+import interchange
+from interchange.errors import BadInput
+from interchange.evaluate import evaluate
+from tests.core.graphs import tiny
+
+
+@pytest.mark.parametrize("options", [{}, {"precise": True}, {"threads": 2}, {"threads": 3, "precise": True}])
+def test_the_options_change_no_answer(options):
+    graph = tiny()
+    rng = np.random.default_rng(0)
+    feeds = {name: rng.standard_normal((5, spec.shape[-1])).astype(spec.dtype) for name, spec in graph.inputs.items()}
+    with interchange.open(graph, backend="numpy", **options) as model:
+        outputs = model(feeds)
+    want = evaluate(graph, feeds)
+    assert list(outputs) == list(want)
+    for name, array in want.items():
+        assert (outputs[name].dtype, outputs[name].shape) == (array.dtype, array.shape)
+        np.testing.assert_allclose(outputs[name], array, rtol=1e-5, atol=1e-6)
+
+
+def test_the_blas_is_held_at_one_thread_while_a_model_is_open(monkeypatch):
+    monkeypatch.delenv("OPENBLAS_NUM_THREADS", raising=False)
+
+    def threads() -> list[int]:
+        return [library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"]
+
+    before = threads()
+    with interchange.open(tiny(), backend="numpy"):
+        assert set(threads()) <= {1}
+    assert threads() == before
+
+
+def test_no_threads_are_an_error():
+    with pytest.raises(BadInput, match="IX103"), interchange.open(tiny(), backend="numpy", threads=0):
+        pass
+
+
+def test_a_plan_is_described():
+    from interchange_numpy import NumpyBackend
+
+    plan = NumpyBackend().plan(tiny())
+    assert plan["peak_bytes"] == plan["arena_bytes"] + plan["weights_bytes"] + plan["packed_bytes"]
+    assert plan["operators"] == {}
