@@ -18,6 +18,8 @@ def halos(network: Network) -> None:
     wanted: dict[str, list[tuple[Geometry, bool]]] = {}
     refused = set(network.outputs)
     pooled = {(op.inputs[0], op.attributes["layout"] == "NHWC") for op in network.ops if op.kind == "pool"}
+    # a pool with a border of its own may read farther than the convolutions
+    refused.update(op.inputs[0] for op in network.ops if op.kind == "pool" and any(map(any, op.attributes["pads"])))
     for op in network.ops:
         if op.kind == "conv":
             g = geometry(op, network)
