@@ -195,10 +195,15 @@ def _containers(model: Model, path: str, names: Mapping[str, str]) -> Iterator[t
     for entry in model.layers:
         if entry.class_name.startswith("keras.ops."):
             continue
-        base = snake_case(entry.class_name if entry.is_keras else entry.registered_name.rpartition(">")[2])
+        base = folder_of(entry.class_name if entry.is_keras else entry.registered_name.rpartition(">")[2])
         number = counters[base]
         counters[base] += 1
         yield entry, noted.get(entry.name, f"{path}/{base}_{number}" if number else f"{path}/{base}")
+
+
+def folder_of(class_name: str) -> str:
+    """The folder of the first layer of a class; the name of one in a file is not the one that Keras calls it by."""
+    return snake_case("GroupedQueryAttention" if class_name == "GroupQueryAttention" else class_name)
 
 
 def snake_case(name: str) -> str:

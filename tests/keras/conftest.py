@@ -29,10 +29,13 @@ def _module(name: str, path: Path) -> ModuleType:
 
 
 _module("keras_rows", GOLDEN / "rows.py")
+_module("keras_sequence_rows", GOLDEN.parent / "keras_sequences" / "rows.py")
 _calls = _module("keras_calls_rows", GOLDEN.parent / "keras_calls" / "rows.py")
 _module("keras_calls_operations", GOLDEN.parent / "keras_calls" / "operations.py").fill(_calls.ROWS)
 _calls.OPTIONS = _calls.Table()
 _module("keras_calls_options", GOLDEN.parent / "keras_calls" / "options.py").fill(_calls.OPTIONS)
+_calls.MASKS = _calls.Table()
+_module("keras_calls_masks", GOLDEN.parent / "keras_calls" / "masks.py").fill(_calls.MASKS)
 
 
 @pytest.fixture(scope="session")

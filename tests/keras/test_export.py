@@ -6,7 +6,9 @@ import importlib.util
 import json
 import subprocess
 import sys
+import tarfile
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -50,6 +52,58 @@ def test_written_and_read_again(name, golden, tmp_path):
     made = evaluate(again, dict(zip(again.inputs, feeds.values(), strict=True)))
     for output in expected:
         np.testing.assert_allclose(made[output], expected[output], rtol=2e-5, atol=3e-6)
+
+
+OPTIONS_TABLE = Path(__file__).parent.parent / "golden" / "keras_calls" / "options.tar.xz"
+WRITTEN = (
+    *(
+        "rnn_lstm_plain",
+        "rnn_stacked_states",
+        "rnn_list_sequences",
+        "gru_cell",
+        "lstm_cell",
+        "dense_lora",
+        "einsum_lora",
+    ),
+    *("spectral_conv2d", "spectral_dense_rank_3", "spectral_distributed", "group_query_masks", "multi_head_one"),
+    *("bidirectional_lstm_go_backwards", "bidirectional_mixed_sum", "time_distributed_sequential"),
+)
+REFUSED = {
+    "spectral_embedding.k2.keras": "whole numbers",
+    "mask_through_attention.k2.keras": "what becomes of masks",
+    "stacked_cells.k3.keras": "Keras 3 has no such layer",
+}
+
+
+def stored(name):
+    with tarfile.open(OPTIONS_TABLE) as archive:
+        return archive.extractfile(name).read()
+
+
+@pytest.mark.parametrize("name", WRITTEN)
+def test_layers_with_parts_are_written(name, tmp_path):
+    row = next(row for row in sys.modules["keras_calls_rows"].OPTIONS if row.name == name)
+    for era in row.eras:
+        (tmp_path / "old.keras").write_bytes(stored(f"{name}.k{era}.keras"))
+        graph = KerasImporter().load(tmp_path / "old.keras")
+        (path,) = KerasExporter().save(graph, tmp_path / f"new{era}.keras")
+        again = KerasImporter().load(path)
+        assert "unused_weights" not in again.metadata
+        feeds = {f"x{i}": array for i, array in enumerate(row.feeds())}
+        expected = evaluate(graph, {key: feeds[key] for key in graph.inputs})
+        made = evaluate(again, {key: feeds[key] for key in again.inputs})
+        for value, known in zip(made.values(), expected.values(), strict=True):
+            np.testing.assert_allclose(value, known, rtol=2e-5, atol=3e-6)
+
+
+@pytest.mark.parametrize(("name", "why"), REFUSED.items())
+def test_what_would_be_another_model_is_refused(name, why, tmp_path):
+    (tmp_path / "old.keras").write_bytes(stored(name))
+    graph = KerasImporter().load(tmp_path / "old.keras")
+    with pytest.raises(InterchangeError, match="IX303") as caught:
+        KerasExporter().save(graph, tmp_path / "new.keras")
+    assert why in caught.value.why[0]
+    assert not (tmp_path / "new.keras").exists()
 
 
 def test_the_same_model_gives_the_same_bytes(golden, tmp_path):
@@ -100,6 +154,7 @@ def test_keras_opens_them(golden, tmp_path):
     """All in one process of its own: TensorFlow stays out of this one."""
     program = """
 import sys
+import tarfile
 from pathlib import Path
 import keras, numpy as np
 for path in sorted(Path(sys.argv[1]).glob("*.keras")):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import sys
 import tarfile
@@ -22,10 +21,7 @@ from interchange.evaluate import evaluate
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "keras_sequences"
 
-spec = importlib.util.spec_from_file_location("keras_sequence_rows", GOLDEN / "rows.py")
-rows = importlib.util.module_from_spec(spec)
-sys.modules["keras_sequence_rows"] = rows
-spec.loader.exec_module(rows)
+rows = sys.modules["keras_sequence_rows"]
 
 CASES = [(row, era, suffix) for row in rows.ROWS for era in row.eras for suffix in (".h5", ".keras")]
 BY_NAME = {row.name: row for row in rows.ROWS}

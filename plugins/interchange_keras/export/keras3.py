@@ -43,7 +43,7 @@ GaussianDropout SpatialDropout1D: rate
 GaussianNoise: stddev
 GlobalAveragePooling1D GlobalAveragePooling2D GlobalAveragePooling3D GlobalMaxPooling1D GlobalMaxPooling2D
     GlobalMaxPooling3D: data_format keepdims pool_dimensions
-GroupedQueryAttention: dropout flash_attention head_dim num_key_value_heads num_query_heads sliding_window use_bias
+GroupQueryAttention: dropout flash_attention head_dim num_key_value_heads num_query_heads sliding_window use_bias
     use_gate
 GroupNormalization: axis center epsilon groups scale
 LSTM: activation go_backwards recurrent_activation return_sequences return_state units use_bias

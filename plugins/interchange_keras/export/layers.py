@@ -32,6 +32,8 @@ CELLS = frozenset({"LSTMCell", "GRUCell", "SimpleRNNCell"})
 ADAPTED = frozenset({"lora_rank", "lora_alpha"})
 # Made floats of integers, which Keras 3 leaves alone.
 FLOATS_BEFORE_3 = frozenset({"Resizing", "RandomBrightness", "RandomContrast"})
+# What tf_keras wrote down of the inputs, to build the layer before it is called, and by which of two ways it masks.
+SHAPES = frozenset({"query_shape", "key_shape", "value_shape", "softmax_robust_masking"})
 CUDNN: Mapping[str, str] = {"CuDNNLSTM": "LSTM", "CuDNNGRU": "GRU"}
 
 
@@ -69,7 +71,7 @@ def made_of(
     made.config |= {"name": entry.name, "dtype": _policy(entry.config.get("dtype"))}
     for slot in (slot for slot in slots if slot.only != "h5"):
         part = slot.name.rpartition("/")[0]
-        if class_name == "GroupedQueryAttention":
+        if class_name == "GroupQueryAttention":
             part = f"_{part}"  # which Keras 3 keeps private
         made.weights.setdefault(part, []).append(_adapted(arrays, slot.name, options))
     if class_name in (*RECURRENT, *CELLS):
@@ -133,8 +135,8 @@ def _renamed(class_name: str, options: dict[str, Any]) -> tuple[str, dict[str, A
         return "ReLU", {"threshold": options.get("theta", 1.0)}
     if class_name in CUDNN:
         return CUDNN[class_name], {**options, "reset_after": True}
-    if class_name == "GroupQueryAttention":
-        return "GroupedQueryAttention", options
+    if class_name == "GroupedQueryAttention":
+        return "GroupQueryAttention", options
     if class_name == "BatchNormalization" and isinstance(options.get("axis"), list) and len(options["axis"]) == 1:
         return class_name, {**options, "axis": options["axis"][0]}
     if class_name in UNWRITTEN:
@@ -155,7 +157,7 @@ def _config(old_name: str, class_name: str, options: Mapping[str, Any], version:
         new = "layer" if key == "wrapped" else key
         if new in known:
             config[new] = decode(value)
-        elif key in ("name", "dtype", "trainable", *ADAPTED) or is_irrelevant(key, value):
+        elif key in ("name", "dtype", "trainable", *ADAPTED, *SHAPES) or is_irrelevant(key, value):
             continue
         elif key not in defaults and key in keywords(function)[0]:
             continue  # required by us, said by the weights to Keras

@@ -15,9 +15,15 @@ from interchange_keras.architecture import JOIN, NORMALISED, SPECTRAL, SPLIT, WR
 from interchange_keras.calls import Call, Input, Ref, leaves
 from interchange_keras.export.layers import CELLS, TAKES_A_LIST, CannotExport, Made, document_of, made_of
 from interchange_keras.origin import Origin
-from interchange_keras.weights import snake_case
+from interchange_keras.weights import folder_of, snake_case
 
-MERGING = frozenset({"Add", "Average", "Concatenate", "Maximum", "Minimum", "Multiply", "Subtract", "Merge"})
+# Layers that combine or pass masks otherwise than before.
+MASKS_DIFFER = frozenset(
+    {
+        *("Add", "Average", "Concatenate", "Maximum", "Minimum", "Multiply", "Subtract", "Merge"),
+        *("AdditiveAttention", "Attention", "MultiHeadAttention", "Softmax"),
+    }
+)
 
 
 @dataclass
@@ -106,14 +112,16 @@ class Writer:
         if entry.class_name == "Pipeline":
             raise CannotExport("the shapes within a Pipeline are not in the file")
         if entry.model is not None and entry.class_name not in WRAPPERS:
-            folder = _folder("functional", folders)
+            folder = "layer" if inside else _folder("functional", folders)
             return self._model(entry.model, f"{scoped}/", f"{path}/{folder}/layers", entry.name)
         if entry.model is not None:
             (inner,) = [e for e in entry.model.layers if e.class_name not in ("InputLayer", JOIN, SPLIT, NORMALISED)]
-            folder = _folder(snake_case(entry.class_name), folders)
+            folder = "layer" if inside else _folder(snake_case(entry.class_name), folders)
             wrapped = self._made(inner, f"{scoped}/{inner.name}", f"{path}/{folder}", Counter(), inside=True)
             document = wrapped if isinstance(wrapped, dict) else document_of(wrapped)
             dtype = {"module": "keras", "class_name": "DTypePolicy", "config": {"name": "float32"}}
+            if entry.class_name == SPECTRAL and inner.class_name == "Embedding" and self.origin.version < (3,):
+                raise CannotExport("Keras 3 gives its output the dtype of its input, whole numbers")
             if entry.class_name == SPECTRAL:
                 self._spectral(f"{path}/{folder}", entry, scoped)
             return Made(entry.class_name, {"name": entry.name, "dtype": dtype, "layer": document})
@@ -123,9 +131,9 @@ class Writer:
             raise CannotExport("it leaves nothing of its input, which Keras 3 refuses")
         slots = self.origin.slots.get(scoped, ())
         made = made_of(entry, slots, self.origin.arrays.get(scoped, {}), self.origin.version, inside)
-        if self.origin.version < (3,) and entry.class_name in MERGING and self._has_masks():
-            raise CannotExport("masks of merged inputs mean something else in Keras 3")
-        folder = "layer" if inside else _folder(snake_case(made.class_name), folders)
+        if self.origin.version < (3,) and entry.class_name in MASKS_DIFFER and self._has_masks():
+            raise CannotExport("what becomes of masks here is something else in Keras 3")
+        folder = "layer" if inside else _folder(folder_of(made.class_name), folders)
         for part, arrays in made.weights.items():
             for i, array in enumerate(arrays):
                 self.weights["/".join(filter(None, (path, folder, part, "vars", str(i))))] = array

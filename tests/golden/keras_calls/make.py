@@ -2,10 +2,11 @@
 
     python tests/golden/keras_calls/make.py models       # where keras, tf_keras and tensorflow are installed
     python tests/golden/keras_calls/make.py options
+    python tests/golden/keras_calls/make.py masks
 
-"models" are rows.py and operations.py, "options" options.py. A model is saved as `<name>.k2.h5`, `<name>.k2.keras`,
-`<name>.k3.h5` and `<name>.k3.keras`; its outputs are `<name>.k2:0` and so on. A second argument is the beginning of the
-names of the rows that are made, a third a folder to write to instead.
+"models" are rows.py and operations.py, the others are in the modules of their names. A model is saved as
+`<name>.k2.h5`, `<name>.k2.keras`, `<name>.k3.h5` and `<name>.k3.keras`; its outputs are `<name>.k2:0` and so on. A
+second argument is the beginning of the names of the rows that are made, a third a folder to write to instead.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ import numpy as np
 import tf_keras
 
 sys.path.insert(0, str(Path(__file__).parent))
+import masks
 import operations
 import options
 from rows import ROWS, Row, Table, values
@@ -34,7 +36,9 @@ from rows import ROWS, Row, Table, values
 operations.fill(ROWS)
 OPTIONS = Table()
 options.fill(OPTIONS)
-TABLES = {"models": ROWS, "options": OPTIONS}
+MASKS = Table()
+masks.fill(MASKS)
+TABLES = {"models": ROWS, "options": OPTIONS, "masks": MASKS}
 
 FRAMEWORKS = {"2": tf_keras, "3": keras}
 HERE = Path(__file__).parent

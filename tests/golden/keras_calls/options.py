@@ -80,7 +80,7 @@ def _separable(t: Any) -> None:
     t.first("depthwise_conv2d_same", IMAGE, lambda L, f: L.DepthwiseConv2D((3, 2), padding="same", data_format=f))
     t.layer("separable_conv1d_plain", SIGNAL, lambda L: L.SeparableConv1D(5, 3, activation="tanh", use_bias=False))
     t.layer("separable_conv1d_strides", SIGNAL, lambda L: L.SeparableConv1D(5, 3, strides=2, padding="same"))
-    t.layer("separable_conv1d_causal", SIGNAL, lambda L: L.SeparableConv1D(5, 3, padding="causal"))
+    t.layer("separable_conv1d_causal", SIGNAL, lambda L: L.SeparableConv1D(5, 3, padding="causal"), eras="2")
     t.layer("separable_conv1d_dilated", SIGNAL, lambda L: L.SeparableConv1D(5, 3, dilation_rate=3))
     t.first("separable_conv1d", SIGNAL, lambda L, f: L.SeparableConv1D(5, 3, depth_multiplier=2, data_format=f))
     t.layer("separable_conv2d_dilated", IMAGE, lambda L: L.SeparableConv2D(5, 2, dilation_rate=2, padding="same"))

@@ -24,7 +24,7 @@ class Row:
         twin: what gives the truth where TensorFlow cannot compute the model on a CPU.
         kinds: what the inputs hold: "f" numbers from -2 to 2, "p" from 0.1 to 2.1, "u" from 0 to 1, "i" integers from
             0 to 6, "s" integers from -3 to 3, "b" truth,
-            "h" truth with rows that are false throughout.
+            "h" truth with rows that are false throughout, "t" indices up to 5 and zeros in every pattern.
         fixed: whether the batch has a size, as stateful layers want it.
     """
 
@@ -36,11 +36,14 @@ class Row:
     kinds: str = ""
     tolerance: float = 2e-5
     fixed: bool = False
+    batch: int = 2
 
     def feeds(self) -> list[np.ndarray]:
         kinds = self.kinds or "f" * len(self.shapes)
         shapes = [tuple(9 if size is None else size for size in shape) for shape in self.shapes]
-        return [values((2, *shape), i, kind) for i, (shape, kind) in enumerate(zip(shapes, kinds, strict=True))]
+        return [
+            values((self.batch, *shape), i, kind) for i, (shape, kind) in enumerate(zip(shapes, kinds, strict=True))
+        ]
 
 
 def values(shape: tuple[int, ...], seed: int = 0, kind: str = "f") -> np.ndarray:
@@ -58,6 +61,9 @@ def values(shape: tuple[int, ...], seed: int = 0, kind: str = "f") -> np.ndarray
             return (whole % 7 - 3).astype(np.int32)
         case "b":
             return whole % 3 > 0
+        case "t":
+            rows = np.arange(shape[0]).reshape(-1, *[1] * (len(shape) - 1))
+            return np.where(whole % 8 < rows % 9, 0, 1 + whole // 8 % 5).astype(np.int32)  # none padded … all padded
         case "h":
             return (whole % 3 > 0) & (whole[..., :1] % 2 > 0)
     return ((whole - 504) / 252).astype(np.float32)
