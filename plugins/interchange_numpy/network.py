@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -229,8 +229,3 @@ def merged(kind: str, ops: Sequence[Op], inputs: Sequence[str], outputs: Sequenc
     """One op in place of several, which are in execution order."""
     nodes = tuple(node for op in ops for node in op.nodes)
     return Op(kind, tuple(inputs), tuple(outputs), attributes, nodes)
-
-
-def renamed(op: Op, **changes: Any) -> Op:
-    """The op with other attributes, inputs or outputs."""
-    return replace(op, **changes)
