@@ -11,7 +11,12 @@ Array = npt.NDArray[Any]
 
 
 def cast(x: Array, dtype: np.dtype[Any], saturate: int, round_mode: str) -> Array:
-    """`x` as `dtype`; float8 types, which have no infinity or few finite values, clip what is too large for them."""
+    """`x` as `dtype`; float8 types, which have no infinity or few finite values, clip what is too large for them.
+
+    Numbers become texts with the fewest digits that tell them apart in their own dtype.
+    """
+    if dtype.kind == "O" and x.dtype.kind != "O":
+        return np.array([str(value) for value in x.ravel()], object).reshape(x.shape)
     if dtype.name == "float8_e8m0fnu":
         return power_of_two(x.astype(np.float32), round_mode).astype(dtype)
     if saturate and dtype.name.startswith("float8") and x.dtype.kind in "fV":

@@ -72,6 +72,22 @@ def test_integers_wrap():
     assert ops.get("ReduceSum")(np.full(3, 100, np.uint8)).tolist() == [300 % 256]
 
 
+@pytest.mark.parametrize(
+    ("x", "texts"),
+    [
+        (np.array([[1.5], [1e-7]], np.float32), [["1.5"], ["1e-07"]]),
+        (np.array([1e-7, 2], np.float64), ["1e-07", "2.0"]),
+        (np.array([-3, 7], np.int8), ["-3", "7"]),
+        (np.array(["a", ""], object), ["a", ""]),
+        (np.zeros((0, 3)), []),
+    ],
+)
+def test_numbers_become_texts(x, texts):
+    y = ops.get("Cast")(x, to="object")
+    assert (y.dtype.kind, y.shape, y.tolist()) == ("O", x.shape, texts)
+    assert all(type(value) is str for value in y.ravel())
+
+
 def test_faults_are_value_errors():
     x, w = np.zeros((1, 3, 5, 5), np.float32), np.zeros((4, 2, 3, 3), np.float32)
     for op in ("Conv", "ConvTranspose"):
