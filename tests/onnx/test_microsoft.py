@@ -355,7 +355,7 @@ def test_lift(row, tmp_path):
         pytest.skip(f"the operators compute it; {error.what}")
 
 
-@pytest.mark.parametrize(("row", "meaning"), WITHOUT_KERNEL, ids=str)
+@pytest.mark.parametrize(("row", "meaning"), WITHOUT_KERNEL, ids=[str(row) for row, _ in WITHOUT_KERNEL])
 def test_lift_without_kernel(row, meaning, tmp_path):
     model, feeds = model_of(row)
     path = tmp_path / "m.onnx"
@@ -384,7 +384,7 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize(("row", "why"), REFUSED, ids=str)
+@pytest.mark.parametrize(("row", "why"), REFUSED, ids=[f"{row}: {why}" for row, why in REFUSED])
 def test_what_cannot_be_lifted_is_one_error(row, why, tmp_path):
     path = tmp_path / "m.onnx"
     path.write_bytes(model_of(row)[0].SerializeToString())
