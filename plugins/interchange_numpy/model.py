@@ -66,6 +66,8 @@ class NumpyModel:
                 return plan.run(values)
             except Misplanned:
                 self._keep(_key(shapes, precise), None)
+            except (ValueError, TypeError, IndexError):
+                pass  # a kernel refuses these values; if the operators do so, too, they say which layer and why
         return evaluate(self._graph, values)
 
     def plan(self, shapes: Mapping[str, tuple[int, ...]], *, precise: bool = False) -> Plan | None:

@@ -9,6 +9,7 @@ from threadpoolctl import threadpool_info
 import interchange
 from interchange.errors import BadInput
 from interchange.evaluate import evaluate
+from interchange.graph import Graph, Node, TensorSpec
 from tests.core.graphs import tiny
 
 
@@ -36,6 +37,28 @@ def test_the_blas_is_held_at_one_thread_while_a_model_is_open(monkeypatch):
     with interchange.open(tiny(), backend="numpy"):
         assert set(threads()) <= {1}
     assert threads() == before
+
+
+def test_what_a_kernel_refuses_the_operators_compute_or_explain(monkeypatch):
+    def refuse(plan, feeds):
+        raise ValueError("shapes do not fit")
+
+    monkeypatch.setattr("interchange_numpy.plan.Plan.run", refuse)
+    graph = tiny()
+    feeds = {name: np.ones((5, spec.shape[-1]), spec.dtype) for name, spec in graph.inputs.items()}
+    with interchange.open(graph, backend="numpy") as model:
+        for name, array in model(feeds).items():
+            np.testing.assert_array_equal(array, evaluate(graph, feeds)[name])
+    picking = Graph(
+        {"x": TensorSpec("float32", (5, 3)), "i": TensorSpec("int64", (2,))},
+        ("y",),
+        (Node("Gather", ("x", "i"), ("y",), {}, "pick"),),
+    )
+    with (
+        interchange.open(picking, backend="numpy") as model,
+        pytest.raises(BadInput, match=r"(?s)IX212.*pick.*out of bounds"),
+    ):
+        model({"x": np.ones((5, 3), np.float32), "i": np.array([1, 9])})
 
 
 def test_no_threads_are_an_error():
