@@ -218,13 +218,14 @@ def test_options_of_the_importer(run: Run, model: Path, monkeypatch: pytest.Monk
         assert run(*command, *options.split()).code == 0
     expected = {
         "format": "keras",
+        "shapes": {},
         "layers": {"lambda_1": "my.module:fn", "a/b": "c:d"},
         "architecture": "m.json",
         "backend": "theano",
     }
     assert seen == [expected, expected]
     assert run("show", model).code == 0
-    assert seen[-1] == {"format": None}
+    assert seen[-1] == {"format": None, "shapes": {}}
 
 
 def test_a_replacement_without_a_function(run: Run, model: Path) -> None:

@@ -66,7 +66,8 @@ def test_files_of_keras(archive: Path, tmp_path: Path) -> None:
     """Every fifth of them, to be quick."""
     with tarfile.open(archive) as opened:
         opened.extractall(tmp_path, filter="data")
-    assert check_all(models(tmp_path)[::5]) > 30
+    files = models(tmp_path)[::5]
+    assert check_all(files) > len(files) / 2
 
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the models are not here")
