@@ -19,6 +19,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -166,7 +167,7 @@ def main() -> None:
 
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--models", default="/tmp/interchange-benchmarks")
+    parser.add_argument("--models", default=Path(tempfile.gettempdir(), "interchange-benchmarks"), type=Path)
     parser.add_argument("--peer-python", default=sys.executable)
     parser.add_argument("--only", nargs="*", choices=list(WORKLOADS))
     parser.add_argument("--rounds", type=int, default=15)
