@@ -10,11 +10,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from interchange.graph import Array
 from interchange.ops._spatial import resolve_pads, window
-from interchange_numpy.activations import Activation
 from interchange_numpy.network import Network, Op, merged
-from interchange_numpy.passes.chain import Chains, channel_axis, per_channel
+from interchange_numpy.passes.chain import Chains, channel_axis
+from interchange_numpy.passes.epilogue import take_epilogue
 
 Pads = tuple[tuple[int, int], ...]
 
@@ -65,32 +64,12 @@ def _fuse(chains: Chains, i: int, op: Op) -> None:
             x = network.ops[before].inputs[0]
             pads = tuple((a + c, b + d) for (a, b), (c, d) in zip(pads, more, strict=True))
     axis = channel_axis(rank + 2, nhwc)
-    scale: Array | None = None
-    residual = ""
-    activation: Activation | None = None
-    while (following := chain.next()) is not None:
-        if not network.precise and not residual:
-            affine = per_channel(following, chain.value, axis, network)
-            if affine is not None:
-                factor, term = affine
-                scale = factor if scale is None else scale * factor
-                shift = shift * factor + term
-                chain.append(following)
-                continue
-            other = residual_of(following, chain.value, network)
-            if other:
-                residual = other
-                chain.append(following)
-                continue
-        if following.kind == "activation":
-            activation = following.attributes["activation"]
-            chain.append(following)
-        break
+    epilogue = take_epilogue(chain, shift, axis, network)
     chain.replace(
         merged(
             "conv",
             chain.ops(),
-            (x, residual),
+            (x, epilogue.residual),
             (chain.value,),
             weight=op.inputs[1],
             layout="NHWC" if nhwc else "NCHW",
@@ -98,20 +77,11 @@ def _fuse(chains: Chains, i: int, op: Op) -> None:
             strides=strides,
             dilations=dilations,
             group=op.attributes.get("group", 1),
-            scale=scale,
-            shift=shift if shift.any() else None,
-            activation=activation,
+            scale=epilogue.scale,
+            shift=epilogue.shift,
+            activation=epilogue.activation,
         )
     )
-
-
-def residual_of(op: Op, value: str, network: Network) -> str:
-    """The other operand of an Add of two values of one shape; "" if this is none."""
-    if op.kind != "Add":
-        return ""
-    other = op.inputs[1] if op.inputs[0] == value else op.inputs[0]
-    same = network.shape(other) == network.shape(value) and network.is_float32(other, op.outputs[0])
-    return other if same and other != value and other not in network.constants else ""
 
 
 def zero_pads(op: Op, network: Network, nhwc: bool) -> Pads | None:

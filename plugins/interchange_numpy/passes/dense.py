@@ -8,10 +8,9 @@ from __future__ import annotations
 import numpy as np
 
 from interchange.graph import Array
-from interchange_numpy.activations import Activation
 from interchange_numpy.network import Network, Op, merged
-from interchange_numpy.passes.chain import Chains, per_channel
-from interchange_numpy.passes.convolution import residual_of
+from interchange_numpy.passes.chain import Chains
+from interchange_numpy.passes.epilogue import take_epilogue
 
 
 def dense(network: Network) -> None:
@@ -45,38 +44,19 @@ def _fuse(chains: Chains, i: int, op: Op) -> None:
     shift: Array = np.zeros(columns)
     if len(op.inputs) > 2 and op.inputs[2]:
         shift = shift + network.constants[op.inputs[2]].astype(np.float64).reshape(-1)
-    scale: Array | None = None
-    residual = ""
-    activation: Activation | None = None
     chain = chains.start(i)
     axis = len(network.shape(op.outputs[0]) or ()) - 1
-    while (following := chain.next()) is not None:
-        if not network.precise and not residual:
-            affine = per_channel(following, chain.value, axis, network)
-            if affine is not None:
-                factor, term = affine
-                scale = factor if scale is None else scale * factor
-                shift = shift * factor + term
-                chain.append(following)
-                continue
-            residual = residual_of(following, chain.value, network)
-            if residual:
-                chain.append(following)
-                continue
-        if following.kind == "activation":
-            activation = following.attributes["activation"]
-            chain.append(following)
-        break
+    epilogue = take_epilogue(chain, shift, axis, network)
     chain.replace(
         merged(
             "dense",
             chain.ops(),
-            (op.inputs[0], residual),
+            (op.inputs[0], epilogue.residual),
             (chain.value,),
             weight=op.inputs[1],
             transposed=bool(op.attributes.get("transB", 0)),
-            scale=scale,
-            shift=shift if shift.any() else None,
-            activation=activation,
+            scale=epilogue.scale,
+            shift=epilogue.shift,
+            activation=epilogue.activation,
         )
     )
