@@ -40,12 +40,14 @@ class Quotient:
     def steps(self, x: Array, y: Array, work: Array) -> Iterator[Step]:
         """y from x, which may be the same array; in one dimension, not longer than `work`."""
         degree = len(self.p) - 1
-        work = work[:, : x.size]
+        # Rows without gaps: np.dot copies a matrix that has them, in a third of the whole time.
+        work = work.reshape(-1)[: len(work) * x.size].reshape(-1, x.size)
         powers, p, q = work[:degree], work[degree], work[degree + 1]
-        yield clip(), (x, np.float32(-self.limit), np.float32(self.limit), y)
+        yield clip(), (x, np.array(-self.limit, np.float32), np.array(self.limit, np.float32), y)
         yield np.square, (y, powers[0])
         yield np.square, (powers[0], powers[1])
-        yield np.multiply, (powers[:2], powers[1], powers[2:4])
+        yield np.multiply, (powers[0], powers[1], powers[2])
+        yield np.square, (powers[1], powers[3])
         if degree == 5:
             yield np.multiply, (powers[0], powers[3], powers[4])
         for coefficients, into in ((self.p, p), (self.q, q)):
