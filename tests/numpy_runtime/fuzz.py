@@ -3,7 +3,8 @@
     python -m tests.numpy_runtime.fuzz FIRST COUNT
 
 runs the graphs of these seeds and prints those that disagree. A graph has one to three inputs, odd sizes, values in
-both layouts, chains and branches of random operators, several outputs; its batch changes from one run to the next.
+both layouts, chains and branches of random operators, several outputs; its batch changes from one run to the next, and
+in some graphs the second axis. Inputs may lie anyhow in memory, two threads may work, NaN and infinity may come in.
 """
 
 from __future__ import annotations
@@ -11,17 +12,21 @@ from __future__ import annotations
 import sys
 import traceback
 from collections.abc import Callable, Mapping
+from unittest.mock import patch
 
 import numpy as np
+from interchange_numpy import tiles
 from interchange_numpy.model import NumpyModel
 
 from interchange.errors import BadInput
 from interchange.evaluate import evaluate, trace, widen
 from interchange.graph import Array, Graph
 from tests.numpy_runtime.check import Errors, Sketch, largest_of
+from tests.numpy_runtime.fuzz_moves import LENGTHS, MORE
 
 MOST_ELEMENTS = 6000  # of a value: graphs stay quick
 BATCHES = (2, 3, 1, 2)
+SECONDS = (64, 7, 1, 12)  # sizes of the second axis where it is dynamic; graphs are drawn with 64, as Builder has it
 
 Feeds = dict[str, Array]
 
@@ -368,18 +373,24 @@ MOVES: tuple[Move, ...] = (
     *(convolution, convolution, convolution, pool, pool, normalisation, normalisation, softmax, reduction),
     *(transposition, reshaping, reshaping, cutting, joining, product, product, attention, recurrent),
     *(choice, precision, integers),
+    *MORE,
 )
 
 
 def draw(seed: int) -> tuple[Graph, list[Feeds]]:
     """The graph of a seed, and feeds of different batch sizes for it."""
     d = Draw(seed)
+    is_dynamic = d.chance(0.1)
     inputs: list[tuple[str, tuple[int, ...]]] = []
     for i in range(d.number(1, 3)):
         shape = tuple(d.number(1, 11) for _ in range(d.number(1, 3)))
         if i and d.chance(0.6):
             shape = inputs[0][1]
-        name = d.net.feed(f"x{i}", d.random(2, *shape), ("batch", *shape))
+        declared: tuple[str | int, ...] = ("batch", *shape)
+        if is_dynamic:
+            shape = (SECONDS[0], d.number(1, 6))
+            declared = ("batch", "second", shape[1])
+        name = d.net.feed(f"x{i}", d.random(2, *shape), declared)
         inputs.append((name, shape))
         d.values.append(name)
         d.shapes[name] = (2, *shape)
@@ -394,7 +405,7 @@ def draw(seed: int) -> tuple[Graph, list[Feeds]]:
     count = min(d.number(1, 3), len(made))
     others = list(d.rng.permutation(len(made) - 1)[: count - 1])
     graph = d.net.finished(made[-1], *(made[i] for i in others))
-    return graph, [_feeds(d, graph, batch) for batch in BATCHES]
+    return graph, [_feeds(d, graph, *sizes) for sizes in zip(BATCHES, SECONDS, strict=True)]
 
 
 def _made(d: Draw, move: Move, x: str) -> tuple[str, ...]:
@@ -406,26 +417,67 @@ def _made(d: Draw, move: Move, x: str) -> tuple[str, ...]:
     return () if made is None else made if isinstance(made, tuple) else (str(made),)
 
 
-def _feeds(d: Draw, graph: Graph, batch: int) -> Feeds:
-    feeds = {}
+def _feeds(d: Draw, graph: Graph, batch: int, second: int) -> Feeds:
+    feeds: Feeds = {}
     for name, spec in graph.inputs.items():
-        shape = (batch, *spec.shape[1:])
-        feeds[name] = d.rng.integers(-4, 5, shape) if spec.dtype == "int64" else d.random(*shape)
+        shape = (batch, *(second if size == "second" else int(str(size)) for size in spec.shape[1:]))
+        if name.startswith(LENGTHS):
+            array = d.rng.integers(0, 12, shape)
+        elif spec.dtype == "int64":
+            array = d.rng.integers(-4, 5, shape)
+        elif spec.dtype in ("int8", "uint8"):
+            array = d.rng.integers(0, 128, shape)
+        else:
+            array = d.random(*shape)
+        feeds[name] = array.astype(spec.dtype)
     return feeds
 
 
 def run(seed: int) -> None:
     """Raises AssertionError where the runtime and the operators disagree on the graph of this seed."""
     graph, runs = draw(seed)
-    model = NumpyModel(graph, precise=seed % 5 == 4)
-    errors = Errors()
-    for number, feeds in enumerate(runs):
-        if seed % 7 == 6 and number == 2:
-            _spoil(feeds, seed)
-        exact, nearby = trace(widen(graph), feeds), evaluate(widen(graph), _nearby(feeds, seed))
-        largest = max(largest_of(array) for array in exact.values() if array.dtype.kind == "f")
-        errors.add(model(feeds), evaluate(graph, feeds), exact, nearby, largest)
+    precise, threads = seed % 5 == 4, 2 if seed % 11 == 10 else 1
+    least = 0 if threads > 1 else tiles.LEAST_SHARED  # small products are shared, too
+    with patch.object(tiles, "LEAST_SHARED", least):
+        model = NumpyModel(graph, precise=precise, threads=threads)
+        errors = Errors()
+        for number, feeds in enumerate(runs):
+            if number == 2 and (seed % 7 == 6 or (precise and seed % 2)):
+                _spoil(feeds, seed)
+            given = {name: _elsewhere(array, seed) for name, array in feeds.items()}
+            try:
+                native = evaluate(graph, feeds)
+            except BadInput as refused:  # a constant was drawn for another size of the second axis
+                _refuses(model, given, refused)
+                continue
+            exact, nearby = trace(widen(graph), feeds), evaluate(widen(graph), _nearby(feeds, seed))
+            floats = (a for a in exact.values() if isinstance(a, np.ndarray) and a.dtype.kind == "f")
+            errors.add(model(given), native, exact, nearby, max(map(largest_of, floats), default=0.0))
     errors.check()
+
+
+def _refuses(model: NumpyModel, feeds: Feeds, refused: BadInput) -> None:
+    codes = []
+    try:
+        model(feeds)
+    except BadInput as error:
+        codes.append(error.code)
+    assert codes == [refused.code], f"the operators refuse this: {refused}"
+
+
+def _elsewhere(array: Array, seed: int) -> Array:
+    """The same array, as others may hand it over: in another order, with gaps, backwards, where nobody may write."""
+    match seed % 6:
+        case 1:
+            return np.asfortranarray(array)
+        case 2:
+            return np.repeat(array, 2, axis=-1)[..., ::2]
+        case 3:
+            return np.ascontiguousarray(array[::-1])[::-1]
+        case 4:
+            array = array.copy()
+            array.flags.writeable = False
+    return array
 
 
 def _nearby(feeds: Mapping[str, Array], seed: int) -> Feeds:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from interchange_numpy.model import NumpyModel
 from threadpoolctl import threadpool_info
 
 import interchange
@@ -72,3 +73,18 @@ def test_a_plan_is_described():
     plan = NumpyBackend().plan(tiny())
     assert plan["peak_bytes"] == plan["arena_bytes"] + plan["weights_bytes"] + plan["packed_bytes"]
     assert plan["operators"] == {}
+
+
+def test_a_batch_norm_for_another_number_of_channels_is_refused_as_the_operators_do():
+    vector = np.ones(64, np.float32)
+    constants = dict.fromkeys(("scale", "bias", "mean", "variance"), vector)
+    graph = Graph(
+        {"x": TensorSpec("float32", ("batch", "channels", 5))},
+        ("y",),
+        (Node("BatchNormalization", ("x", *constants), ("y",), {}, "norm"),),
+        constants,
+    )
+    model = NumpyModel(graph)
+    assert model({"x": np.zeros((2, 64, 5), np.float32)})["y"].shape == (2, 64, 5)
+    with pytest.raises(BadInput, match=r"(?s)IX212.*norm"):
+        model({"x": np.zeros((3, 7, 5), np.float32)})

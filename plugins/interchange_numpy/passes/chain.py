@@ -113,6 +113,9 @@ def _normalised(op: Op, value: str, axis: int, network: Network) -> tuple[Array,
         return None
     if channel_axis(rank, nhwc) != axis or any(name not in network.constants for name in op.inputs[1:]):
         return None
+    channels = (network.shape(value) or ())[axis : axis + 1]
+    if any(network.shape(name) != channels for name in op.inputs[1:]):
+        return None  # the operator says what is wrong
     scale, b, mean, variance = (network.constants[name].astype(np.float64) for name in op.inputs[1:])
     factor = scale / np.sqrt(variance + op.attributes.get("epsilon", 1e-5))
     return factor, b - mean * factor
