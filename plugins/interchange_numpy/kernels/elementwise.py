@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from interchange_numpy.kernel import Chooser, Context, Kernel, Memory, Order, Step
+from interchange.graph import Array
+from interchange_numpy.kernel import Chooser, Context, Kernel, Memory, Order, Step, larger, smaller
 from interchange_numpy.network import Op
 
 FLOATS = ("float32", "float64")
@@ -56,10 +57,30 @@ def condition(function: Callable[..., Any], dtypes: tuple[str, ...] = NUMBERS) -
     return choose
 
 
+def extreme(step: Callable[[Array, Array, Array], Step]) -> Chooser:
+    """A chooser for Max or Min of two operands of one dtype."""
+
+    def choose(op: Op, context: Context) -> Kernel | None:
+        y = op.outputs[0]
+        dtypes = {str(context.network.dtype(name)) for name in (*op.inputs, y)}
+        if len(op.inputs) != 2 or len(dtypes) != 1 or not dtypes <= set(NUMBERS):
+            return None
+
+        def emit(memory: Memory) -> Iterator[Step]:
+            yield step(memory[op.inputs[0]], memory[op.inputs[1]], memory[y])
+
+        order = order_like_operands(op, context)
+        return Kernel(emit, orders={} if order is None else {y: order}, overwrites=op.inputs)
+
+    return choose
+
+
 KERNELS: dict[str, Chooser] = {
     "Add": ufunc(np.add, NUMBERS),
     "Sub": ufunc(np.subtract, NUMBERS),
     "Mul": ufunc(np.multiply, NUMBERS),
+    "Max": extreme(larger),
+    "Min": extreme(smaller),
     "Equal": condition(np.equal),
     "Less": condition(np.less),
     "LessOrEqual": condition(np.less_equal),

@@ -1,4 +1,4 @@
-"""Sums, means and extremes along constant axes: one `reduce` of a ufunc each, as in the operators."""
+"""Sums, means and extremes along constant axes, running sums: one call of a ufunc each, as in the operators."""
 
 from __future__ import annotations
 
@@ -38,4 +38,22 @@ def choose(op: Op, context: Context) -> Kernel | None:
     return Kernel(emit)
 
 
-KERNELS: Mapping[str, Chooser] = dict.fromkeys(UFUNCS, choose)
+def running_sum(op: Op, context: Context) -> Kernel | None:
+    """CumSum from the start on, each entry included."""
+    (x, axis), y, network = op.inputs, op.outputs[0], context.network
+    known, dtype = network.constants.get(axis), network.dtype(x)
+    if known is None or known.size != 1 or op.attributes.get("exclusive") or op.attributes.get("reverse"):
+        return None
+    if dtype not in (np.float32, np.float64, np.int32, np.int64) or network.dtype(y) != dtype:
+        return None
+    along = int(known.item())
+    if not -len(context.shape(x)) <= along < len(context.shape(x)):
+        return None
+
+    def emit(memory: Memory) -> Iterator[Step]:
+        yield np.add.accumulate, (memory[x], along, dtype, memory[y])
+
+    return Kernel(emit)
+
+
+KERNELS: Mapping[str, Chooser] = {**dict.fromkeys(UFUNCS, choose), "CumSum": running_sum}

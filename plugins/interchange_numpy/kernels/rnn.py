@@ -267,7 +267,9 @@ def _emit(layer: Layer, memory: Memory, w: Array, r: Array, bias: Array | None) 
         yield from _project(layer, memory, start, count, w)
         yield from _stops(layer, memory, start, count)
         if layer.lengths:
-            yield _masked_chunk, (plain, masked, states, _times(layer, start, count), memory[layer.lengths])
+            times = _times(layer, start, count)
+            bounds = list(zip(times.min(1).tolist(), times.max(1).tolist(), strict=True))
+            yield _masked_chunk, (plain, masked, states, bounds, memory[layer.lengths])
         else:
             for body in plain[:count]:
                 yield from body
@@ -279,20 +281,30 @@ def _emit(layer: Layer, memory: Memory, w: Array, r: Array, bias: Array | None) 
 
 
 def _masked_chunk(
-    plain: Sequence[Sequence[Step]], masked: Sequence[Sequence[Step]], states: Array, times: Array, lengths: Array
+    plain: Sequence[Sequence[Step]],
+    masked: Sequence[Sequence[Step]],
+    states: Array,
+    times: Sequence[tuple[int, int]],
+    lengths: Array,
 ) -> None:
     """Runs a chunk of steps, each with a mask only if samples have ended and others have not.
 
     Args:
-        times: (steps, directions).
+        times: of each step, those of its earliest and of its latest direction.
     """
     first_end, last_end = int(lengths.min()), int(lengths.max())
-    for k, (earliest, latest) in enumerate(zip(times.min(1).tolist(), times.max(1).tolist(), strict=True)):
+    ended = -1  # the state from which on all have ended
+    for k, (earliest, latest) in enumerate(times):
         if earliest >= last_end:
-            np.copyto(states[k + 1], states[k])
+            ended = k if ended < 0 else ended
             continue
+        if ended >= 0:
+            np.copyto(states[ended + 1 : k + 1], states[ended])
+            ended = -1
         for function, arguments in plain[k] if latest < first_end else masked[k]:
             function(*arguments)
+    if ended >= 0:
+        np.copyto(states[ended + 1 : len(times) + 1], states[ended])
 
 
 def _times(layer: Layer, start: int, count: int) -> Array:

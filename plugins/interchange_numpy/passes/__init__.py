@@ -13,8 +13,10 @@ from interchange_numpy.passes.dense import dense
 from interchange_numpy.passes.gelu import gelu
 from interchange_numpy.passes.halos import halos
 from interchange_numpy.passes.pools import pools
+from interchange_numpy.passes.repeats import repeats
 
 PASSES: tuple[Callable[[Network], None], ...] = (
+    repeats,
     attention,
     gelu,
     activations,
