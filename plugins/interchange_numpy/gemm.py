@@ -4,7 +4,8 @@ In one piece the BLAS packs both matrices; where it has kernels for small matric
 (`likes_blocks`), the product is cut into blocks of at most a million multiplications inside the same call, through 4-D
 views of the same memory: 3136x64x64 then runs at 111 GF/s instead of 92, 49x512x2048 at 106 instead of 76 (Zen 4,
 OpenBLAS 0.3.31).
-On AVX2 there are no such kernels, and nothing is cut (32 GF/s in one piece, 28 in blocks).
+On AVX2 there are no such kernels, and nothing is cut (32 GF/s in one piece, 28 in blocks); but what packing costs there
+makes few rows faster one by one: 2x256x1024 takes 48 µs as two rows, 125 in one piece.
 """
 
 from __future__ import annotations
@@ -22,6 +23,9 @@ from interchange_numpy.probe import likes_blocks
 MOST_MULTIPLICATIONS = 1_000_000  # OpenBLAS takes its kernels for small matrices up to this
 FEWEST_ROWS = 6  # below, a block is no gain
 MOST_ROWS = 56
+MOST_SINGLE = 7  # rows that are multiplied one by one
+FEWEST_COLUMNS = 64  # of a matrix for which that pays
+MOST_READ = 1 << 20  # bytes of a matrix that each of these rows reads again
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,11 @@ def blocks_for(rows: int, inner: int, columns: int) -> Blocks | None:
     return Blocks(height, width) if height >= FEWEST_ROWS else None
 
 
+def are_single(rows: int) -> bool:
+    """Whether so few rows are better multiplied one by one: vector by matrix, in one call."""
+    return 1 < rows <= MOST_SINGLE and not likes_blocks()
+
+
 def pack(b: Array, blocks: Blocks | None) -> Array:
     """(inner, columns) -> (columns / width, inner, width), or C-contiguous as it is."""
     if blocks is None:
@@ -56,7 +65,11 @@ def pack(b: Array, blocks: Blocks | None) -> Array:
 def products(a: Array, packed: Array, c: Array, blocks: Blocks | None) -> Iterator[Step]:
     """c = a @ b; rows of `a` and `c` may lie apart."""
     if blocks is None:
-        yield np.matmul, (a, packed, c)
+        columns = packed.shape[1]
+        if are_single(len(a)) and columns >= FEWEST_COLUMNS and packed.nbytes <= MOST_READ:
+            yield np.matmul, (a[:, None], packed, c[:, None])
+        else:
+            yield np.matmul, (a, packed, c)
         return
     rows, inner = a.shape
     height, width = min(blocks.rows, rows), blocks.columns

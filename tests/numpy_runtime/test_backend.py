@@ -12,6 +12,7 @@ from interchange.errors import BadInput
 from interchange.evaluate import evaluate
 from interchange.graph import Graph, Node, TensorSpec
 from tests.core.graphs import tiny
+from tests.numpy_runtime.check import Sketch, check
 
 
 @pytest.mark.parametrize("options", [{}, {"precise": True}, {"threads": 2}, {"threads": 3, "precise": True}])
@@ -88,3 +89,14 @@ def test_a_batch_norm_for_another_number_of_channels_is_refused_as_the_operators
     assert model({"x": np.zeros((2, 64, 5), np.float32)})["y"].shape == (2, 64, 5)
     with pytest.raises(BadInput, match=r"(?s)IX212.*norm"):
         model({"x": np.zeros((3, 7, 5), np.float32)})
+
+
+@pytest.mark.parametrize("rows", [1, 2, 3, 7, 8])
+@pytest.mark.parametrize("columns", [5, 80])
+def test_few_rows_by_a_constant_matrix(rows, columns):
+    rng = np.random.default_rng(rows)
+    net = Sketch()
+    x = net.feed("x", rng.standard_normal((rows, 96)).astype(np.float32))
+    y = net.call("MatMul", x, rng.standard_normal((96, columns)).astype(np.float32))
+    y = net.call("Relu", net.call("Add", y, rng.standard_normal(columns).astype(np.float32)))
+    check(net.finished(y), net.feeds)

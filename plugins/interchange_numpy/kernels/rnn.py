@@ -5,7 +5,8 @@
   rows. The step of a chunk is made once; a chunk runs the same calls as the one before.
 * sigmoid(z) is (tanh(z / 2) + 1) / 2: the inner ½ goes into the weights, the outer one into what follows, so one tanh
   does all gates. The state is kept as 2h, and R is halved for it. Powers of two change no digit.
-* The recurrent product runs in blocks of columns whose weights stay in the cache; one row is a dot.
+* The recurrent product runs in blocks of columns whose weights stay in the cache; one row is a dot. Few rows are
+  multiplied one by one, in one call: for 2 samples, 128 hidden and 4 gates 14 µs instead of 31 (OpenBLAS on Zen 1).
 * Samples that have ended keep their state by `copyto(…, where=)`, from the first end on; when all have ended, nothing
   is computed. Outputs after an end are cleared a chunk at a time.
 """
@@ -20,6 +21,7 @@ import numpy as np
 
 from interchange.graph import Array
 from interchange_numpy.functions import Gate, gate, tanh_work
+from interchange_numpy.gemm import are_single
 from interchange_numpy.kernel import Chooser, Context, Kernel, Memory, Scratch, Step
 from interchange_numpy.network import Op
 
@@ -405,8 +407,11 @@ class _Step:
         if self.layer.is_row:
             n = self.layer.hidden
             yield np.dot, (h.reshape(-1), self.r[:, gates.start * n : gates.stop * n], z.reshape(-1))
+            return
+        split = z.reshape(*z.shape[:3], self.r.shape[2], self.r.shape[4]).swapaxes(2, 3)
+        if are_single(self.layer.batch):
+            yield np.matmul, (h[:, None, :, None], self.r[gates][:, :, :, None], split[:, :, :, :, None])
         else:
-            split = z.reshape(*z.shape[:3], self.r.shape[2], self.r.shape[4]).swapaxes(2, 3)
             yield np.matmul, (h[:, None], self.r[gates], split)
 
     def sums(self, gates: slice) -> Step:
