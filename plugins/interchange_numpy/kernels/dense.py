@@ -34,7 +34,8 @@ def choose(op: Op, context: Context) -> Kernel | None:
         weight = network.constants[a["weight"]]
         weight = weight.T if a["transposed"] else weight
         if scale is not None:
-            weight = (weight.astype(np.float64) * scale).astype(np.float32)
+            folded = np.empty(weight.shape, np.float32)
+            weight = np.multiply(weight, scale, folded, dtype=np.float64, casting="same_kind")  # piece by piece
         return pack(weight, blocks)
 
     how = ("dense", a["transposed"], None if scale is None else scale.tobytes(), blocks and blocks.columns)

@@ -34,7 +34,8 @@ def take_epilogue(chain: Chain, shift: Array, axis: int, network: Network) -> Fu
             affine = per_channel(following, chain.value, axis, network)
             if affine is not None:
                 factor, term = affine
-                scale = factor if scale is None else scale * factor
+                if (factor != 1).any():  # else the weights stay as they are, without a copy
+                    scale = factor if scale is None else scale * factor
                 shift = shift * factor + term
                 chain.append(following)
                 continue
