@@ -2,7 +2,8 @@
 
 ReLU is the clip ufunc, which is vectorised where np.maximum with a number is not (4.1 against 0.8 Gel/s with AVX2, 9.3
 against 2.6 with AVX-512). Sigmoid and swish are one exponential, one addition and one division; the exponential is
-np.exp2 where that is faster, as on AVX-512 (4.5 against 2.1 Gel/s).
+np.exp2 where that is faster, as on AVX-512 (4.5 against 2.1 Gel/s); in swish it is replaced where both are slow
+(`squaring.py`).
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from interchange.graph import Array
-from interchange_numpy.kernel import Step, larger, smaller
+from interchange_numpy import squaring
+from interchange_numpy.kernel import Scratch, Step, larger, smaller
 from interchange_numpy.network import Network, Op
 from interchange_numpy.probe import clip, likes_exp2
 
@@ -30,9 +32,13 @@ class Activation:
     high: float = math.inf
     alpha: float = 0.0
 
-    @property
-    def needs_temporary(self) -> bool:
-        return self.kind not in ("Clip", "Tanh")
+    def scratch(self, count: int) -> dict[str, Scratch]:
+        """The memory "temporary" that `steps` for up to `count` elements need, if any."""
+        if self.kind in ("Clip", "Tanh"):
+            return {}
+        if self.kind == "Swish" and count >= squaring.LEAST and squaring.is_exp_slow():
+            count += min(count, squaring.PIECE)
+        return {"temporary": ((count,), np.float32)}
 
 
 def recognise(op: Op, network: Network) -> Activation | None:
@@ -61,8 +67,12 @@ def recognise(op: Op, network: Network) -> Activation | None:
     return None
 
 
-def steps(activation: Activation, y: Array, out: Array, temporary: Array | None) -> Iterator[Step]:
-    """`out` becomes the activation of `y`, which may be `out` and may be spoilt; `temporary` has y's shape."""
+def steps(activation: Activation, y: Array, out: Array, spare: Array | None) -> Iterator[Step]:
+    """`out` becomes the activation of `y`, which may be `out` and may be spoilt.
+
+    Args:
+        spare: the scratch memory for as many elements as y has, or more.
+    """
     f32 = np.float32
     match activation.kind:
         case "Clip":
@@ -71,13 +81,17 @@ def steps(activation: Activation, y: Array, out: Array, temporary: Array | None)
         case "Tanh":
             yield np.tanh, (y, out)
             return
-    assert temporary is not None
+    assert spare is not None
+    temporary = spare[: y.size].reshape(y.shape)
     match activation.kind:
         case "Sigmoid":
             yield from _one_plus_exp_minus(y, temporary)
             yield np.divide, (ONE, temporary, out)
         case "Swish":
-            yield from _one_plus_exp_minus(y, temporary)
+            if y.size >= squaring.LEAST and squaring.is_exp_slow():
+                yield from squaring.one_plus_exp_minus(y, temporary, spare[y.size :])
+            else:
+                yield from _one_plus_exp_minus(y, temporary)
             yield np.divide, (y, temporary, out)
         case "LeakyRelu":
             yield np.multiply, (y, np.array(activation.alpha, f32), temporary)

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,7 +63,11 @@ class Plan:
         self.steps: list[Step] = []
         for name in filter(arrays.padded.__contains__, network.inputs):
             self.steps += _border(arrays.padded[name], network.halos[name])
-        self.steps += _steps(layout, arrays, self._arena, self._objects, workers or Workers(1))
+        self.spans: list[tuple[Op, slice]] = []  # which of the steps compute which op
+        for op, steps in _steps(layout, arrays, self._arena, self._objects, workers or Workers(1)):
+            first = len(self.steps)
+            self.steps += steps
+            self.spans.append((op, slice(first, len(self.steps))))
         self._loads = [(name, self._arrays[name]) for name in network.inputs if name in self._arrays]
         self._object_inputs = [name for name in network.inputs if name not in self._arrays]
 
@@ -73,22 +78,35 @@ class Plan:
             BadInput: (IX212) an operator refuses its values.
             Misplanned: a value is not what inference said.
         """
+        with self._ready(feeds):
+            run_steps(self.steps)
+            return {name: self._output(name) for name in self.network.outputs}
+
+    def timed(self, feeds: Mapping[str, Any], clock: Callable[[], float]) -> list[list[float]]:
+        """How long each step took, by op in the order of `spans`. Raises as `run` does."""
+        with self._ready(feeds):
+            times = []
+            for function, arguments in self.steps:
+                start = clock()
+                function(*arguments)
+                times.append(clock() - start)
+            return [times[span] for _, span in self.spans]
+
+    @contextmanager
+    def _ready(self, feeds: Mapping[str, Any]) -> Iterator[None]:
+        """The inputs are in place, and NumPy is set as the steps want it."""
         with self._lock:
             buffer_size = np.setbufsize(BUFFER_SIZE)
             try:
                 with np.errstate(all="ignore"):
-                    return self._run(feeds)
+                    for name, array in self._loads:
+                        np.copyto(array, feeds[name])
+                    for name in self._object_inputs:
+                        self._objects[name] = feeds[name]
+                    yield
             finally:
                 np.setbufsize(buffer_size)
                 self._objects.clear()
-
-    def _run(self, feeds: Mapping[str, Any]) -> dict[str, Any]:
-        for name, array in self._loads:
-            np.copyto(array, feeds[name])
-        for name in self._object_inputs:
-            self._objects[name] = feeds[name]
-        run_steps(self.steps)
-        return {name: self._output(name) for name in self.network.outputs}
 
     def _output(self, name: str) -> Any:
         if name in self._arrays:
@@ -293,27 +311,30 @@ class _Memory:
         return _Memory(self._arrays, self._copied, self._scratch, self.workers, i)
 
 
-def _steps(layout: _Layout, arrays: _Arrays, arena: Array, objects: Objects, workers: Workers) -> Iterator[Step]:
+def _steps(
+    layout: _Layout, arrays: _Arrays, arena: Array, objects: Objects, workers: Workers
+) -> Iterator[tuple[Op, list[Step]]]:
+    """The steps of each op."""
     network = layout.network
     for i, chosen in enumerate(layout.chosen):
         op, kernel = chosen.op, chosen.kernel
+        steps: list[Step] = []
         for name in filter(arrays.padded.__contains__, op.outputs):
-            yield from _border(arrays.padded[name], network.halos[name])
+            steps += _border(arrays.padded[name], network.halos[name])
         if kernel is None:
             forgotten = [n for n in op.reads if n not in arrays.values and layout.last_read(n) == i]
-            yield OperatorStep(op, arrays.values, arena, objects, forgotten), ()
-            continue
-        if kernel.view is not None:
-            continue
-        copied = {}
-        for name, index in chosen.copied.items():
-            form = (layout.context.shape(name), network.dtype(name))
-            copied[name] = _array(arena, layout.storages[index], *form, kernel.wants[name])
-            yield from copies(copied[name], arrays.values[name])
-        scratch = {
-            (key, thread): _array(
-                arena, layout.storages[index], *kernel.scratch[key], c_order(len(kernel.scratch[key][0]))
-            )
-            for (key, thread), index in chosen.scratch.items()
-        }
-        yield from kernel.emit(_Memory(arrays, copied, scratch, workers))
+            steps.append((OperatorStep(op, arrays.values, arena, objects, forgotten), ()))
+        elif kernel.view is None:
+            copied = {}
+            for name, index in chosen.copied.items():
+                form = (layout.context.shape(name), network.dtype(name))
+                copied[name] = _array(arena, layout.storages[index], *form, kernel.wants[name])
+                steps += copies(copied[name], arrays.values[name])
+            scratch = {
+                (key, thread): _array(
+                    arena, layout.storages[index], *kernel.scratch[key], c_order(len(kernel.scratch[key][0]))
+                )
+                for (key, thread), index in chosen.scratch.items()
+            }
+            steps += kernel.emit(_Memory(arrays, copied, scratch, workers))
+        yield op, steps

@@ -11,7 +11,7 @@ import numpy as np
 from interchange.graph import Array
 from interchange_numpy import activations
 from interchange_numpy.activations import Activation
-from interchange_numpy.kernel import Memory, Step
+from interchange_numpy.kernel import Memory, Scratch, Step
 
 TILE = 1 << 16  # elements of the output that one tile has: 256 KB, half of a usual L2 cache
 LEAST_SHARED = 2_000_000  # multiplications, about 0.1 ms: a thread costs 0.02 ms to wake
@@ -73,12 +73,20 @@ class Epilogue:
     bias: Array | None  # float32, one for each channel
     activation: Activation | None
 
+    def scratch(self, count: int) -> dict[str, Scratch]:
+        """The memory that `steps` for up to `count` elements need; each thread needs its own."""
+        return self.activation.scratch(count) if self.activation else {}
+
+    def spare(self, memory: Memory) -> Array | None:
+        """That memory."""
+        return memory.scratch("temporary") if self.scratch(1) else None
+
     @property
     def is_nothing(self) -> bool:
         return self.bias is None and self.activation is None
 
     def steps(
-        self, y: Array, out: Array, residual: Array | None, temporary: Array | None, *, biased: bool = False
+        self, y: Array, out: Array, residual: Array | None, spare: Array | None, *, biased: bool = False
     ) -> Iterator[Step]:
         """`out` from `y`, both (..., channels); `y` is spoilt, and may be `out`. `biased`: y has the bias already."""
         if self.bias is not None and not biased:
@@ -90,7 +98,6 @@ class Epilogue:
             if activation is None:
                 return
         if activation is not None:
-            spare = None if temporary is None else temporary.reshape(-1)[: y.size].reshape(y.shape)
             yield from activations.steps(activation, y, out, spare)
         elif not same_place(y, out):
             yield np.copyto, (out, y)

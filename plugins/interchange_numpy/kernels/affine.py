@@ -30,8 +30,7 @@ def choose(op: Op, context: Context) -> Kernel | None:
     scratch: dict[str, Scratch] = {}
     if has_gaps:
         scratch["tile"] = ((per * width * channels,), np.float32)
-    if epilogue.activation and epilogue.activation.needs_temporary:
-        scratch["temporary"] = ((per * width * channels,), np.float32)
+    scratch |= epilogue.scratch(per * width * channels)
 
     def emit(memory: Memory) -> Iterator[Step]:
         source, out = memory[x].transpose(order), memory[y].transpose(order)
@@ -39,7 +38,7 @@ def choose(op: Op, context: Context) -> Kernel | None:
         places = list(np.ndindex(*lead[:-1])) if has_gaps else []
 
         def band(memory: Memory, part: slice) -> Iterator[Step]:
-            spare = memory.scratch("temporary") if "temporary" in scratch else None
+            spare = epilogue.spare(memory)
             seen = flat[part]
             if not has_gaps:
                 target = out.reshape(lines, width, channels)[part]
@@ -49,8 +48,7 @@ def choose(op: Op, context: Context) -> Kernel | None:
             tile = memory.scratch("tile")[: seen.size].reshape(seen.shape)
             yield np.multiply, (seen, scale, tile)
             for i, row in enumerate(places[part]):
-                rest = None if spare is None else spare[: tile[i].size]
-                yield from epilogue.steps(tile[i], out[row], None, rest)
+                yield from epilogue.steps(tile[i], out[row], None, spare)
 
         parts = ((slice(first, min(first + per, lines)),) for first in range(0, lines, per))
         yield from in_parallel(memory, parts, band)

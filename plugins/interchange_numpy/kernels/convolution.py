@@ -95,15 +95,6 @@ def _packed(conv: Conv, blocks: Blocks | None, network: Network) -> Array:
     return network.packed(conv.op.attributes["weight"], conv.key("columns", blocks and blocks.columns), make)
 
 
-def _temporary(conv: Conv, elements: int) -> dict[str, Scratch]:
-    activation = conv.epilogue.activation
-    return {"temporary": ((elements,), np.float32)} if activation and activation.needs_temporary else {}
-
-
-def _spare(scratch: dict[str, Scratch], memory: Memory) -> Array | None:
-    return memory.scratch("temporary") if "temporary" in scratch else None
-
-
 def _pointwise(conv: Conv, context: Context) -> Kernel:
     """A product on the tensor itself, or on every other pixel of it, some rows at a time."""
     g = conv.g
@@ -126,7 +117,7 @@ def _pointwise(conv: Conv, context: Context) -> Kernel:
         scratch["subsampled"] = ((g.images, *g.out_size, g.channels), np.float32)
     if not flat:
         scratch["tile"] = ((min(most, rows), g.filters), np.float32)
-    temporary = _temporary(conv, min(most, rows) * g.filters)
+    scratch |= conv.epilogue.scratch(min(most, rows) * g.filters)
 
     def emit(memory: Memory) -> Iterator[Step]:
         x, out, residual = images_of(memory[conv.x], conv.nhwc), conv.out(memory), conv.residual_of(memory)
@@ -142,7 +133,7 @@ def _pointwise(conv: Conv, context: Context) -> Kernel:
             def run_of_rows(memory: Memory, part: slice) -> Iterator[Step]:
                 yield from products(a[part], weight, y[part], blocks)
                 other = None if rest is None else rest[part]
-                yield from conv.epilogue.steps(y[part], y[part], other, _spare(temporary, memory))
+                yield from conv.epilogue.steps(y[part], y[part], other, conv.epilogue.spare(memory))
 
             parts = ((slice(first, min(first + most, rows)),) for first in range(0, rows, most))
             yield from in_parallel(memory, parts, run_of_rows)
@@ -155,12 +146,12 @@ def _pointwise(conv: Conv, context: Context) -> Kernel:
             yield from products(a[first : first + count], weight, tile, blocks)
             target = out[images, lines]
             other = None if residual is None else residual[images, lines]
-            yield from conv.epilogue.steps(tile.reshape(target.shape), target, other, _spare(temporary, memory))
+            yield from conv.epilogue.steps(tile.reshape(target.shape), target, other, conv.epilogue.spare(memory))
 
         yield from in_parallel(memory, bands(g.images, g.out_size[0], most // width), band)
 
     wants = {} if subsampled else {conv.x: conv.order}
-    return Kernel(emit, scratch=scratch | temporary, private=PRIVATE, orders={conv.y: conv.order}, wants=wants)
+    return Kernel(emit, scratch=scratch, private=PRIVATE, orders={conv.y: conv.order}, wants=wants)
 
 
 def _columns(conv: Conv, context: Context) -> Kernel:
@@ -179,7 +170,7 @@ def _columns(conv: Conv, context: Context) -> Kernel:
     scratch: dict[str, Scratch] = {**read.scratch, "columns": ((most * inner,), np.float32)}
     if not conv.is_contiguous:
         scratch["tile"] = ((most, g.filters), np.float32)
-    temporary = _temporary(conv, most * g.filters)
+    scratch |= conv.epilogue.scratch(most * g.filters)
 
     def emit(memory: Memory) -> Iterator[Step]:
         yield from read.steps(memory)
@@ -194,11 +185,11 @@ def _columns(conv: Conv, context: Context) -> Kernel:
             y = target if conv.is_contiguous else memory.scratch("tile")[:count]
             yield from products(columns.reshape(count, inner), weight, y.reshape(count, g.filters), blocks)
             other = None if residual is None else residual[images, lines]
-            yield from conv.epilogue.steps(y.reshape(target.shape), target, other, _spare(temporary, memory))
+            yield from conv.epilogue.steps(y.reshape(target.shape), target, other, conv.epilogue.spare(memory))
 
         yield from in_parallel(memory, bands(g.images, height, per), band)
 
-    return Kernel(emit, scratch=scratch | temporary, private=PRIVATE, orders={conv.y: conv.order}, wants=read.wants)
+    return Kernel(emit, scratch=scratch, private=PRIVATE, orders={conv.y: conv.order}, wants=read.wants)
 
 
 def _windows(x: Array, g: Geometry, lines: int) -> Array:

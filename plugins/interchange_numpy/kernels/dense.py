@@ -9,7 +9,7 @@ import numpy as np
 
 from interchange.graph import Array
 from interchange_numpy.gemm import blocks_for, pack, products
-from interchange_numpy.kernel import Context, Kernel, Memory, Scratch, Step, c_order
+from interchange_numpy.kernel import Context, Kernel, Memory, Step, c_order
 from interchange_numpy.network import Op
 from interchange_numpy.tiles import Epilogue, in_parallel, per_band, rows_worth, shared_by
 
@@ -40,18 +40,16 @@ def choose(op: Op, context: Context) -> Kernel | None:
 
     how = ("dense", a["transposed"], None if scale is None else scale.tobytes(), blocks and blocks.columns)
     weight = network.packed(a["weight"], how, make)
-    scratch: dict[str, Scratch] = {}
-    if epilogue.activation and epilogue.activation.needs_temporary:
-        scratch["temporary"] = ((min(most, rows) * columns,), np.float32)
+    scratch = epilogue.scratch(min(most, rows) * columns)
 
     def emit(memory: Memory) -> Iterator[Step]:
         left, out = memory[x].reshape(rows, inner), memory[y].reshape(rows, columns)
         other = memory[residual].reshape(rows, columns) if residual else None
 
         def run_of_rows(memory: Memory, part: slice) -> Iterator[Step]:
-            spare = memory.scratch("temporary") if scratch else None
             yield from products(left[part], weight, out[part], blocks)
-            yield from epilogue.steps(out[part], out[part], None if other is None else other[part], spare)
+            rest = None if other is None else other[part]
+            yield from epilogue.steps(out[part], out[part], rest, epilogue.spare(memory))
 
         parts = ((slice(first, min(first + most, rows)),) for first in range(0, rows, most))
         yield from in_parallel(memory, parts, run_of_rows)

@@ -55,9 +55,7 @@ def choose(conv: Conv, context: Context) -> Kernel | None:
     scratch: dict[str, Scratch] = dict(read.scratch)
     if not conv.is_contiguous:
         scratch["tile"] = ((per * width * channels,), np.float32)
-    activation = conv.epilogue.activation
-    if activation and activation.needs_temporary:
-        scratch["temporary"] = ((per * width * channels,), np.float32)
+    scratch |= conv.epilogue.scratch(per * width * channels)
     if apart:
         tall = (per - 1) * g.strides[0] + (kh - 1) * g.dilations[0] + 1
         scratch["columns"] = ((2, tall, -(-span // 2), channels), np.float32)
@@ -70,7 +68,6 @@ def choose(conv: Conv, context: Context) -> Kernel | None:
         (sh, sw), (dh, dw) = g.strides, g.dilations
 
         def band(memory: Memory, images: slice, lines: slice) -> Iterator[Step]:
-            spare = memory.scratch("temporary") if "temporary" in scratch else None
             count = lines.stop - lines.start
             target = out[images, lines]
             y = target if conv.is_contiguous else memory.scratch("tile")[: target.size].reshape(target.shape)
@@ -87,7 +84,7 @@ def choose(conv: Conv, context: Context) -> Kernel | None:
                 )
                 yield _sum_of_taps(seen, weight, sums)
             other = None if residual is None else residual[images, lines]
-            yield from conv.epilogue.steps(y, target, other, spare)
+            yield from conv.epilogue.steps(y, target, other, conv.epilogue.spare(memory))
 
         yield from in_parallel(memory, bands(g.images, height, per), band)
 

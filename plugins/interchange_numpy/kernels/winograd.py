@@ -93,9 +93,7 @@ def choose(conv: Conv, context: Context) -> Kernel:
         "v": ((side * side * tiles * channels,), np.float32),
         "m": ((rows * tiles * filters,), np.float32),
     }
-    activation = conv.epilogue.activation
-    if activation and activation.needs_temporary:
-        scratch["temporary"] = ((tiles * m * m * filters,), np.float32)
+    scratch |= conv.epilogue.scratch(tiles * m * m * filters)
 
     def emit(memory: Memory) -> Iterator[Step]:
         yield from read.steps(memory)
@@ -103,7 +101,7 @@ def choose(conv: Conv, context: Context) -> Kernel:
         image, line, pixel, item = x.strides
 
         def band(memory: Memory, images: slice, lines: slice) -> Iterator[Step]:
-            spare = memory.scratch("temporary") if "temporary" in scratch else None
+            spare = conv.epilogue.spare(memory)
             n, t = images.stop - images.start, lines.stop - lines.start
             count = n * t * across
             seen = as_strided(
@@ -191,7 +189,7 @@ def _finish(conv: Conv, y: Array, out: Array, residual: Array | None, spare: Arr
     if activation is None and residual is not None:
         yield np.add, (y, residual, out)
         return
-    if residual is not None or (activation and activation.needs_temporary):
+    if residual is not None or (activation and activation.scratch(1)):
         yield (np.add, (y, residual, out)) if residual is not None else (np.copyto, (out, y))
         y = out
     assert residual is None or same_place(y, out)
