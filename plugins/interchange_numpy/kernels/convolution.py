@@ -7,7 +7,7 @@ for large products, those of ResNet50's 1x1 layers run at 32 to 36 GF/s, as in O
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,6 +44,11 @@ class Conv:
     @property
     def residual(self) -> str:
         return self.op.inputs[1]
+
+    @property
+    def factors(self) -> str:
+        """Numbers for each image and channel that the input has to be multiplied by, or ""; 1x1 only."""
+        return self.op.inputs[2] if len(self.op.inputs) > 2 else ""
 
     @property
     def y(self) -> str:
@@ -109,10 +114,14 @@ def _pointwise(conv: Conv, context: Context) -> Kernel:
         most = max(most // g.out_size[1], 1) * g.out_size[1]
     if most > (share := shared_by(context.network.threads, rows, rows * g.channels * g.filters)):
         most = -(-share // g.out_size[1]) * g.out_size[1]
+    if conv.factors:
+        most = min(most, image)
     blocks = blocks_for(min(most, rows), g.channels, g.filters)
-    weight = _packed(conv, blocks, context.network)
+    packed = _packed(conv, blocks, context.network)
     width = g.out_size[1]
     scratch: dict[str, Scratch] = {}
+    if conv.factors:
+        scratch["weights"] = ((g.images, *packed.shape), np.float32)
     if subsampled:
         scratch["subsampled"] = ((g.images, *g.out_size, g.channels), np.float32)
     if not flat:
@@ -125,17 +134,27 @@ def _pointwise(conv: Conv, context: Context) -> Kernel:
             columns = memory.scratch("subsampled")
             yield np.copyto, (columns, x[:, :: g.strides[0], :: g.strides[1]])
             x = columns
+        weights: Sequence[Array] = [packed] * g.images
+        if conv.factors:
+            weights = memory.scratch("weights")
+            factors = memory[conv.factors].reshape(g.images, *(1,) * (packed.ndim - 2), g.channels, 1)
+            yield np.multiply, (packed, factors, weights)
         a = x.reshape(rows, g.channels)
         if flat:
             y = out.reshape(rows, g.filters)
             rest = residual.reshape(rows, g.filters) if residual is not None else None
 
             def run_of_rows(memory: Memory, part: slice) -> Iterator[Step]:
-                yield from products(a[part], weight, y[part], blocks)
+                yield from products(a[part], weights[part.start // image], y[part], blocks)
                 other = None if rest is None else rest[part]
                 yield from conv.epilogue.steps(y[part], y[part], other, conv.epilogue.spare(memory))
 
-            parts = ((slice(first, min(first + most, rows)),) for first in range(0, rows, most))
+            runs = range(0, rows, image if conv.factors else rows)
+            parts = (
+                (slice(first, min(first + most, start + runs.step)),)
+                for start in runs
+                for first in range(start, start + runs.step, most)
+            )
             yield from in_parallel(memory, parts, run_of_rows)
             return
 
@@ -143,7 +162,7 @@ def _pointwise(conv: Conv, context: Context) -> Kernel:
             count = (images.stop - images.start) * (lines.stop - lines.start) * width
             first = (images.start * g.out_size[0] + lines.start) * width
             tile = memory.scratch("tile")[:count]
-            yield from products(a[first : first + count], weight, tile, blocks)
+            yield from products(a[first : first + count], weights[images.start], tile, blocks)
             target = out[images, lines]
             other = None if residual is None else residual[images, lines]
             yield from conv.epilogue.steps(tile.reshape(target.shape), target, other, conv.epilogue.spare(memory))
@@ -151,6 +170,8 @@ def _pointwise(conv: Conv, context: Context) -> Kernel:
         yield from in_parallel(memory, bands(g.images, g.out_size[0], most // width), band)
 
     wants = {} if subsampled else {conv.x: conv.order}
+    if conv.factors:
+        wants |= {conv.factors: c_order(len(context.shape(conv.factors)))}
     return Kernel(emit, scratch=scratch, private=PRIVATE, orders={conv.y: conv.order}, wants=wants)
 
 

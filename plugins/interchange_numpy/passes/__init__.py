@@ -14,6 +14,7 @@ from interchange_numpy.passes.gelu import gelu
 from interchange_numpy.passes.halos import halos
 from interchange_numpy.passes.pools import pools
 from interchange_numpy.passes.repeats import repeats
+from interchange_numpy.passes.squeeze_excite import squeeze_excite
 
 PASSES: tuple[Callable[[Network], None], ...] = (
     repeats,
@@ -21,6 +22,7 @@ PASSES: tuple[Callable[[Network], None], ...] = (
     gelu,
     activations,
     convolution,
+    squeeze_excite,
     dense,
     affine,
     pools,

@@ -9,7 +9,7 @@ from interchange_numpy.geometry import Geometry, geometry, padding
 from interchange_numpy.kernel import c_order, channels_last
 from interchange_numpy.network import Halo, Network, Op
 
-MAKERS = frozenset(("conv", "pool", "affine", "Add", "Concat", "Mul", "Sub", "activation"))
+MAKERS = frozenset(("conv", "pool", "affine", "Add", "Concat", "Mul", "Sub", "Div", "activation"))
 
 
 def halos(network: Network) -> None:
