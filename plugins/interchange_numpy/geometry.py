@@ -65,7 +65,7 @@ def geometry(op: Op, network: Network) -> Geometry:
     """The sizes of an op "conv"; one spatial dimension becomes the width of an image of height 1."""
     nhwc = op.attributes["layout"] == "NHWC"
     images, size, channels = _parts(network.shape(op.inputs[0]) or (), nhwc)
-    _, out_size, filters = _parts(network.shape(op.outputs[0]) or (), nhwc)
+    _, out_size, filters = _parts(network.shape(op.attributes.get("unpooled", op.outputs[0])) or (), nhwc)
     weight = network.constants[op.attributes["weight"]].shape
     kernel = weight[:-2] if nhwc else weight[2:]
     a = op.attributes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
@@ -79,6 +80,22 @@ class Weights:
         own = {array.__array_interface__["data"][0] for array in constants}
         packed = self._packed.values()
         return sum(array.nbytes for array in packed if array.__array_interface__["data"][0] not in own)
+
+
+def release(constants: Iterable[Array]) -> None:
+    """Lets go of the memory of constants that are mapped files; what is read again comes from there again."""
+    maps = {}
+    for array in constants:
+        base: Any = array
+        while isinstance(base, np.ndarray):
+            base = base.base
+        if isinstance(base, memoryview):
+            base = base.obj
+        if isinstance(base, mmap.mmap):
+            maps[id(base)] = base
+    for each in maps.values():
+        if hasattr(each, "madvise"):  # not on Windows
+            each.madvise(mmap.MADV_DONTNEED)
 
 
 @dataclass(slots=True)

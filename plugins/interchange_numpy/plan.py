@@ -6,10 +6,10 @@ steps on the arrays that it got. What has no kernel, or a shape that depends on 
 
 from __future__ import annotations
 
+import contextvars
 import math
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +23,7 @@ from interchange_numpy.network import Halo, Network, Op
 from interchange_numpy.operators import Objects, OperatorStep, owned
 from interchange_numpy.passes import PASSES
 from interchange_numpy.probe import settle_blas
-from interchange_numpy.threads import BUFFER_SIZE, Workers, run_steps
+from interchange_numpy.threads import Workers, prepare, run_steps
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +58,8 @@ class Plan:
         self._arena = allocate(self.arena_bytes)
         self._objects: Objects = {}
         self._lock = threading.Lock()
+        self._context = contextvars.copy_context()  # where NumPy is set as the steps want it, once for all runs
+        self._context.run(prepare)
         arrays = _arrays(network, layout, self._arena)
         self._arrays = arrays.values
         self.steps: list[Step] = []
@@ -78,35 +80,33 @@ class Plan:
             BadInput: (IX212) an operator refuses its values.
             Misplanned: a value is not what inference said.
         """
-        with self._ready(feeds):
-            run_steps(self.steps)
-            return {name: self._output(name) for name in self.network.outputs}
+        with self._lock:
+            return self._context.run(self._run, feeds, run_steps)
 
     def timed(self, feeds: Mapping[str, Any], clock: Callable[[], float]) -> list[list[float]]:
         """How long each step took, by op in the order of `spans`. Raises as `run` does."""
-        with self._ready(feeds):
-            times = []
-            for function, arguments in self.steps:
+        times: list[float] = []
+
+        def run_and_time(steps: Sequence[Step]) -> None:
+            for function, arguments in steps:
                 start = clock()
                 function(*arguments)
                 times.append(clock() - start)
-            return [times[span] for _, span in self.spans]
 
-    @contextmanager
-    def _ready(self, feeds: Mapping[str, Any]) -> Iterator[None]:
-        """The inputs are in place, and NumPy is set as the steps want it."""
         with self._lock:
-            buffer_size = np.setbufsize(BUFFER_SIZE)
-            try:
-                with np.errstate(all="ignore"):
-                    for name, array in self._loads:
-                        np.copyto(array, feeds[name])
-                    for name in self._object_inputs:
-                        self._objects[name] = feeds[name]
-                    yield
-            finally:
-                np.setbufsize(buffer_size)
-                self._objects.clear()
+            self._context.run(self._run, feeds, run_and_time)
+        return [times[span] for _, span in self.spans]
+
+    def _run(self, feeds: Mapping[str, Any], run_all: Callable[[Sequence[Step]], None]) -> dict[str, Any]:
+        try:
+            for name, array in self._loads:
+                np.copyto(array, feeds[name])
+            for name in self._object_inputs:
+                self._objects[name] = feeds[name]
+            run_all(self.steps)
+            return {name: self._output(name) for name in self.network.outputs}
+        finally:
+            self._objects.clear()
 
     def _output(self, name: str) -> Any:
         if name in self._arrays:

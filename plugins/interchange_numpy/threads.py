@@ -24,7 +24,7 @@ class Workers:
 
     def __init__(self, threads: int) -> None:
         self.threads = threads
-        self._pool = ThreadPoolExecutor(threads - 1, "numpy", initializer=_prepare) if threads > 1 else None
+        self._pool = ThreadPoolExecutor(threads - 1, "numpy", initializer=prepare) if threads > 1 else None
 
     def run(self, first: Sequence[Step], others: Sequence[Sequence[Step]]) -> None:
         """Returns when all groups are done; raises what one of them raises."""
@@ -43,8 +43,8 @@ def run_steps(steps: Sequence[Step]) -> None:
         function(*arguments)
 
 
-def _prepare() -> None:
-    """What NumPy keeps for each thread."""
+def prepare() -> None:
+    """What NumPy keeps for each context, and so for each thread."""
     np.setbufsize(BUFFER_SIZE)
     np.seterr(all="ignore")
 

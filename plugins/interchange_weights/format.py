@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import mmap
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -12,7 +13,7 @@ import numpy as np
 
 from interchange.errors import BadInput, Unsupported
 from interchange.golden import make_case
-from interchange.graph import Array, Graph
+from interchange.graph import Array, Graph, dtype_of
 from interchange_weights import METADATA_KEY
 
 # What the format calls a type, in the order in which the library has them: tensors of the last come first in a file.
@@ -78,7 +79,9 @@ def _pieces(graph: Graph, selftest: bool) -> Iterator[bytes | memoryview]:
 
 
 def read(path: Path) -> Graph:
-    """The graph in a weights file.
+    """The graph in a weights file, whose constants stay in it: they are memory-mapped.
+
+    So the file must not be changed in place as long as the graph is in use; that another takes its name is no harm.
 
     Raises:
         BadInput: (IX203) the file is damaged; (IX210) the graph in it is not well formed.
@@ -98,9 +101,9 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Array]]:
     from safetensors import SafetensorError, safe_open
 
     try:
-        with safe_open(path, framework="np") as file:
-            constants: dict[str, Array] = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        with safe_open(path, framework="np") as file:  # which checks the whole header
             document = json.loads((file.metadata() or {})[METADATA_KEY])
+        constants = _mapped(path)
         if document["version"] != 1:
             raise ValueError(f"version {document['version']!r}; this release reads version 1")
     except (SafetensorError, OSError, KeyError, ValueError, TypeError, RecursionError) as error:
@@ -112,3 +115,22 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Array]]:
             next_step="Convert the original model again.",
         ) from error
     return document, constants
+
+
+def _mapped(path: Path) -> dict[str, Array]:
+    """The tensors of a file whose header is right, as views of it."""
+    with path.open("rb") as file:
+        size = int.from_bytes(file.read(8), "little")
+        entries = json.loads(file.read(size))
+        content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    names = {code: name for name, code in DTYPES.items()}
+    constants: dict[str, Array] = {}
+    for name, entry in entries.items():
+        if name == "__metadata__":
+            continue
+        dtype, (begin, end) = dtype_of(names[entry["dtype"]]), entry["data_offsets"]
+        count = (end - begin) // dtype.itemsize
+        array = np.frombuffer(content, dtype, count, 8 + size + begin) if count else np.empty(0, dtype)
+        array = array.byteswap() if sys.byteorder == "big" else array
+        constants[name] = np.require(array, requirements="A").reshape(entry["shape"])
+    return constants

@@ -16,7 +16,7 @@ from numpy.lib.stride_tricks import as_strided
 from interchange.graph import Array
 from interchange_numpy.gemm import Blocks, blocks_for, pack, products
 from interchange_numpy.geometry import Geometry, geometry, images_of, kernel_of
-from interchange_numpy.kernel import Context, Kernel, Memory, Order, Scratch, Step, c_order, channels_last
+from interchange_numpy.kernel import Context, Kernel, Memory, Order, Scratch, Step, c_order, channels_last, larger
 from interchange_numpy.kernels import depthwise, winograd
 from interchange_numpy.kernels.source import source
 from interchange_numpy.network import Network, Op
@@ -55,6 +55,11 @@ class Conv:
         return self.op.outputs[0]
 
     @property
+    def pool(self) -> int:
+        """The side of the squares of outputs of which only the largest is kept: 2, or 1 where all are."""
+        return 2 if "unpooled" in self.op.attributes else 1
+
+    @property
     def order(self) -> Order:
         rank = len(self.op.attributes["strides"]) + 2
         return c_order(rank) if self.nhwc else channels_last(rank)
@@ -89,7 +94,7 @@ def choose(op: Op, context: Context) -> Kernel | None:
         return _pointwise(conv, context)
     if g.winograd and not context.network.precise:
         return winograd.choose(conv, context)
-    return _columns(conv, context)
+    return _columns_of_squares(conv, context) if conv.pool > 1 else _columns(conv, context)
 
 
 def _packed(conv: Conv, blocks: Blocks | None, network: Network) -> Array:
@@ -207,6 +212,51 @@ def _columns(conv: Conv, context: Context) -> Kernel:
             yield from products(columns.reshape(count, inner), weight, y.reshape(count, g.filters), blocks)
             other = None if residual is None else residual[images, lines]
             yield from conv.epilogue.steps(y.reshape(target.shape), target, other, conv.epilogue.spare(memory))
+
+        yield from in_parallel(memory, bands(g.images, height, per), band)
+
+    return Kernel(emit, scratch=scratch, private=PRIVATE, orders={conv.y: conv.order}, wants=read.wants)
+
+
+def _columns_of_squares(conv: Conv, context: Context) -> Kernel:
+    """As `_columns`, with the four corners of the squares apart: the largest of them are three maxima of long rows."""
+    g = conv.g
+    read = source(conv.x, conv.nhwc, g.pads, context)
+    (kh, kw), (height, width) = g.kernel, (n // 2 for n in g.out_size)
+    inner = kh * kw * g.channels
+    fewest = min(g.filters, MOST_COLUMNS // inner) // (4 * width)
+    per = per_band(height, 4 * width * inner, COLUMNS, fewest)
+    work = g.images * height * 4 * width * inner * g.filters
+    per = min(per, shared_by(context.network.threads, g.images * height, work))
+    most = 4 * per * width
+    blocks = blocks_for(most, inner, g.filters)
+    weight = _packed(conv, blocks, context.network)
+    scratch: dict[str, Scratch] = {
+        **read.scratch,
+        "columns": ((most * inner,), np.float32),
+        "tile": ((most * g.filters,), np.float32),
+    }
+
+    def emit(memory: Memory) -> Iterator[Step]:
+        yield from read.steps(memory)
+        x, out = read.array(memory), conv.out(memory)
+        image, line, pixel, item = x.strides
+        (sh, sw), (dh, dw) = g.strides, g.dilations
+
+        def band(memory: Memory, images: slice, lines: slice) -> Iterator[Step]:
+            target = out[images, lines]
+            windows = as_strided(
+                x[images, 2 * lines.start * sh :],
+                (2, 2, *target.shape[:3], kh, kw, g.channels),
+                (line * sh, pixel * sw, image, 2 * line * sh, 2 * pixel * sw, line * dh, pixel * dw, item),
+            )
+            columns = memory.scratch("columns")[: windows.size]
+            yield np.copyto, (columns.reshape(windows.shape), windows)
+            tile = memory.scratch("tile")[: 4 * target.size].reshape(2, 2, target.size)
+            yield from products(columns.reshape(-1, inner), weight, tile.reshape(-1, g.filters), blocks)
+            yield larger(tile[0], tile[1], tile[0])
+            yield larger(tile[0, 0], tile[0, 1], tile[0, 0])
+            yield from conv.epilogue.steps(tile[0, 0].reshape(target.shape), target, None, None)
 
         yield from in_parallel(memory, bands(g.images, height, per), band)
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 PRIVATE = frozenset(("tile", "temporary", "columns", "second"))
 LONG = 1300  # elements of the inner loop
-MOST_APART = 256  # channels up to which even and odd columns are put apart
+MOST_APART = 80  # channels up to which even and odd columns are put apart: 112x112x96 takes 2.6 ms so, 1.8 without
 
 
 def choose(conv: Conv, context: Context) -> Kernel | None:

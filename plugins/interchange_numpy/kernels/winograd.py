@@ -24,7 +24,7 @@ from numpy.lib.stride_tricks import as_strided
 from interchange.graph import Array
 from interchange_numpy.gemm import Blocks, blocks_for, pack
 from interchange_numpy.geometry import padding
-from interchange_numpy.kernel import Context, Kernel, Memory, Scratch, Step
+from interchange_numpy.kernel import Context, Kernel, Memory, Scratch, Step, larger
 from interchange_numpy.kernels.source import source
 from interchange_numpy.tiles import bands, in_parallel, same_place, shared_by
 
@@ -121,8 +121,16 @@ def choose(conv: Conv, context: Context) -> Kernel:
             if bias is not None:
                 yield np.copyto, (mm[side * side].reshape(count, filters), bias)
             yield np.matmul, (after, mm, y.reshape(m * m, -1))
-            tiled = y.reshape(m, m, n, t, across, filters).transpose(2, 3, 0, 4, 1, 5)  # n, t, m, across, m, filters
-            for source_part, target, other in _regions(tiled, out[images], lines.start * m, m, residual, images):
+            q = m // conv.pool
+            tiled = y.reshape(m, m, n, t, across, filters)
+            if conv.pool > 1:
+                rows_of_two = y.reshape(q, 2, -1)
+                yield larger(rows_of_two[:, 0], rows_of_two[:, 1], rows_of_two[:, 0])
+                of_two = y.reshape(q, 2, q, 2, -1)[:, 0]
+                yield larger(of_two[:, :, 0], of_two[:, :, 1], of_two[:, :, 0])
+                tiled = tiled[::2, ::2]
+            tiled = tiled.transpose(2, 3, 0, 4, 1, 5)  # n, t, q, across, q, filters
+            for source_part, target, other in _regions(tiled, out[images], lines.start * q, q, residual, images):
                 yield from _finish(conv, source_part, target, other, spare)
 
         yield from in_parallel(memory, bands(g.images, down, per), band)

@@ -12,6 +12,7 @@ from interchange_numpy.passes.convolution import convolution
 from interchange_numpy.passes.dense import dense
 from interchange_numpy.passes.gelu import gelu
 from interchange_numpy.passes.halos import halos
+from interchange_numpy.passes.pooled import pooled
 from interchange_numpy.passes.pools import pools
 from interchange_numpy.passes.repeats import repeats
 from interchange_numpy.passes.squeeze_excite import squeeze_excite
@@ -26,5 +27,6 @@ PASSES: tuple[Callable[[Network], None], ...] = (
     dense,
     affine,
     pools,
+    pooled,
     halos,
 )
