@@ -141,9 +141,9 @@ def _pointwise(conv: Conv, context: Context) -> Kernel:
             x = columns
         weights: Sequence[Array] = [packed] * g.images
         if conv.factors:
-            weights = memory.scratch("weights")
+            weights = list(memory.scratch("weights"))
             factors = memory[conv.factors].reshape(g.images, *(1,) * (packed.ndim - 2), g.channels, 1)
-            yield np.multiply, (packed, factors, weights)
+            yield np.multiply, (packed, factors, memory.scratch("weights"))
         a = x.reshape(rows, g.channels)
         if flat:
             y = out.reshape(rows, g.filters)
