@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -148,7 +149,17 @@ def QLinearConv(
     return np.clip(np.rint(y * scale) + y_zero_point, limits.min, limits.max).astype(y_zero_point.dtype)
 
 
-def _transposed_geometry(x, w, group, auto_pad, dilations, output_padding, output_shape, pads, strides):
+def transposed_geometry(
+    x: Any,
+    w: Any,
+    group: int,
+    auto_pad: str,
+    dilations: Any,
+    output_padding: Any,
+    output_shape: Any,
+    pads: Any,
+    strides: Any,
+) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
     """Begin pads, output sizes, strides and dilations of a transposed convolution; `w` is (*kernel, out, in)."""
     rank = x.ndim - 2
     if x.shape[-1] != w.shape[-1] or w.shape[-1] % group or w.ndim != x.ndim:
@@ -187,7 +198,7 @@ def _conv_transpose_shape(
     layout="NCHW",
 ):
     x, w = channels_last(x, layout), kernel_hwio(w, layout)
-    _, sizes, _, _ = _transposed_geometry(x, w, group, auto_pad, dilations, output_padding, output_shape, pads, strides)
+    _, sizes, _, _ = transposed_geometry(x, w, group, auto_pad, dilations, output_padding, output_shape, pads, strides)
     return in_layout((x.shape[0], *sizes, w.shape[-2] * group), layout)
 
 
@@ -212,7 +223,7 @@ def ConvTranspose(
     `w` is (in, out / group, *kernel), or (*kernel, out / group, in) with layout "NHWC".
     """
     x, w = channels_last(x, layout), kernel_hwio(w, layout)
-    begins, sizes, strides, dilations = _transposed_geometry(
+    begins, sizes, strides, dilations = transposed_geometry(
         x, w, group, auto_pad, dilations, output_padding, output_shape, pads, strides
     )
     places, reach = x.shape[1:-1], window(w.shape[:-2], dilations)

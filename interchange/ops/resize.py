@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from interchange.ops._shapes import shape_rule
 
 
-def _resize_plan(shape, scales, sizes, axes, policy):
+def resize_plan(shape: Any, scales: Any, sizes: Any, axes: Any, policy: str) -> list[tuple[int, int, int, float]]:
     """(axis, input size, output size, width) for each axis to be resized.
 
     The width is the output size before it was rounded, input size * scale; coordinates follow from it.
@@ -28,12 +30,12 @@ def _resize_plan(shape, scales, sizes, axes, policy):
 
 def _resize_shape(x, roi=None, scales=None, sizes=None, *, axes=None, keep_aspect_ratio_policy="stretch", **_):
     shape = list(x.shape)
-    for axis, _before, after, _width in _resize_plan(x.shape, scales, sizes, axes, keep_aspect_ratio_policy):
+    for axis, _before, after, _width in resize_plan(x.shape, scales, sizes, axes, keep_aspect_ratio_policy):
         shape[axis] = after
     return tuple(shape)
 
 
-def _source_coordinates(n, m, width, mode, start, end):
+def source_coordinates(n: int, m: int, width: float, mode: str, start: float, end: float) -> Any:
     """For each of m output places, where it lies among the n inputs. Exact before the one division."""
     places = np.arange(m, dtype=np.float64)
     if mode == "align_corners":
@@ -52,7 +54,7 @@ def _source_coordinates(n, m, width, mode, start, end):
     return offset + (places + 0.5) * n / width - 0.5
 
 
-def _nearest(coordinates, mode):
+def nearest_places(coordinates: Any, mode: str) -> Any:
     """Whole coordinates, as `nearest_mode` says."""
     if mode == "round_prefer_floor":
         return np.ceil(coordinates - 0.5)
@@ -75,7 +77,9 @@ def _cubic_kernel(t, a):
     return np.where(t <= 1, near, np.where(t < 2, far, 0))
 
 
-def _taps(coordinates, n, scale, mode, cubic_coeff_a, antialias, exclude_outside):
+def taps_of(
+    coordinates: Any, n: int, scale: float, mode: str, cubic_coeff_a: float, antialias: int, exclude_outside: int
+) -> Any:
     """(indices, weights) of the inputs that make up each output, both (outputs, taps)."""
     radius = 1 if mode == "linear" else 2
     stretch = min(scale, 1.0) if antialias else 1.0
@@ -125,7 +129,7 @@ def Resize(
     if mode not in ("nearest", "linear", "cubic"):
         raise ValueError(f"mode is {mode!r}")
     crop = coordinate_transformation_mode == "tf_crop_and_resize"
-    plan = _resize_plan(x.shape, scales, sizes, axes, keep_aspect_ratio_policy)
+    plan = resize_plan(x.shape, scales, sizes, axes, keep_aspect_ratio_policy)
     integers = x.dtype if x.dtype.kind in "iu" and mode != "nearest" else None
     y = x if integers is None else x.astype(np.float64)
     outside = []
@@ -133,13 +137,13 @@ def Resize(
         start, end = (float(roi[i]), float(roi[i + len(plan)])) if crop else (0.0, 1.0)
         if n == width and (start, end) == (0.0, 1.0):
             continue
-        at = _source_coordinates(n, m, width, coordinate_transformation_mode, start, end)
+        at = source_coordinates(n, m, width, coordinate_transformation_mode, start, end)
         if crop:
             outside.append(((at < 0) | (at > n - 1)).reshape((-1,) + (1,) * (x.ndim - 1 - axis)))
         if mode == "nearest":
-            y = np.take(y, np.clip(_nearest(at, nearest_mode), 0, n - 1).astype(int), axis)
+            y = np.take(y, np.clip(nearest_places(at, nearest_mode), 0, n - 1).astype(int), axis)
         else:
-            y = _interpolate(y, axis, *_taps(at, n, width / n, mode, cubic_coeff_a, antialias, exclude_outside))
+            y = _interpolate(y, axis, *taps_of(at, n, width / n, mode, cubic_coeff_a, antialias, exclude_outside))
     for mask in outside:
         y = np.where(mask, np.array(extrapolation_value, y.dtype), y)
     if integers is None:

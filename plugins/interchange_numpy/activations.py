@@ -20,12 +20,15 @@ from interchange_numpy.kernel import Scratch, Step, larger, smaller
 from interchange_numpy.network import Network, Op
 from interchange_numpy.probe import clip, likes_exp2
 
-ZERO, ONE, HALF = (np.array(v, np.float32) for v in (0.0, 1.0, 0.5))
+ZERO, ONE = (np.array(v, np.float32) for v in (0.0, 1.0))
 
 
 @dataclass(frozen=True, slots=True)
 class Activation:
-    """A function of one value; `low` and `high` are Clip's, `alpha` is the slope of LeakyRelu and HardSigmoid."""
+    """A function of one value; `low` and `high` are Clip's, `alpha` is a slope.
+
+    HardSigmoid is alpha x + low from 0 to 1, HardSwish x times that.
+    """
 
     kind: str
     low: float = -math.inf
@@ -61,7 +64,7 @@ def recognise(op: Op, network: Network) -> Activation | None:
         case "LeakyRelu":
             return Activation("LeakyRelu", alpha=attributes.get("alpha", 0.01))
         case "HardSwish":
-            return Activation("HardSwish")
+            return Activation("HardSwish", alpha=attributes.get("alpha", 1 / 6), low=attributes.get("beta", 0.5))
         case "HardSigmoid":
             return Activation("HardSigmoid", alpha=attributes.get("alpha", 0.2), low=attributes.get("beta", 0.5))
     return None
@@ -97,8 +100,8 @@ def steps(activation: Activation, y: Array, out: Array, spare: Array | None) -> 
             yield np.multiply, (y, np.array(activation.alpha, f32), temporary)
             yield larger(y, temporary, out) if activation.alpha <= 1 else smaller(y, temporary, out)
         case "HardSwish":
-            yield np.multiply, (y, np.array(1 / 6, f32), temporary)
-            yield np.add, (temporary, HALF, temporary)
+            yield np.multiply, (y, np.array(activation.alpha, f32), temporary)
+            yield np.add, (temporary, np.array(activation.low, f32), temporary)
             yield clip(), (temporary, ZERO, ONE, temporary)
             yield np.multiply, (y, temporary, out)
         case "HardSigmoid":

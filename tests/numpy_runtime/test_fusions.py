@@ -205,3 +205,67 @@ def test_timed():
     assert [op.kind for op, _ in plan.spans] == ["conv", "Softmax"]
     assert [len(of_op) for of_op in times] == [span.stop - span.start for _, span in plan.spans]
     assert all(seconds >= 0 for of_op in times for seconds in of_op)
+
+
+TRANSPOSED = [  # kernel, strides, more: apart, overlapping, cut, with gaps
+    ((2, 3), (2, 3), {}),
+    ((3, 2), (2, 1), {"auto_pad": "SAME_UPPER"}),
+    ((3, 4), (1, 3), {"pads": (1, 0, 2, 1), "output_padding": (0, 1)}),
+    ((2, 2), (3, 2), {"dilations": (2, 1)}),
+    ((1, 3), (2, 2), {"output_shape": (13, 15)}),
+]
+
+
+@pytest.mark.parametrize("nhwc", [True, False])
+@pytest.mark.parametrize("case", TRANSPOSED)
+def test_transposed_convolution(case, nhwc, monkeypatch):
+    monkeypatch.setattr(tiles, "LEAST_SHARED", 100)
+    kernel, strides, more = case
+    rng = np.random.default_rng(2)
+    b = Builder()
+    value = b.input("x", "float32", shaped(nhwc, 2, 6, 7, 5))
+    weight = rng.standard_normal((*kernel, 4, 5)).astype(F32)
+    weight = weight if nhwc else weight.transpose(3, 2, 0, 1)
+    names = b.constant(weight), b.constant(rng.standard_normal(4).astype(F32))
+    layout = "NHWC" if nhwc else "NCHW"
+    value = b.op("ConvTranspose", value, *names, strides=strides, layout=layout, **more)
+    statistics = [b.constant(rng.random(4).astype(F32) + F32(0.5)) for _ in range(4)]
+    value = b.op("Swish", b.op("BatchNormalization", value, *statistics, layout=layout))
+    graph = b.graph([value])
+    x = rng.standard_normal(shaped(nhwc, 2, 6, 7, 5)).astype(F32)
+    for threads in (1, 2):
+        assert kinds(plan_of(assert_close(graph, x, threads=threads), x)) == ["transposed"]
+    assert_close(graph, x, precise=True)
+
+
+RESIZED = [  # mode, transformation, scales, more
+    ("nearest", "asymmetric", (2, 3), {"nearest_mode": "floor"}),
+    ("nearest", "half_pixel", (1.7, 0.6), {}),
+    ("linear", "half_pixel", (2, 3), {}),
+    ("linear", "align_corners", (0.5, 1.4), {"antialias": 1}),
+    ("linear", "pytorch_half_pixel", (1, 2), {}),
+    ("cubic", "half_pixel", (2, 0.7), {"exclude_outside": 1}),
+]
+
+
+@pytest.mark.parametrize("nhwc", [True, False])
+@pytest.mark.parametrize("case", RESIZED)
+def test_resize(case, nhwc):
+    """The numbers of the operator to the last bit, before a convolution and on its own."""
+    mode, transformation, scales, more = case
+    rng = np.random.default_rng(3)
+    b = Builder()
+    value = b.input("x", "float32", shaped(nhwc, 2, 11, 7, 3))
+    value = b.op("Abs", convolution(b, value, (3, 2, 3, 5), rng, nhwc=nhwc))
+    both = (1, *scales, 1) if nhwc else (1, 1, *scales)
+    name = b.constant(np.array(both, F32))
+    value = b.op("Resize", value, "", name, mode=mode, coordinate_transformation_mode=transformation, **more)
+    x = rng.standard_normal(shaped(nhwc, 2, 11, 7, 3)).astype(F32)
+    graph = b.graph([value])
+    model = assert_close(graph, x)
+    assert not plan_of(model, x).fallbacks
+    alone = Graph(
+        {"v1": TensorSpec("float32", shaped(nhwc, 2, 9, 6, 5))}, (value,), tuple(b.nodes[2:]), {name: b.constants[name]}
+    )
+    z = rng.standard_normal(shaped(nhwc, 2, 9, 6, 5)).astype(F32)
+    np.testing.assert_array_equal(NumpyModel(alone)({"v1": z})[value], evaluate(alone, {"v1": z})[value])

@@ -20,8 +20,10 @@ from interchange_numpy.kernels import (
     pool,
     products,
     reduction,
+    resize,
     rnn,
     softmax,
+    transposed,
     views,
 )
 from interchange_numpy.network import Network
@@ -37,6 +39,8 @@ MODULES = (
     softmax,
     normalization,
     convolution,
+    transposed,
+    resize,
     dense,
     products,
     attention,

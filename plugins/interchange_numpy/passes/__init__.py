@@ -16,6 +16,7 @@ from interchange_numpy.passes.pooled import pooled
 from interchange_numpy.passes.pools import pools
 from interchange_numpy.passes.repeats import repeats
 from interchange_numpy.passes.squeeze_excite import squeeze_excite
+from interchange_numpy.passes.transposed import transposed
 
 PASSES: tuple[Callable[[Network], None], ...] = (
     repeats,
@@ -24,6 +25,7 @@ PASSES: tuple[Callable[[Network], None], ...] = (
     activations,
     convolution,
     squeeze_excite,
+    transposed,
     dense,
     affine,
     pools,

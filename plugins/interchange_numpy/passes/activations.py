@@ -1,6 +1,6 @@
 """Activation functions, however a converter wrote them, become ops "activation".
 
-`x * Sigmoid(x)` is swish, `Min(Relu(x), 6)` and `Max(Min(x, 6), 0)` are a Clip.
+`x * Sigmoid(x)` is swish, `x * HardSigmoid(x)` hard swish, `Min(Relu(x), 6)` and `Max(Min(x, 6), 0)` are a Clip.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from interchange_numpy.activations import Activation, recognise
 from interchange_numpy.network import Network, Op, merged
 from interchange_numpy.passes.chain import Chains
 
+WITH_PRODUCT = {"Sigmoid": "Swish", "HardSigmoid": "HardSwish"}  # what it is, multiplied by its operand
 EXACT = ("Clip", "Tanh")  # kinds that give NaN and infinity as the operators do
 
 
@@ -35,20 +36,20 @@ def activations(network: Network) -> None:
 
 
 def _products(network: Network) -> None:
-    """x * Sigmoid(x) becomes one op "Swish"."""
+    """x * Sigmoid(x) becomes one op "Swish", x * HardSigmoid(x) one "HardSwish" with the attributes of the former."""
     if network.precise:
         return
     chains = Chains(network)
     for i, op in enumerate(network.ops):
-        if op.kind != "Sigmoid":
+        if op.kind not in WITH_PRODUCT:
             continue
         after = chains.only_reader(op.outputs[0])
         if after is None or network.ops[after].kind != "Mul":
             continue
         product = network.ops[after]
         if set(product.inputs) == {op.inputs[0], op.outputs[0]}:
-            swish = merged("Swish", [op, product], op.inputs, product.outputs)
-            chains.take([i, after], swish)
+            kind = WITH_PRODUCT[op.kind]
+            chains.take([i, after], merged(kind, [op, product], op.inputs, product.outputs, **op.attributes))
     chains.apply()
 
 
