@@ -1,11 +1,11 @@
 """3x3 convolutions with fewer multiplications: S. Winograd, 1980; A. Lavin, S. Gray, "Fast algorithms for convolutional
 neural networks", 2016.
 
-Tiles of m x m outputs from (m + 2) x (m + 2) inputs. The transforms of both dimensions at once are one matrix, a
-Kronecker product, so a band of tiles is three products: V = (B x B) D, M = V U for each of the (m + 2)² positions,
-Y = (A x A) M. The constants of a matrix cost nothing, so the points are 0, ±2/3, ±3/2 and infinity for m = 4: the
-largest error is 8e-6 of the largest output instead of 3.7e-5 for 0, ±1, ±2 (direct: 2.5e-6; m = 2: 1.9e-6). The bias is
-one more row of M with a column of ones in the last matrix.
+Tiles of m x m outputs from (m + 2) x (m + 2) inputs. A band of tiles is three products: V = (B x B) D, M = V U for each
+of the (m + 2)² positions, Y = (A x A) M; the first and the last are cut in four (`transforms.py`). The constants of a
+matrix cost nothing, so the points are 0, ±2/3, ±3/2 and infinity for m = 4: the largest error is 8e-6 of the largest
+output instead of 3.7e-5 for 0, ±1, ±2 (direct: 2.5e-6; m = 2: 1.9e-6). The bias is one more row of M with a column of
+ones in the last matrix.
 
 56x56x64: 183 GF/s against 115 in ONNX Runtime (Zen 4); AVX2: 63 GF/s against 36.
 NaN and infinity spread over a whole tile, so precise plans do without.
@@ -13,9 +13,7 @@ NaN and infinity spread over a whole tile, so precise plans do without.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterator
-from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,38 +24,23 @@ from interchange_numpy.gemm import Blocks, blocks_for, pack
 from interchange_numpy.geometry import padding
 from interchange_numpy.kernel import Context, Kernel, Memory, Scratch, Step, larger
 from interchange_numpy.kernels.source import source
+from interchange_numpy.kernels.transforms import butterflies, transforms
 from interchange_numpy.tiles import bands, in_parallel, same_place, shared_by
 
 if TYPE_CHECKING:
     from interchange_numpy.kernels.convolution import Conv
 
-POINTS = {2: (0, 1, -1), 4: (0, Fraction(2, 3), Fraction(-2, 3), Fraction(3, 2), Fraction(-3, 2))}
-BAND = 3 << 18  # elements of the three matrices of a band: 3 MB
+BAND = 3 << 17  # elements of the three matrices of a band: 1.5 MB; VGG16 takes 2 % longer with twice as many
 PRIVATE = frozenset(("d", "v", "m", "temporary"))
 MOST_FLOAT64 = 1 << 21  # elements of the weights transformed at once
-
-
-@functools.cache
-def matrices(m: int) -> tuple[Array, Array, Array]:
-    """A (m, m + 2), G (m + 2, 3) and B (m + 2, m + 2) of F(m, 3): y = A [(G g) * (B d)].
-
-    A and G evaluate polynomials at the points, infinity taking the leading coefficient; B interpolates (Toom-Cook).
-    """
-    points = [float(p) for p in POINTS[m]]
-
-    def evaluation(degree: int) -> Array:
-        rows = [[p**j for j in range(degree)] for p in points]
-        return np.array([*rows, [0.0] * (degree - 1) + [1.0]])
-
-    interpolation = np.linalg.inv(evaluation(m + 2)).T
-    interpolation[np.abs(interpolation) < 1e-12] = 0
-    return evaluation(m).T, evaluation(3), interpolation
 
 
 def choose(conv: Conv, context: Context) -> Kernel:
     g, m, network = conv.g, conv.g.winograd, context.network
     side = m + 2
-    a, gg, b = matrices(m)
+    how = transforms(m)
+    groups, positions = how.before.shape[:2]  # of the (m + 2)² products
+    outputs = m * m // groups
     read = source(conv.x, conv.nhwc, padding(g, winograd=True), context)
     (height, width), channels, filters = g.out_size, g.channels, g.filters
     down, across = -(-height // m), -(-width // m)
@@ -69,29 +52,28 @@ def choose(conv: Conv, context: Context) -> Kernel:
     tiles = per * across
     blocks = blocks_for(tiles, channels, filters) if tiles * channels * filters > 500_000 else None
     bias = conv.epilogue.bias
-    rows = side * side + (bias is not None)
-    before = np.kron(b, b).astype(np.float32)
-    after = np.kron(a, a)
+    rows = positions + (bias is not None)
+    after = how.after
     if bias is not None:
-        after = np.concatenate([after, np.ones((m * m, 1))], axis=1)
-    after = after.astype(np.float32)
+        after = np.concatenate([after, np.ones((groups, outputs, 1), np.float32)], axis=2)
 
     def make() -> Array:
         weight = conv.weight(network).reshape(9, channels * filters)
-        transform = np.kron(gg, gg)
+        transform = how.weights.reshape(side * side, 9)
         u = np.empty((side * side, channels * filters), np.float32)
         for first in range(0, channels * filters, MOST_FLOAT64 // 36):  # little memory beside the weights
             part = slice(first, first + MOST_FLOAT64 // 36)
             u[:, part] = transform @ weight[:, part]
         each = u.reshape(side * side, channels, filters)
-        return each if blocks is None else np.stack([pack(matrix, blocks) for matrix in each])
+        each = each if blocks is None else np.stack([pack(matrix, blocks) for matrix in each])
+        return each.reshape(groups, positions, *each.shape[1:])
 
     u = network.packed(conv.op.attributes["weight"], conv.key("winograd", m, blocks and blocks.columns), make)
     scratch: dict[str, Scratch] = {
         **read.scratch,
         "d": ((max(side * side * channels, m * m * filters) * tiles,), np.float32),
         "v": ((side * side * tiles * channels,), np.float32),
-        "m": ((rows * tiles * filters,), np.float32),
+        "m": ((groups * rows * tiles * filters,), np.float32),
     }
     scratch |= conv.epilogue.scratch(tiles * m * m * filters)
 
@@ -104,38 +86,57 @@ def choose(conv: Conv, context: Context) -> Kernel:
             spare = conv.epilogue.spare(memory)
             n, t = images.stop - images.start, lines.stop - lines.start
             count = n * t * across
+            parts = how.parts
             seen = as_strided(
                 x[images, lines.start * m :],
-                (side, side, n, t, across, channels),
-                (line, pixel, image, line * m, pixel * m, item),
+                (parts, parts, side // parts, side // parts, n, t, across, channels),
+                (line, pixel, parts * line, parts * pixel, image, line * m, pixel * m, item),
             )
-            d = memory.scratch("d")
-            v = memory.scratch("v")[: side * side * count * channels]
-            mm = memory.scratch("m")[: rows * count * filters].reshape(rows, count * filters)
-            y = d[: m * m * count * filters]
-            d = d[: side * side * count * channels]
+            work = memory.scratch("d")
+            d = work[: seen.size]
+            v = memory.scratch("v")[: seen.size]
+            sums = memory.scratch("m")[: groups * rows * count * filters].reshape(groups, rows, count * filters)
             yield np.copyto, (d.reshape(seen.shape), seen)
-            yield np.matmul, (before, d.reshape(side * side, -1), v.reshape(side * side, -1))
-            products = mm[: side * side].reshape(side * side, count, filters)
-            yield from _batched(v.reshape(side * side, count, channels), u, products, blocks)
+            yield np.matmul, (how.before, d.reshape(groups, positions, -1), v.reshape(groups, positions, -1))
+            if parts > 1:
+                yield from butterflies(v.reshape(2, 2, 3, 3, -1), work)
+            for group, part in enumerate(v.reshape(groups, positions, count, channels)):
+                into = sums[group, :positions].reshape(positions, count, filters)
+                yield from _batched(part, u[group], into, blocks)
+            if parts > 1:
+                yield from butterflies(_slots(sums[:, :positions]), work)
             if bias is not None:
-                yield np.copyto, (mm[side * side].reshape(count, filters), bias)
-            yield np.matmul, (after, mm, y.reshape(m * m, -1))
-            q = m // conv.pool
-            tiled = y.reshape(m, m, n, t, across, filters)
-            if conv.pool > 1:
-                rows_of_two = y.reshape(q, 2, -1)
-                yield larger(rows_of_two[:, 0], rows_of_two[:, 1], rows_of_two[:, 0])
-                of_two = y.reshape(q, 2, q, 2, -1)[:, 0]
-                yield larger(of_two[:, :, 0], of_two[:, :, 1], of_two[:, :, 0])
-                tiled = tiled[::2, ::2]
-            tiled = tiled.transpose(2, 3, 0, 4, 1, 5)  # n, t, q, across, q, filters
-            for source_part, target, other in _regions(tiled, out[images], lines.start * q, q, residual, images):
-                yield from _finish(conv, source_part, target, other, spare)
+                yield np.copyto, (sums[:, positions].reshape(groups, count, filters), bias)
+            y = work[: m * m * count * filters]
+            yield np.matmul, (after, sums, y.reshape(groups, outputs, -1))
+            tiled = y.reshape(parts, parts, m // parts, m // parts, n, t, across, filters)
+            if conv.pool > 1 and parts > 1:
+                yield larger(tiled[0], tiled[1], tiled[0])
+                yield larger(tiled[0, 0], tiled[0, 1], tiled[0, 0])
+                tiled = tiled[:1, :1]
+            elif conv.pool > 1:
+                yield larger(tiled[:, :, 0], tiled[:, :, 1], tiled[:, :, 0])
+                yield larger(tiled[:, :, 0, 0], tiled[:, :, 0, 1], tiled[:, :, 0, 0])
+                tiled = tiled[:, :, :1, :1]
+            # every other pixel where the halves are apart
+            apart, q = len(tiled), tiled.shape[2]
+            for i, j in np.ndindex(apart, apart):
+                target = out[images, i::apart, j::apart]
+                other = None if residual is None else residual[images, i::apart, j::apart]
+                each = tiled[i, j].transpose(2, 3, 0, 4, 1, 5)  # n, t, q, across, q, filters
+                for regions in _regions(each, target, lines.start * q, q, other):
+                    yield from _finish(conv, *regions, spare)
 
         yield from in_parallel(memory, bands(g.images, down, per), band)
 
     return Kernel(emit, scratch=scratch, private=PRIVATE, orders={conv.y: conv.order}, wants=read.wants)
+
+
+def _slots(sums: Array) -> Array:
+    """(4, 9, n) -> (2, 2, 3, 3, n), a view."""
+    group, position, item = sums.strides
+    shape = (2, 2, 3, 3, sums.shape[2])
+    return as_strided(sums, shape, (2 * group, group, 3 * position, position, item))
 
 
 def _batched(v: Array, u: Array, out: Array, blocks: Blocks | None) -> Iterator[Step]:
@@ -159,12 +160,11 @@ def _batched(v: Array, u: Array, out: Array, blocks: Blocks | None) -> Iterator[
 
 
 def _regions(
-    tiled: Array, out: Array, top: int, m: int, residual: Array | None, images: slice
+    tiled: Array, out: Array, top: int, m: int, other: Array | None
 ) -> Iterator[tuple[Array, Array, Array | None]]:
     """(part of the tiles, where it goes, the residual there): whole tiles, and those cut by the right or lower edge."""
     height, width = out.shape[1:3]
     t, across = tiled.shape[1], tiled.shape[3]
-    other = None if residual is None else residual[images]
     for row, tall in _cuts(t, min(height - top, t * m), m):
         for column, wide in _cuts(across, width, m):
             part = tiled[:, row, :tall, column, :wide]
