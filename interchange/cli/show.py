@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 # Metadata that the summary shows under its own name, or that is too long for a line.
 _ELSEWHERE = ("name", "labels", "layers", "preprocessing", "unused_weights")
 _MOST_LABELS = 8
+_MOST_TIMES = 25
 
 
 @click.command("show")
@@ -28,6 +29,9 @@ _MOST_LABELS = 8
 @click.option("--nodes", is_flag=True, help="The graph, call by call.")
 @click.option("--weights", is_flag=True, help="Every constant: shape, type, smallest and largest value.")
 @click.option("--plan", is_flag=True, help="How the numpy backend computes it, and with how much memory.")
+@click.option(
+    "--time", "timed", is_flag=True, help="The plan, and how long each of its kernels takes, the slowest first."
+)
 @common_options
 @click.pass_obj
 def show_command(
@@ -38,6 +42,7 @@ def show_command(
     nodes: bool,
     weights: bool,
     plan: bool,
+    timed: bool,
     import_options: Options,
 ) -> None:
     """Show what is in MODEL.
@@ -46,8 +51,8 @@ def show_command(
     """
     graph = api.load(model, format=importer, shapes=shapes, **import_options)
     document = summary(graph, nodes=nodes, weights=weights)
-    if plan:
-        document["plan"] = plugins.get("backends", "numpy").plan(graph)
+    if plan or timed:
+        document["plan"] = plugins.get("backends", "numpy").plan(graph, timed=timed)
     console.answer(document, lambda: _lines(graph, document))
 
 
@@ -152,6 +157,26 @@ def _plan_lines(plan: Mapping[str, Any]) -> Iterator[str]:
         parts = ("weights_bytes", "weights"), ("packed_bytes", "prepared weights"), ("arena_bytes", "values")
         memory = " + ".join(f"{size_text(plan[key])} {name}" for key, name in parts)
         yield f"  {plan['steps']} steps; peak memory {size_text(plan['peak_bytes'])} = {memory}"
+    if "times" in plan:
+        yield ""
+        yield from _time_table(plan["times"])
+
+
+def _time_table(entries: Sequence[Mapping[str, Any]]) -> list[str]:
+    total = sum(entry["ms"] for entry in entries)
+    rows = [
+        (
+            entry["kind"],
+            printable(entry["source"]),
+            _shape_text(entry["shape"]),
+            str(entry["steps"]),
+            f"{entry['ms']:.3f}",
+            f"{100 * entry['ms'] / max(total, 1e-9):.1f} %",
+        )
+        for entry in sorted(entries, key=lambda entry: -entry["ms"])[:_MOST_TIMES]
+    ]
+    rows.append(("", "all", "", str(sum(entry["steps"] for entry in entries)), f"{total:.3f}", ""))
+    return table(("kernel", "layer", "output", "steps", "ms", "share"), rows, right=(3, 4, 5))
 
 
 def _counts_text(counts: Mapping[str, int]) -> str:

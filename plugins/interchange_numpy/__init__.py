@@ -61,12 +61,15 @@ class NumpyBackend:
         with blas_at_one_thread():
             yield NumpyModel(read(artifact), precise=precise, threads=threads)
 
-    def plan(self, graph: Graph) -> dict[str, Any]:
+    def plan(self, graph: Graph, *, timed: bool = False) -> dict[str, Any]:
         """How a graph is computed at its smallest sizes, batch 1, and with how much memory: what `describe` returns.
+
+        Args:
+            timed: run it, and say how long each kernel takes.
 
         Raises:
             BadInput: (IX212) there are no sizes with which it runs.
         """
         from interchange_numpy.describe import describe
 
-        return describe(graph)
+        return describe(graph, timed=timed)

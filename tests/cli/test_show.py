@@ -62,6 +62,16 @@ def test_the_plan_on_numpy(run: Run, model: Path) -> None:
     assert run("show", model, "--plan").out.splitlines()[-1].endswith(" values")
 
 
+def test_how_long_each_kernel_takes(run: Run, model: Path) -> None:
+    times = run("show", model, "--time", "--json").json["plan"]["times"]
+    assert sorted(entry["kind"] for entry in times) == ["Add", "dense"]
+    assert all(entry["steps"] >= 1 and entry["ms"] >= 0 for entry in times)
+    header, *rows, total = run("show", model, "--time").out.splitlines()[-4:]
+    assert header.split() == ["kernel", "layer", "output", "steps", "ms", "share"]
+    assert {row.split()[0] for row in rows} == {"Add", "dense"}
+    assert total.split()[0] == "all"
+
+
 def test_weights(run: Run, model: Path) -> None:
     lines = run("show", model, "--weights").out.splitlines()
     w = tiny().constants["w"]
