@@ -1,15 +1,21 @@
 """Every architecture of keras.applications: does its file load, and does it compute what Keras computes?
 
     python tests/benchmarks/applications.py --peer-python /path/to/python-with-keras [--only NAME …] [--tf2onnx]
+                                            [--record FILE] [--again] [--peer-memory MB]
 
 For each one the peer makes the model with weights that keep the activations in bounds, saves it as .keras and as .h5,
 and computes its outputs for one batch. Then
 
 * the largest error of the numpy backend (of both files) and of ONNX Runtime, relative to the largest output;
-* CPU seconds and peak memory of the whole process of `interchange convert model.keras --to onnx`, and the peak memory
-  of `--to weights` and `--to pyscript`; "room" is twice the weights and 200 MB, which none should need;
+* CPU seconds (the median of three) and peak memory of the whole process of `interchange convert model.keras --to
+  onnx`, and the peak memory of `--to weights` and `--to pyscript`; "room" is twice the weights and 200 MB, which none
+  should need;
 * with --tf2onnx the same of a process that loads the file with Keras and converts it with tf2onnx, right after it, and
-  whether ONNX Runtime computes with its file what Keras does (within 1 % of the largest output).
+  whether ONNX Runtime computes with its file what Keras does (within 1 % of the largest output). One that takes more
+  than --peer-memory is ended, and what it took until then counts.
+
+All of them take an hour or more. With --record each result is appended to a file at once, and what is in that file is
+not measured again; with --again it is, all but tf2onnx.
 
 The peer needs Keras 3; interchange and onnxruntime are those of this interpreter. Memory is what the operating system
 says a process had at most (ru_maxrss); MB are 1,000,000 bytes.
@@ -18,14 +24,16 @@ says a process had at most (ru_maxrss); MB are 1,000,000 bytes.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -107,16 +115,43 @@ class Measured(NamedTuple):
     fault: str
 
 
-def measured(command: list[str], environment: dict[str, str]) -> Measured:
+def measured(command: list[str], environment: dict[str, str], most: float = float("inf")) -> Measured:
+    """Runs a process to its end, or until it takes more than `most` MB."""
     with tempfile.TemporaryFile() as output:
         process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env=environment)
+        ended = threading.Event()
+        guard = threading.Thread(target=_guard, args=(process, most, ended))
+        guard.start()
         _, status, usage = os.wait4(process.pid, 0)
+        ended.set()
+        guard.join()
         process.returncode = os.waitstatus_to_exitcode(status)
         output.seek(0)
         lines = output.read().decode(errors="replace").strip().splitlines()
-    unit = 1 if sys.platform == "darwin" else 1024
+    memory = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024) / MB
     fault = "" if process.returncode == 0 else (lines or ["?"])[-1][:150]
-    return Measured(usage.ru_utime + usage.ru_stime, usage.ru_maxrss * unit / MB, fault)
+    if process.returncode < 0 and memory >= most:
+        fault = f"ended at {most:.0f} MB"
+    return Measured(usage.ru_utime + usage.ru_stime, memory, fault)
+
+
+def _guard(process: subprocess.Popen[bytes], most: float, ended: threading.Event) -> None:
+    """Ends a process that takes more memory than the machine can give; only where /proc tells."""
+    status = Path(f"/proc/{process.pid}/statm")
+    while most < float("inf") and not ended.wait(0.05):
+        try:
+            if int(status.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / MB >= most:
+                process.kill()
+        except OSError:
+            return
+
+
+def median_of(command: list[str], environment: dict[str, str], rounds: int) -> Measured:
+    """The median of the times and the largest memory of several runs."""
+    runs = [measured(command, environment) for _ in range(rounds)]
+    faults = [run.fault for run in runs if run.fault]
+    seconds = statistics.median(run.seconds for run in runs)
+    return Measured(seconds, max(run.memory for run in runs), faults[0] if faults else "")
 
 
 def error_of(script: str, model: Path, case: Path, environment: dict[str, str]) -> float | str:
@@ -165,12 +200,19 @@ def is_usable(error: float | str) -> bool:
     return isinstance(error, float) and error <= USABLE
 
 
+def from_json(document: dict[str, Any]) -> Row:
+    ours = {target: Measured(*entry) for target, entry in document["ours"].items()}
+    peer = document["peer"] and Measured(*document["peer"])
+    return Row(**{**document, "ours": ours, "peer": peer})
+
+
 HEADER = ["architecture", "size", "M param.", ".keras", ".h5", "ORT", "CPU s", "MB", "weights", "pyscript", "room"]
 PEER_HEADER = ["tf2onnx s", "MB", "usable", "ratio"]
+ROUNDS = 3
 
 
-def row(name: str, options: argparse.Namespace, environment: dict[str, str]) -> Row | str:
-    """What an architecture gives; or why Keras cannot make it."""
+def row(name: str, options: argparse.Namespace, environment: dict[str, str], known: Row | None) -> Row | str:
+    """What an architecture gives, the peer's part of it from `known`; or why Keras cannot make it."""
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         command = [options.peer_python, "-c", MAKE, name, temporary]
@@ -180,18 +222,20 @@ def row(name: str, options: argparse.Namespace, environment: dict[str, str]) -> 
         case, model = folder / "case.npz", folder / "model.keras"
         with np.load(case) as content:
             size, parameters = int(content["size"]), int(content["parameters"])
-        command = [options.ours, "convert", str(model)]
+        command = [options.ours, "convert", str(model), "--force"]
         measured([*command, "--to", "onnx", "-o", f"{folder}/first/"], environment)  # may have to write bytecode
         ours = {
-            target: measured([*command, "--to", target, "-o", f"{folder}/{target}/"], environment)
-            for target in ("onnx", "weights", "pyscript")
+            target: median_of([*command, "--to", target, "-o", f"{folder}/{target}/"], environment, rounds)
+            for target, rounds in (("onnx", ROUNDS), ("weights", 1), ("pyscript", 1))
         }
-        peer = None
-        if options.tf2onnx:
-            peer = measured([options.peer_python, "-c", PEER, str(model), f"{folder}/peer.onnx"], environment)
         errors = {suffix: error_of(NUMPY, folder / f"model.{suffix}", case, environment) for suffix in ("keras", "h5")}
         errors["onnx"] = ours["onnx"].fault or error_of(RUNTIME, folder / "onnx" / "model.onnx", case, environment)
-        if peer:
+        peer = known and known.peer
+        if known and peer:
+            errors["peer"] = known.errors["peer"]
+        elif options.tf2onnx:
+            command = [options.peer_python, "-c", PEER, str(model), f"{folder}/peer.onnx"]
+            peer = measured(command, environment, options.peer_memory)
             errors["peer"] = peer.fault or error_of(RUNTIME, folder / "peer.onnx", case, environment)
         return Row(name, size, parameters, errors, ours, peer)
 
@@ -211,27 +255,43 @@ def summary(rows: list[Row]) -> list[str]:
     return lines
 
 
+def recorded(path: Path | None) -> dict[str, Row]:
+    """The last row of each architecture in a record."""
+    if path is None or not path.exists():
+        return {}
+    return {row.name: row for row in (from_json(json.loads(line)) for line in path.read_text().splitlines())}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--peer-python", default=sys.executable, help="an interpreter with Keras 3 and TensorFlow")
     parser.add_argument("--only", nargs="*", help="names of architectures")
     parser.add_argument("--tf2onnx", action="store_true", help="converts with tf2onnx, too, which the peer must have")
+    parser.add_argument("--peer-memory", type=float, default=float("inf"), metavar="MB", help="tf2onnx is ended there")
+    parser.add_argument("--record", type=Path, metavar="FILE", help="appends results to it, and knows what is in it")
+    parser.add_argument("--again", action="store_true", help="measures recorded architectures again, without tf2onnx")
     options = parser.parse_args()
     options.ours = shutil.which("interchange", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
     if options.ours is None:
         parser.error("interchange is not installed for this interpreter")
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "KERAS_BACKEND": "tensorflow", "CUDA_VISIBLE_DEVICES": ""}
-    found = subprocess.run(
-        [options.peer_python, "-c", LIST], env=environment, capture_output=True, text=True, check=True
-    )
+    names = options.only
+    if names is None:
+        command = [options.peer_python, "-c", LIST]
+        names = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout.split()
     print("| " + " | ".join(HEADER + (PEER_HEADER if options.tf2onnx else [])) + " |")
     print("|---" * len(HEADER + (PEER_HEADER if options.tf2onnx else [])) + "|", flush=True)
-    rows: list[Row] = []
-    for name in options.only or found.stdout.split():
-        made = row(name, options, environment)
-        if isinstance(made, str):
-            print(f"| {name} | Keras cannot make it: {made} |", flush=True)
-            continue
+    known, rows = recorded(options.record), []
+    for name in names:
+        made: Row | str | None = known.get(name)
+        if made is None or options.again:
+            made = row(name, options, environment, known.get(name))
+            if isinstance(made, str):
+                print(f"| {name} | Keras cannot make it: {made} |", flush=True)
+                continue
+            if options.record is not None:
+                with options.record.open("a") as file:
+                    file.write(json.dumps(made._asdict()) + "\n")
         rows.append(made)
         print("| " + " | ".join(made.cells()) + " |", flush=True)
     print("", *summary(rows), sep="\n")
