@@ -405,6 +405,24 @@ def _dtype_by_rule(node: Node, arrays: Sequence[Array | None]) -> np.dtype[Any]:
     return first.dtype
 
 
+_Seen = dict[Any, tuple[Partial, ...]]  # what element-wise operators made, by operator, attributes, dtypes and shapes
+
+
+def _seen_key(node: Node, values: Mapping[str, Partial]) -> Any:
+    """What the result of an element-wise operator with an unknown input depends on; None for other calls."""
+    if not getattr(ops.get(node.op), "is_elementwise", False) or node.op in RULES:
+        return None
+    inputs = [values[name] if name else None for name in node.inputs]
+    if not any(isinstance(x, Unknown) for x in inputs):
+        return None
+    if any(
+        not isinstance(x, (Unknown, np.ndarray, type(None))) or getattr(x, "kind", "") not in ("", "tensor")
+        for x in inputs
+    ):
+        return None
+    return node.op, tuple(node.attributes.items()), tuple(None if x is None else (x.dtype, x.shape) for x in inputs)
+
+
 def _placeholder(value: Partial) -> Any:
     return value.placeholder() if isinstance(value, Unknown) else value
 
@@ -548,8 +566,15 @@ def _shapes_at(
     for name, spec in inputs.items():
         shape = tuple(base[d] if isinstance(d, str) else int(d or 0) for d in spec.shape)
         values[name] = Unknown(dtype_of(spec.dtype), shape, spec.kind)
+    seen: _Seen = {}  # networks repeat themselves
     for node in graph.nodes:
-        values.update(zip(node.outputs, infer_node(node, values, data_size, record), strict=False))
+        key = _seen_key(node, values)
+        made = seen.get(key)
+        if made is None:
+            made = infer_node(node, values, data_size, record)
+            if key is not None:
+                seen[key] = made
+        values.update(zip(node.outputs, made, strict=False))
     values.pop("", None)
     return {name: _spec_of(value) for name, value in values.items()}
 

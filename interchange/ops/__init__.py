@@ -99,6 +99,7 @@ def get(op: str) -> Operator:
     return function
 
 
+@functools.lru_cache(4096)
 def _find(op: str) -> Operator | None:
     domain, _, name = op.rpartition(".")
     if not domain:
@@ -143,18 +144,29 @@ def outputs_of(function: Operator) -> int | None:
     return None if parts[-1] is Ellipsis else len(parts)
 
 
-def call_faults(op: str, inputs: Sequence[str], n_outputs: int, attributes: Mapping[str, Any]) -> Iterator[str]:
+def call_faults(op: str, inputs: Sequence[str], n_outputs: int, attributes: Mapping[str, Any]) -> Sequence[str]:
     """What is wrong with a call, in words; nothing if it fits the operator's signature."""
-    function = get(op)
+    return _call_faults(op, tuple(name != "" for name in inputs), n_outputs, tuple(attributes))
+
+
+@functools.lru_cache(4096)  # networks make the same calls again and again
+def _call_faults(op: str, given: tuple[bool, ...], n_outputs: int, attributes: tuple[str, ...]) -> tuple[str, ...]:
+    """See `call_faults`; `given` are the inputs that are not left out."""
+    return tuple(_misfits(get(op), op, given, n_outputs, attributes))
+
+
+def _misfits(
+    function: Operator, op: str, given: Sequence[bool], n_outputs: int, attributes: Sequence[str]
+) -> Iterator[str]:
     parameters = _signature(function).parameters.values()
     tensors = [p for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]
     variadic = any(p.kind is p.VAR_POSITIONAL for p in parameters)
     known = {p.name: p for p in parameters if p.kind is p.KEYWORD_ONLY}
-    if len(inputs) > len(tensors) and not variadic:
-        yield f"{op} takes at most {len(tensors)} inputs, not {len(inputs)}"
+    if len(given) > len(tensors) and not variadic:
+        yield f"{op} takes at most {len(tensors)} inputs, not {len(given)}"
     for position, parameter in enumerate(tensors):
-        given = position < len(inputs) and inputs[position] != ""
-        if not given and parameter.default is parameter.empty:
+        is_given = position < len(given) and given[position]
+        if not is_given and parameter.default is parameter.empty:
             yield f"{op} needs its input {parameter.name!r}"
     for name in attributes:
         if name not in known:

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from google.protobuf import text_format  # type: ignore[import-untyped]
 from onnx import (
     AttributeProto,
     GraphProto,
@@ -465,6 +464,8 @@ def _attribute(name: str, value: Any, kind: Any) -> AttributeProto:
     elif kind.name == "STRING":
         proto.s = value.encode()
     elif kind.name == "TYPE_PROTO":
+        from google.protobuf import text_format  # type: ignore[import-untyped]
+
         text_format.Parse(value, proto.tp)
     elif kind.name == "FLOATS":
         proto.floats.extend(map(float, value))
