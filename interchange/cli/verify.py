@@ -40,6 +40,7 @@ DIFFER = 1
 @click.option("--layers", is_flag=True, help="Look for the guilty layer: replay each one.")
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Use the first N samples only.")
 @click.option("--batch-size", type=click.IntRange(min=1), metavar="N", help="Samples at once (default: 32).")
+@click.option("--jobs", type=click.IntRange(min=1), metavar="N", help="Processes at once (default: one for each core).")
 @click.option(
     "--timeout", type=float, metavar="SECONDS", help="End a backend that is silent for so long (default: 600)."
 )
@@ -61,6 +62,7 @@ def verify_command(
     layers: bool,
     limit: int | None,
     batch_size: int | None,
+    jobs: int | None,
     timeout: float | None,
     html_file: str | None,
     open_page: bool,
@@ -82,6 +84,7 @@ def verify_command(
         "reference": reference,
         "limit": limit,
         "batch_size": batch_size,
+        "jobs": jobs,
         "timeout": timeout,
         "layers": layers or None,
     }

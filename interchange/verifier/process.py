@@ -23,6 +23,7 @@ from interchange.graph import Array
 from interchange.verifier.worker import save_arrays
 
 TIMEOUT = 600.0  # seconds without a sign of life: for opening, or for one batch
+_GLANCE = 0.2  # seconds between looks at whether to stop
 _TAIL = 4000  # characters of standard error that are kept
 
 Progress = Callable[[int], None]
@@ -110,6 +111,7 @@ def run(
     options: Mapping[str, Any] | None = None,
     timeout: float = TIMEOUT,
     progress: Progress | None = None,
+    stop: threading.Event | None = None,
 ) -> Run:
     """Runs one job to its end, its failure or its timeout. Never raises for what the process does.
 
@@ -118,7 +120,9 @@ def run(
         kind: "backend", "oracle" (the graph in float64) or "native" (the graph in its own dtypes).
         timeout: seconds without a sign of life after which the process is ended.
         progress: called with the number of batches done.
+        stop: when it is set, the process is ended.
     """
+    stop = stop or threading.Event()
     folder.mkdir(parents=True)
     job = {
         "kind": kind,
@@ -146,8 +150,8 @@ def run(
         )
         patience = 0.0  # for an interruption
         try:
-            timed_out = _follow(process, events, timeout, progress)
-            patience = 1.0
+            timed_out = _follow(process, events, timeout, progress, stop)
+            patience = 0.0 if stop.is_set() else 1.0
         finally:
             _end(process, patience)
     stderr = _tail(folder / "stderr.txt")
@@ -164,14 +168,20 @@ def run(
     )
 
 
-def _follow(process: subprocess.Popen[bytes], events: _Events, timeout: float, progress: Progress | None) -> bool:
-    """Takes the lines of a process until it ends; True if it was silent for too long."""
+def _follow(
+    process: subprocess.Popen[bytes],
+    events: _Events,
+    timeout: float,
+    progress: Progress | None,
+    stop: threading.Event,
+) -> bool:
+    """Takes the lines of a process until it ends or shall end; True if it was silent for too long."""
     assert process.stdout is not None
     lines: queue.Queue[bytes | None] = queue.Queue()
     threading.Thread(target=_pump, args=(process.stdout, lines), daemon=True).start()
     while True:
         try:
-            line = lines.get(timeout=timeout)
+            line = _next_line(lines, timeout, stop)
         except queue.Empty:
             return True
         if line is None:
@@ -184,6 +194,18 @@ def _follow(process: subprocess.Popen[bytes], events: _Events, timeout: float, p
             progress(len(events.batches))
         if events.done or events.error:
             return False  # what it does in its last moments does not matter
+
+
+def _next_line(lines: queue.Queue[bytes | None], timeout: float, stop: threading.Event) -> bytes | None:
+    """The next line; None at the end, or soon after `stop` is set. Raises queue.Empty after `timeout` seconds."""
+    end = time.monotonic() + timeout
+    while not stop.is_set():
+        try:
+            return lines.get(timeout=max(min(_GLANCE, end - time.monotonic()), 0))
+        except queue.Empty:
+            if time.monotonic() >= end:
+                raise
+    return None
 
 
 def _pump(stream: IO[bytes], lines: queue.Queue[bytes | None]) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import functools
 import hashlib
 import math
 import platform
@@ -12,6 +14,7 @@ from collections.abc import Callable, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from threading import Lock
 
 from interchange import api, plugins, testset
 from interchange import options as plugin_options
@@ -28,6 +31,7 @@ from interchange.verifier.references import NO_BACKENDS, Choice, choose, is_amon
 from interchange.verifier.report import BackendResult, ModelInfo, OutputInfo, ReferenceInfo, Report, TestSetInfo
 from interchange.verifier.samples import MOST_SAMPLES, samples_of
 from interchange.verifier.session import Session
+from interchange.verifier.side_by_side import cores, results
 
 NotRun = tuple[tuple[str, str], ...]
 
@@ -49,6 +53,7 @@ def verify(
     backend_options: Options | None = None,
     timeout: float = process.TIMEOUT,
     show: int = MOST_SAMPLES,
+    jobs: int | None = None,
 ) -> Report:
     """Runs every backend on a test set, each in its own process, and compares with one reference.
 
@@ -65,6 +70,8 @@ def verify(
         backend_options: name -> options of that backend.
         timeout: seconds without a sign of life after which a backend is ended.
         show: how many samples the report shows.
+        jobs: how many processes run at once; by default as many as there are cores. What is computed does not depend on
+            it, but each of several takes longer than it would alone.
 
     Raises:
         BadInput: (IX103) an argument; (IX220, IX221) the test set; what `load` raises.
@@ -72,7 +79,8 @@ def verify(
         Unsupported: (IX303) the artifact for a backend that was named cannot be written.
     """
     started = time.perf_counter()
-    _check_arguments(rtol, atol, limit, batch_size, timeout)
+    jobs = cores() if jobs is None else jobs
+    _check_arguments(rtol, atol, limit, batch_size, timeout, jobs)
     options = backend_options or {}
     named = parse_all(backends, options) if backends is not None else None
     for name in named or ():
@@ -87,24 +95,24 @@ def verify(
     used = len(samples) if limit is None else min(limit, len(samples))
     with TemporaryDirectory(prefix="interchange-verify-") as folder:
         session, batches = _session(Path(folder), graph, source, samples, used, batch_size, timeout, progress)
-        ground = _ground(session, samples, batches, rtol, atol)
+        ground = _ground(session, samples, batches, rtol, atol, jobs)
         choice = choose(session, ground, reference, options, named or ())
         own = assess(ground, choice.reference, choice.reference.load, None)
         judged = dataclasses.replace(choice.reference, errors=error_maxima(own.outputs))
-        results, runs, not_run = _contend(session, ground, judged, choice, named, options)
+        contended, runs, not_run = _contend(session, ground, judged, choice, named, options, jobs)
         report = Report(
-            agreed=all(result.agreed for result in results),
+            agreed=all(result.agreed for result in contended),
             model=_model_info(session),
             testset=_testset_info(samples, used, ground.labels),
             reference=_reference_info(judged, own),
             outputs=_outputs(ground),
-            backends=results,
+            backends=contended,
             not_run=not_run,
             tolerances=_tolerances(ground),
             environment=_environment(),
-            command=_command(source, testset, results, named, ground, reference, limit, layers),
+            command=_command(source, testset, contended, named, ground, reference, limit, layers),
             seconds=0.0,
-            samples=samples_of(ground, judged, runs, results, show),
+            samples=samples_of(ground, judged, runs, contended, show),
         )
         if layers:
             from interchange.verifier.layers import layers_of
@@ -115,14 +123,14 @@ def verify(
 
 
 def _check_arguments(
-    rtol: float | None, atol: float | None, limit: int | None, batch_size: int, timeout: float
+    rtol: float | None, atol: float | None, limit: int | None, batch_size: int, timeout: float, jobs: int
 ) -> None:
     faults = [
         f"{name} is {value}, not a finite number from 0 on"
         for name, value in (("rtol", rtol), ("atol", atol))
         if value is not None and not (value >= 0 and math.isfinite(value))
     ]
-    counts = {"limit": 1 if limit is None else limit, "batch_size": batch_size}
+    counts = {"limit": 1 if limit is None else limit, "batch_size": batch_size, "jobs": jobs}
     faults += [f"{name} is {count}, not at least 1" for name, count in counts.items() if count < 1]
     faults += [] if timeout > 0 else [f"timeout is {timeout}, not above 0"]
     if faults:
@@ -145,7 +153,13 @@ def _session(
 ) -> tuple[Session, tuple[tuple[int, int], ...]]:
     """Writes the feeds of every batch once, so that all backends get the same."""
     size = _batch_size(graph, samples, used, batch_size)
-    report = progress or (lambda what, done, total: None)
+    lock = Lock()
+
+    def report(what: str, done: int, total: int) -> None:
+        with lock:  # processes run side by side
+            if progress is not None:
+                progress(what, done, total)
+
     total = -(-used // size)
     (folder / "feeds").mkdir()
     feeds, batches = [], []
@@ -178,10 +192,18 @@ def _batch_size(graph: Graph, samples: TestSet, used: int, wish: int) -> int:
 
 
 def _ground(
-    session: Session, samples: TestSet, batches: tuple[tuple[int, int], ...], rtol: float | None, atol: float | None
+    session: Session,
+    samples: TestSet,
+    batches: tuple[tuple[int, int], ...],
+    rtol: float | None,
+    atol: float | None,
+    jobs: int,
 ) -> Ground:
     """Runs the graph in float64 and in its own dtypes: the measure for everything that follows."""
-    oracle, native = session.run_graph("oracle", "float64 oracle"), session.run_graph("native", "rounding floor")
+    session.weights()  # before both want them
+    kinds = (("oracle", "float64 oracle"), ("native", "rounding floor"))
+    calls = [functools.partial(session.run_graph, kind, label) for kind, label in kinds]
+    oracle, native = results(calls, jobs, session.stop)
     for run in (oracle, native):
         if run.error is not None:
             raise run.error
@@ -209,6 +231,7 @@ def _contend(
     choice: Choice,
     named: tuple[BackendName, ...] | None,
     options: Options,
+    jobs: int,
 ) -> tuple[tuple[BackendResult, ...], dict[str, Run], NotRun]:
     """Runs and assesses all backends.
 
@@ -216,30 +239,26 @@ def _contend(
         InterchangeError: one that was named cannot be used, or none can.
     """
     candidates, not_run = (named, []) if named is not None else _usable(session, choice, options)
-    results: list[BackendResult] = []
+    starts = [_prepared(session, name, must=named is not None) for name in candidates]
+    judged: list[BackendResult] = []
     runs: dict[str, Run] = {}
-    for name in candidates:
-        try:
-            run = _start(session, choice, name)
-        except InterchangeError as error:
-            if named is not None:
-                raise
-            run = Run(session.folder, error=error)
-        if run.error is not None and not run.opened and _cannot_be_had(run.error):
-            if named is not None:
-                raise run.error
-            not_run.append((name.label, reason_of(run.error)))
-            continue
-        runs[name.label] = run
-        results.append(_result(ground, reference, name, run))
-    if not results:
+    with contextlib.closing(results(starts, jobs, session.stop)) as finished:
+        for name, run in zip(candidates, finished, strict=True):
+            if run.error is not None and not run.opened and _cannot_be_had(run.error):
+                if named is not None:
+                    raise run.error
+                not_run.append((name.label, reason_of(run.error)))
+                continue
+            runs[name.label] = run
+            judged.append(_result(ground, reference, name, run))
+    if not judged:
         raise EnvironmentLacks(
             "IX401",
             "No backend can run this model here.",
             why=[f"{name}: {reason}" for name, reason in not_run],
             next_step="`interchange plugins` says what is missing for each.",
         )
-    return tuple(results), runs, tuple(not_run)
+    return tuple(judged), runs, tuple(not_run)
 
 
 def _cannot_be_had(error: InterchangeError) -> bool:
@@ -268,12 +287,18 @@ def _usable(
     return tuple(names), not_run
 
 
-def _start(session: Session, choice: Choice, name: BackendName) -> Run:
-    runner = backend(name.target)
-    if runner.artifact == "source" and not session.opens_source(name.target) and ":" not in name.target:
-        what = f"The backend {name.label!r} runs files of its own framework only."
-        raise BadInput("IX103", what, where=str(session.source or "a graph"))
-    return session.run_backend(name, _artifact(session, runner.artifact))
+def _prepared(session: Session, name: BackendName, *, must: bool) -> Callable[[], Run]:
+    """What runs a backend; its artifact is written already. If that fails, it `must` not, or the run has that error."""
+    try:
+        runner = backend(name.target)
+        if runner.artifact == "source" and not session.opens_source(name.target) and ":" not in name.target:
+            what = f"The backend {name.label!r} runs files of its own framework only."
+            raise BadInput("IX103", what, where=str(session.source or "a graph"))
+        return functools.partial(session.run_backend, name, _artifact(session, runner.artifact))
+    except InterchangeError as error:
+        if must:
+            raise
+        return functools.partial(Run, session.folder, error=error)
 
 
 def _artifact(session: Session, kind: str) -> Path:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import mkdtemp
+from threading import Event
 
 from interchange import api, plugins
 from interchange.graph import Graph
@@ -24,6 +26,7 @@ class Session:
         source: the model file; None if a Graph was given.
         formats: the importers that recognise the model file.
         feeds: one file for each batch.
+        stop: when it is set, the processes under way are ended.
     """
 
     folder: Path
@@ -33,6 +36,7 @@ class Session:
     feeds: tuple[Path, ...]
     timeout: float
     progress: Progress
+    stop: Event = field(default_factory=Event)
 
     def artifact(self, kind: str) -> Path:
         """The artifact of that exporter: the model file if it is one, else written once.
@@ -57,20 +61,23 @@ class Session:
 
     def run_graph(self, kind: str, label: str) -> Run:
         """Runs the graph itself: "oracle" or "native"."""
+        return self._run(kind, label, self.weights(), None)
+
+    def weights(self) -> Path:
+        """The graph in a file, written once."""
         weights = self.folder / "graph" / "graph.safetensors"
         if not weights.is_file():
             api.save(self.graph, weights, to="weights", selftest=False)
-        return self._run(kind, label, weights, None)
+        return weights
 
     def run_backend(self, name: BackendName, artifact: Path) -> Run:
         return self._run("backend", name.label, artifact, name)
 
     def _run(self, kind: str, label: str, artifact: Path, name: BackendName | None) -> Run:
-        number = len(list(self.folder.glob("run*")))
         total = len(self.feeds)
         self.progress(label, 0, total)
         return process.run(
-            self.folder / f"run{number}",
+            Path(mkdtemp(prefix="run-", dir=self.folder), "files"),
             kind=kind,
             artifact=artifact,
             feeds=self.feeds,
@@ -79,4 +86,5 @@ class Session:
             options=name.options if name else {},
             timeout=self.timeout,
             progress=lambda done: self.progress(label, done, total),
+            stop=self.stop,
         )
