@@ -84,19 +84,25 @@ def test_sums_leave_room_for_the_next_look(numbers, apart, data):
         )  # of a double's 2**62
 
 
-@pytest.mark.parametrize("tile", [2, 4])
-def test_winograd_is_a_convolution(tile):
+@pytest.mark.parametrize("across", winograd.STEPS)
+@pytest.mark.parametrize("down", winograd.STEPS)
+def test_winograd_is_a_convolution(down, across):
+    """Whole tiles and those at an edge, with the kernel of whole tiles."""
+    (tile, tall), (other, wide) = down, across
+    if tile != other:
+        pytest.skip("one kernel has one size of whole tiles")
     rng = np.random.default_rng(tile)
-    image, kernel = rng.integers(-99, 99, (tile + 2, tile + 2)), rng.integers(-9, 9, (3, 3))
-    into, back = winograd.steps_for(tile)
+    image, kernel = rng.integers(-99, 99, (tall + 2, wide + 2)), rng.integers(-9, 9, (3, 3))
+    (rows, into, back), (columns, into_across, back_across) = winograd.STEPS[down], winograd.STEPS[across]
     u = bounds.transformed(kernel[:, :, None, None], tile).reshape(tile + 2, tile + 2) * 576
-    products = np.rint(u).astype(int) * np.array(winograd.in_two_dimensions(into, image.tolist()))
-    want = [[int((image[y : y + 3, x : x + 3] * kernel).sum()) for x in range(tile)] for y in range(tile)]
-    got = winograd.in_two_dimensions(back, products.tolist())
+    inputs = winograd.in_two_dimensions(into, into_across, image.tolist())
+    products = np.rint(u[np.ix_(rows, columns)]).astype(int) * np.array(inputs)
+    want = [[int((image[y : y + 3, x : x + 3] * kernel).sum()) for x in range(wide)] for y in range(tall)]
+    got = winograd.in_two_dimensions(back, back_across, products.tolist())
     assert [[value // 576 for value in row] for row in got] == want
-    np.testing.assert_array_equal(
-        winograd.in_two_dimensions(into, image.tolist()), bounds.INPUT[tile] @ image @ bounds.INPUT[tile].T
-    )
+    np.testing.assert_array_equal(inputs, bounds.INPUT[down] @ image @ bounds.INPUT[across].T)
+    outputs = bounds.OUTPUT[down] @ products @ bounds.OUTPUT[across].T
+    np.testing.assert_array_equal(got, outputs)
 
 
 @given(st.integers(1, 5), st.integers(1, 4), st.data())
@@ -135,7 +141,8 @@ def test_no_lane_overflows_with_the_worst_input(kind, positive):
         )
         assert scale is not None
         numbers = bounds.whole(u, scale.exponent).astype(object)
-        b, a, size = bounds.INPUT[tile].astype(object), bounds.OUTPUT[tile].astype(object), tile + 2
+        b, a = (matrices[tile, tile].astype(object) for matrices in (bounds.INPUT, bounds.OUTPUT))
+        size = tile + 2
         for o in range(5):
             for i, j in ((0, 0), (tile - 1, tile - 1)):
                 image = np.zeros((size, size, 7), object)

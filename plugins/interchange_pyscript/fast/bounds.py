@@ -23,9 +23,10 @@ KERNEL = {
     2: np.array([[2, 0, 0], [1, 1, 1], [1, -1, 1], [0, 0, 2]]) / 2,
     4: np.array([[6, 0, 0], [-4, -4, -4], [-4, 4, -4], [1, 2, 4], [1, -2, 4], [0, 0, 24]]) / 24,
 }
+# By the outputs of a whole tile and of this one; `winograd.py` says how shorter tiles share its kernel.
 INPUT = {
-    2: np.array([[1, 0, -1, 0], [0, 1, 1, 0], [0, -1, 1, 0], [0, 1, 0, -1]]),
-    4: np.array(
+    (2, 2): np.array([[1, 0, -1, 0], [0, 1, 1, 0], [0, -1, 1, 0], [0, 1, 0, -1]]),
+    (4, 4): np.array(
         [
             [4, 0, -5, 0, 1, 0],
             [0, -4, -4, 1, 1, 0],
@@ -35,10 +36,16 @@ INPUT = {
             [0, 4, 0, -5, 0, 1],
         ]
     ),
+    (4, 3): np.array([[4, -2, -4, 2, 0], [0, -6, -3, 3, 0], [0, 2, -3, 1, 0], [0, -4, 0, 4, 0], [0, 2, -1, -2, 1]]),
+    (4, 2): np.array([[4, 0, -4, 0], [0, -3, -3, 0], [0, 3, -3, 0], [0, -1, 0, 1]]),
+    (4, 1): np.array([[4, -4, 0], [0, -6, 0], [0, -1, 1]]),
 }
 OUTPUT = {
-    2: np.array([[1, 1, 1, 0], [0, 1, -1, -1]]),
-    4: np.array([[1, 1, 1, 1, 1, 0], [0, 1, -1, 2, -2, 0], [0, 1, 1, 4, 4, 0], [0, 1, -1, 8, -8, 1]]),
+    (2, 2): np.array([[1, 1, 1, 0], [0, 1, -1, -1]]),
+    (4, 4): np.array([[1, 1, 1, 1, 1, 0], [0, 1, -1, 2, -2, 0], [0, 1, 1, 4, 4, 0], [0, 1, -1, 8, -8, 1]]),
+    (4, 3): np.array([[1, 1, 1, 1, 0], [0, 1, -1, 2, 0], [0, 1, 1, 4, 1]]),
+    (4, 2): np.array([[1, 1, 1, 0], [0, 1, -1, 1]]),
+    (4, 1): np.array([[1, 1, 1]]),
 }
 
 
@@ -74,13 +81,13 @@ def rounding_gain(tile: int) -> float:
     Each of its numbers is off by half a unit at most; that is multiplied with a transformed input and goes into outputs
     with the weights of their transform.
     """
-    along = np.abs(OUTPUT[tile]) @ np.abs(INPUT[tile]).sum(1)
-    return float(0.5 * along.max() ** 2)
+    along = [np.abs(OUTPUT[key]) @ np.abs(INPUT[key]).sum(1) for key in INPUT if key[0] == tile]
+    return float(0.5 * max(row.max() for row in along) ** 2)
 
 
 def noise_gain(tile: int) -> float:
     """How much rounding the transformed kernel disturbs outputs, against rounding the kernel itself; in the mean."""
-    along = np.square(OUTPUT[tile]) @ np.square(INPUT[tile]).sum(1)
+    along = np.square(OUTPUT[tile, tile]) @ np.square(INPUT[tile, tile]).sum(1)
     return float(along.mean() / 3)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from interchange_pyscript.fast.winograd import tiles_of
 from interchange_pyscript.kernels.spatial import extents_of, window_counts
 
 CONVERT = 35.0  # a number, between pixels and planes
@@ -36,12 +37,12 @@ class Shape:
 
 def product(lanes: float) -> float:
     """A product and a sum, within sum(map(mul, ...))."""
-    return 50 + 3.1 * lanes
+    return 150 + 5.6 * lanes
 
 
 def operation(lanes: float) -> float:
     """Any other operation on packed integers."""
-    return 45 + 1.3 * lanes
+    return 85 + 2.3 * lanes
 
 
 def cost_of(op: str, tile: int, shape: Shape, group: int) -> float:
@@ -73,10 +74,10 @@ def cost_of(op: str, tile: int, shape: Shape, group: int) -> float:
     if op == "PixelConv":
         window = tall * wide * inputs * (left * product(outputs) + 20)
         return convert + after + numbers * UNPACK + rows * columns * (window + 500)
-    size, tiles = tile + 2, -(-rows // tile) * -(-columns // tile)
-    steps = 12 if tile == 4 else 4
-    into = (height * -(-columns // tile) + tiles * size) * steps * operation(channels)
-    unpacking = tiles * size * size * (UNPACK * channels + 300)
-    back = tiles * (size + tile) * steps * operation(outputs)
-    products = tiles * size * size * (inputs * (left * product(outputs) + 20) + 120)
+    (ys, xs), steps = (tiles_of(tile, n) for n in (rows, columns)), 19 if tile == 4 else 4
+    tall, wide = (sum(n + 2 for _, n in sizes) for sizes in (ys, xs))  # places, of all tiles together
+    into = (height * len(xs) + len(ys) * wide) * steps * operation(channels)
+    unpacking = tall * wide * (UNPACK * channels + 900)
+    back = (len(ys) * wide + rows * len(xs)) * (13 if tile == 4 else 4) * operation(outputs)
+    products = tall * wide * (inputs * (left * product(outputs) + 20) + 120)
     return convert + after + into + unpacking + back + products

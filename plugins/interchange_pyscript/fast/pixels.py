@@ -22,7 +22,7 @@ from interchange_pyscript.fast.lanes import (
     scaled,
     settled,
 )
-from interchange_pyscript.fast.winograd import in_two_dimensions, steps_for
+from interchange_pyscript.fast.winograd import STEPS, in_two_dimensions, tiles_of
 from interchange_pyscript.kernels.convolution import Conv
 from interchange_pyscript.kernels.linear import Gemm
 from interchange_pyscript.kernels.spatial import window_counts
@@ -163,7 +163,6 @@ def WinogradConv(
 ) -> Tensor:
     """A 3 x 3 convolution in tiles of outputs; `rows` are the transformed kernel, place by place of a tile."""
     (channels, outputs), (top, left, bottom, right), size = w.shape[2:], pads, tile + 2
-    into, back = steps_for(tile)
 
     def kernels_of() -> list[list[int]]:
         weights = lanes_of(rows)
@@ -175,30 +174,37 @@ def WinogradConv(
             return None
         height, width, _ = ready.shape
         tall, wide, total = height + top + bottom - 2, width + left + right - 2, ready.exponent + exponent
-        ys, xs = range(0, tall, tile), range(0, wide, tile)
-        before, after = [0] * left, [0] * (len(xs) * tile + 2 - left - width)
-        empty = [[0] * (len(xs) * tile + 2)]
+        ys, xs = tiles_of(tile, tall), tiles_of(tile, wide)
+        before, after = [0] * left, [0] * (right + 1)  # one more for tiles of 2, which may reach beyond the edge
+        empty = [[0] * (left + width + right + 1)]
         grid = [before + ready.ints[i : i + width] + after for i in range(0, height * width, width)]
-        grid = empty * top + grid + empty * (len(ys) * tile + 2 - top - height)
+        grid = empty * top + grid + empty * (bottom + 1)
         # Rows are transformed once for all tiles that share them.
-        lines = [[into(*row[x : x + size]) for x in xs] for row in grid]
-        blocks = (block for y in ys for block in zip(*lines[y : y + size]))
-        tiles = [[numbers_in(p, channels) for row in zip(*map(into, *block)) for p in row] for block in blocks]
-        kernels = prepared(rows, "kernels", kernels_of)
+        lines = [[STEPS[tile, n][1](*row[x : x + n + 2]) for x, n in xs] for row in grid]
+        numbers: list[list[list[int]]] = [[] for _ in range(size * size)]  # by places: of the tiles that have it
+        for y, high in ys:
+            down, into, _ = STEPS[tile, high]
+            for (_, broad), block in zip(xs, zip(*lines[y : y + high + 2])):
+                for j, column in zip(STEPS[tile, broad][0], zip(*block)):
+                    for i, p in zip(down, into(*column)):
+                        numbers[i * size + j].append(numbers_in(p, channels).tolist())
         # What is added at the place (1, 1) of a tile comes back in each of its outputs.
         biases = {size + 1: bias_lanes(b, total)}
         multiply = weighted_without_zeros if ready.positive else weighted
-        products = [
-            [multiply(numbers, kernel, biases.get(place, 0)) for numbers in column]
-            for place, (column, kernel) in enumerate(zip(zip(*tiles), kernels))
+        sums = [
+            iter([multiply(tile_numbers, kernel, biases.get(place, 0)) for tile_numbers in here])
+            for place, (here, kernel) in enumerate(zip(numbers, prepared(rows, "kernels", kernels_of)))
         ]
-        result: list[list[int]] = [[] for _ in range(len(ys) * tile)]
-        for i, sums in enumerate(zip(*products)):
-            block = in_two_dimensions(back, [sums[k : k + size] for k in range(0, size * size, size)])
-            y = i // len(xs) * tile
-            for line, row in zip(result[y : y + tile], block):
-                line += row
-        ints = [p for line in result[:tall] for p in line[:wide]]
-        return Lanes(ints, outputs, (tall, wide, outputs), total, 61)
+        ints: list[int] = []
+        for _, high in ys:
+            down, _, back = STEPS[tile, high]
+            lines = [[] for _ in range(high)]
+            for _, broad in xs:
+                across, _, back_across = STEPS[tile, broad]
+                products = [[next(sums[i * size + j]) for j in across] for i in down]
+                for line, row in zip(lines, in_two_dimensions(back, back_across, products)):
+                    line += row
+            ints += [p for line in lines for p in line[:wide]]
+        return Lanes(ints[: tall * wide], outputs, (tall, wide, outputs), total, 61)
 
     return each(x, layout, in_lanes, lambda sample: Conv(sample, w, b, pads=pads, layout="NHWC"))
