@@ -328,6 +328,69 @@ def test_inputs_of_every_magnitude(kind, deep, deep_script):
         assert floors(np.asarray(deep_script.predict(x)), deep, x) < judge.ROUNDING
 
 
+CUTS = {
+    "relu": [("Relu", {})],
+    "relu6": [("Clip", {})],
+    "leaky": [("LeakyRelu", {"alpha": 0.001})],
+    "pool": [("Relu", {}), POOL],
+    "mean": [("Relu", {}), ("GlobalAveragePool", {"layout": "NHWC"})],
+}
+
+
+def cutting_graph(cut: str, out: int, deep: bool) -> Graph:
+    """A layer after which nothing is left of positive numbers (of a Clip: 1.5), and what reads the rest."""
+    sign = 1 if cut == "relu6" else -1
+    kernel = sign * np.abs(random(5, 3, 3, 3, out)) / 5
+    b = Builder()
+    x = b.input("x", "float32", ("batch", 31, 29, 3))
+    x = b.add("Conv", [x, b.constant("conv/kernel", kernel)], "c", source="conv", layout="NHWC")
+    for i, (op, told) in enumerate(CUTS[cut]):
+        more = [b.constant("low", np.float32(0)), b.constant("high", np.float32(1.5))] if op == "Clip" else []
+        x = b.add(op, [x, *more], f"v{i}", source=op, **told)
+    if deep and cut != "mean":
+        w = b.constant("next", random(3, 3, 3, out, 5) / 5)
+        x = b.add("Relu", [b.add("Conv", [x, w], "next_c", source="next", layout="NHWC")], "next_r", source="next")
+    return b.graph([x], {})
+
+
+def cut_image(seed: int, huge: float, share: float, lone: bool) -> np.ndarray:
+    """Numbers most of which a cut takes away, and a few small ones (or just one window of them) that stay."""
+    rng = np.random.default_rng(seed)
+    stays = rng.random((1, 31, 29, 1)) < share
+    if lone:
+        stays = np.zeros((1, 31, 29, 1), bool)
+        stays[:, 4:7, 6:9] = True
+    small = -rng.random((1, 31, 29, 3))
+    return np.where(stays, small, huge * (1 + rng.random((1, 31, 29, 3)))).astype(np.float32)
+
+
+@settings(deadline=None, max_examples=30)
+@given(
+    cut=st.sampled_from(sorted(CUTS)),
+    out=st.sampled_from([4, 70]),
+    deep=st.booleans(),
+    huge=st.sampled_from([1.0, 1e2, 1e4, 1e6, 1e9]),
+    share=st.floats(0.0, 1.0),
+    lone=st.booleans(),
+    seed=st.integers(0, 99),
+)
+def test_what_is_cut_off_hides_nothing(cut, out, deep, huge, share, lone, seed, tmp_path_factory):
+    """Small numbers among huge ones that an activation cuts off are all that later layers see."""
+    graph, x = cutting_graph(cut, out, deep), cut_image(seed, huge, share, lone)
+    if cut == "relu6":
+        x = -x  # a Clip keeps the small ones, and the huge ones become its limit
+    assert floors(computed(graph, tmp_path_factory.mktemp("fast"), x), graph, x) < judge.ROUNDING
+
+
+def test_a_lone_window_among_what_is_cut_off(tmp_path):
+    """The check is needed: without it the lanes' rounding of huge numbers is all that is left."""
+    graph, x = cutting_graph("relu", 4, True), cut_image(1, 1e5, 0.0, True)
+    assert floors(computed(graph, tmp_path, x), graph, x) < judge.ROUNDING
+    script = tmp_path / "m.py"
+    script.write_text(script.read_text().replace("DOUBTFUL = 2.0**-20", "DOUBTFUL = math.inf  # never"))
+    assert floors(np.asarray(imported(script).predict(x)), graph, x) > judge.ROUNDING
+
+
 @pytest.mark.parametrize("bias", [1e4, 1e8, "one", "growing"])
 @pytest.mark.parametrize("magnitude", [1e-6, 1.0, 1e4])
 def test_huge_biases(bias, magnitude, tmp_path):

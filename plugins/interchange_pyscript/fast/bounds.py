@@ -51,12 +51,16 @@ OUTPUT = {
 
 @dataclass(frozen=True)
 class Scale:
-    """The constants of a layer: bits of its inputs, exponents of its weights, the largest exponent of its inputs."""
+    """The constants of a layer: bits of its inputs, exponents of its weights, the largest exponent of its inputs.
+
+    2**noise is how many of its units rounding of inputs and weights usually costs an output at most.
+    """
 
     bits: int
     exponent: int
     limit: int
     even: bool
+    noise: int = 0
 
 
 def gain(kernel: Array, positive: bool) -> float:

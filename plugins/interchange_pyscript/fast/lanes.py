@@ -21,6 +21,8 @@ ANY = 400  # a limit for exponents that sets none
 # Of the numbers that are not 0, one of 8 may have less than 15 bits, and one of 64 less than 11. More of them are a
 # part of the sample by itself, which may matter when the large numbers have been cut off or averaged away.
 FEW = {15: 8, 11: 64}
+# An error of this part of the largest number is too much; one of a quarter of it is carried into the next layer.
+DOUBTFUL = 2.0**-20
 
 
 class Lanes:
@@ -30,10 +32,14 @@ class Lanes:
     Planes: for each channel phases * phases integers. That of the phase (i, j) has a lane for every pixel whose row
     is i and whose column is j, modulo `phases`; `pitch` lanes are a row. Lanes beyond the edge hold anything.
 
-    No number is beyond 2**size. `positive` tells that none is below 0.
+    No number is beyond 2**size. `positive` tells that none is below 0. `error` is how far off the values usually are at
+    most, by the rounding of the layer that made them; `exact` makes them anew with the plain functions. `doubt` is by
+    how much what settled numbers bring along exceeds their own rounding.
     """
 
-    __slots__ = ("count", "exponent", "ints", "phases", "pitch", "positive", "shape", "size")
+    __slots__ = ("count", "doubt", "error", "exact", "exponent", "ints", "phases", "pitch", "positive", "shape", "size")
+
+    exact: Callable[[], Sequence[float]]
 
     def __init__(
         self,
@@ -45,13 +51,20 @@ class Lanes:
         positive: bool = False,
         phases: int = 0,
         pitch: int = 0,
+        error: float | None = None,
     ) -> None:
         self.ints, self.count, self.shape, self.exponent, self.size = ints, count, shape, exponent, size
-        self.positive, self.phases, self.pitch = positive, phases, pitch
+        self.positive, self.phases, self.pitch, self.error, self.doubt = positive, phases, pitch, error, 1.0
 
     def having(self, ints: list[int], exponent: int, size: int, positive: bool) -> Lanes:
         """The same form with other numbers."""
-        return Lanes(ints, self.count, self.shape, exponent, size, positive, self.phases, self.pitch)
+        made = Lanes(ints, self.count, self.shape, exponent, size, positive, self.phases, self.pitch, self.error)
+        made.doubt = self.doubt
+        return made
+
+    def error_of(self, noise: int, exponent: int) -> float:
+        """The error of what a layer makes of these numbers, whose own rounding costs it 2**noise of its units."""
+        return math.ldexp(self.doubt, noise - exponent)
 
 
 Sample = Union[Lanes, Tensor]
@@ -102,11 +115,32 @@ def each(
     samples: list[Sample] = []
     for sample in in_samples(x, layout):
         made = in_lanes(sample)
-        if made is None:
-            y = in_floats(Tensor(floats(sample), (1, *sample.shape)))
+        if isinstance(made, Lanes):
+            if made.error is None:
+                made.error = sample.error if isinstance(sample, Lanes) else 0.0
+            made.exact = recomputed(in_floats, sample)
+        elif made is None:
+            y = in_floats(Tensor(sample.exact() if isinstance(sample, Lanes) else sample.values, (1, *sample.shape)))
             made = Tensor(y.values, (1,) * (4 - len(y.shape)) + y.shape[1:])
         samples.append(made)
     return Packed(samples, len(x.shape), layout)
+
+
+def recomputed(in_floats: Callable[..., Tensor], *inputs: Sample) -> Callable[[], Sequence[float]]:
+    """A function for the values of a layer from those of its inputs, at most once; it does not keep their lanes."""
+    sources = [(sample.exact if isinstance(sample, Lanes) else sample.values, (1, *sample.shape)) for sample in inputs]
+
+    @lru_cache(None)
+    def exact() -> Sequence[float]:
+        given = [Tensor(source() if callable(source) else source, shape) for source, shape in sources]
+        return in_floats(*given).values
+
+    return exact
+
+
+def is_doubtful(sample: Lanes, largest: float) -> bool:
+    """Whether a layer was off by too much of the largest number left: what it had larger ones for has been cut off."""
+    return bool(sample.error) and not math.ldexp(largest, -sample.exponent) * DOUBTFUL >= (sample.error or 0.0)
 
 
 # --- packing ----------------------------------------------------------------------------------------------------------
@@ -206,6 +240,8 @@ def settled(sample: Lanes, bits: int, limit: int, even: bool) -> Lanes | None:
         return sample
     sizes = ints if sample.positive else sizes_of(ints, count)
     largest = max(numbers_in(reduce(or_, sizes), count))  # or a little more: the bits of all together
+    if is_doubtful(sample, largest):
+        return None
     if not largest:
         return sample.having(ints, limit, bits, True)
     wanted = largest.bit_length() - bits
@@ -213,7 +249,9 @@ def settled(sample: Lanes, bits: int, limit: int, even: bool) -> Lanes | None:
     ints = [divided(p, drop, count) for p in ints]
     if (drop == wanted or not even) and has_many_small(sizes, count, drop):
         return None
-    return sample.having(ints, sample.exponent - drop, bits, sample.positive)
+    made = sample.having(ints, sample.exponent - drop, bits, sample.positive)
+    made.doubt = max(1.0, math.ldexp(sample.error or 0.0, sample.exponent) / largest / DOUBTFUL * 4)
+    return made
 
 
 def sizes_of(ints: Iterable[int], count: int) -> list[int]:
@@ -254,11 +292,13 @@ def floats(sample: Lanes | Tensor) -> Sequence[float]:
     """The numbers of a sample, channels last."""
     if isinstance(sample, Tensor):
         return sample.values
-    exponent = -sample.exponent
+    exponent, numbers = -sample.exponent, numbers_in_order(sample)
+    if sample.error and is_doubtful(sample, max(max(numbers), -min(numbers))):
+        return sample.exact()
     if -1000 < exponent < 900:
         unit = 2.0**exponent
-        return [number * unit for number in numbers_in_order(sample)]
-    return [math.ldexp(number, exponent) for number in numbers_in_order(sample)]
+        return [number * unit for number in numbers]
+    return [math.ldexp(number, exponent) for number in numbers]
 
 
 def numbers_in_order(sample: Lanes) -> Sequence[int]:
@@ -303,4 +343,6 @@ def planes_of(planes: Iterable[array[int]], like: Lanes, channels: int, phases: 
             whole = array("q", b"".join(rows[i::phases]))
             ints += [packed(whole[j::phases]) for j in range(phases)]
     shape = (tall, wide, channels)
-    return Lanes(ints, lines * pitch, shape, like.exponent, like.size, like.positive, phases, pitch)
+    made = Lanes(ints, lines * pitch, shape, like.exponent, like.size, like.positive, phases, pitch, like.error)
+    made.doubt = like.doubt
+    return made

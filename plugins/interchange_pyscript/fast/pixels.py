@@ -47,7 +47,7 @@ def as_pixels(x: Lanes) -> Lanes:
         return x
     numbers, channels = array("q", numbers_in_order(x)), x.shape[2]
     ints = [packed(numbers[i : i + channels]) for i in range(0, len(numbers), channels)]
-    return Lanes(ints, channels, x.shape, x.exponent, x.size, x.positive)
+    return Lanes(ints, channels, x.shape, x.exponent, x.size, x.positive, error=x.error)
 
 
 def bias_lanes(bias: Tensor | None, exponent: int) -> int:
@@ -70,7 +70,16 @@ def weighted_without_zeros(numbers: Sequence[int], weights: Sequence[int], bias:
 
 
 def PixelDense(
-    x: Tensor, w: Tensor, b: Tensor | None, rows: Tensor, *, bits: int, exponent: int, limit: int, even: bool = True
+    x: Tensor,
+    w: Tensor,
+    b: Tensor | None,
+    rows: Tensor,
+    *,
+    bits: int,
+    exponent: int,
+    limit: int,
+    noise: int,
+    even: bool = True,
 ) -> Tensor:
     """A dense layer of all that a sample has; zeros are skipped."""
 
@@ -83,7 +92,7 @@ def PixelDense(
             return None
         numbers, total, outputs = numbers_in_order(ready), ready.exponent + exponent, rows.shape[1]
         y = weighted_without_zeros(numbers, lanes_of(rows), bias_lanes(b, total))
-        return Lanes([y], outputs, (1, 1, outputs), total, 61)
+        return Lanes([y], outputs, (1, 1, outputs), total, 61, error=ready.error_of(noise, total))
 
     made = each(x, "NHWC", in_lanes, lambda sample: Gemm(Tensor(sample.values, (1, len(sample.values))), w, b))
     made.shape = (len(made.samples), rows.shape[1])
@@ -99,6 +108,7 @@ def PixelConv(
     bits: int,
     exponent: int,
     limit: int,
+    noise: int,
     even: bool = True,
     strides: Sequence[int] = (1, 1),
     dilations: Sequence[int] = (1, 1),
@@ -129,7 +139,7 @@ def PixelConv(
                     for place in columns if dilations[1] > 1 else (0,):
                         window += line[start + place : start + place + step]
                 ints.append(multiply(window, weights, bias))
-        return Lanes(ints, outputs, (*counts, outputs), total, 61)
+        return Lanes(ints, outputs, (*counts, outputs), total, 61, error=ready.error_of(noise, total))
 
     def in_floats(sample: Tensor) -> Tensor:
         return Conv(sample, w, b, strides=strides, dilations=dilations, pads=pads, layout="NHWC")
@@ -157,6 +167,7 @@ def WinogradConv(
     bits: int,
     exponent: int,
     limit: int,
+    noise: int,
     even: bool = True,
     pads: Sequence[int] = (0, 0, 0, 0),
     layout: str = "NHWC",
@@ -198,13 +209,14 @@ def WinogradConv(
         ints: list[int] = []
         for _, high in ys:
             down, _, back = STEPS[tile, high]
-            lines = [[] for _ in range(high)]
+            made: list[list[int]] = [[] for _ in range(high)]
             for _, broad in xs:
                 across, _, back_across = STEPS[tile, broad]
                 products = [[next(sums[i * size + j]) for j in across] for i in down]
-                for line, row in zip(lines, in_two_dimensions(back, back_across, products)):
+                for line, row in zip(made, in_two_dimensions(back, back_across, products)):
                     line += row
-            ints += [p for line in lines for p in line[:wide]]
-        return Lanes(ints[: tall * wide], outputs, (tall, wide, outputs), total, 61)
+            ints += [p for line in made for p in line[:wide]]
+        shape, error = (tall, wide, outputs), ready.error_of(noise, total)
+        return Lanes(ints[: tall * wide], outputs, shape, total, 61, error=error)
 
     return each(x, layout, in_lanes, lambda sample: Conv(sample, w, b, pads=pads, layout="NHWC"))

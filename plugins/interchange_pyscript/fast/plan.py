@@ -18,7 +18,7 @@ from interchange_pyscript.fast.rewrite import clipped, equalised, folded, pooled
 from interchange_pyscript.kernels.spatial import resolve_pads
 
 PEAK = 8.0  # how much larger the largest number of a sample usually is than most, for choosing bits
-NOISE = 4e-7  # of a layer's output, relative: what float32 has
+NOISE = 6e-7  # of a layer's output, relative: what float32 has
 FEWEST = 4  # outputs of a dense layer in lanes
 SPATIAL = ("AveragePool", "GlobalAveragePool", "MaxPool")  # operators with a layout of their own
 # Recurrent layers: how many gates and states they have, and their usual activation functions.
@@ -232,7 +232,12 @@ class Planner:
         if x in self.waiting:
             before = self.nodes[self.waiting[x]]
             self.nodes[self.waiting.pop(x)] = replace(before, attributes={**before.attributes, "bits": scale.bits})
-        told: dict[str, Any] = {"bits": scale.bits, "exponent": scale.exponent, "limit": scale.limit}
+        told: dict[str, Any] = {
+            "bits": scale.bits,
+            "exponent": scale.exponent,
+            "limit": scale.limit,
+            "noise": scale.noise,
+        }
         return told if scale.even else {**told, "even": False}
 
     # --- layers without -----------------------------------------------------------------------------------------------
@@ -427,4 +432,9 @@ def balanced(
         noise = 0.29 * math.hypot(PEAK / 2.0**bits, noise_gain / (typical * 2.0**scale.exponent))
         if noise < least:
             best, least = scale, noise
-    return best
+    if best is None:
+        return None
+    rows = np.asarray(kernel, np.float64).reshape(-1, kernel.shape[-1])
+    of_inputs = math.sqrt(np.square(rows).sum(0).max()) * 2.0**best.exponent
+    of_weights = noise_gain * math.sqrt(len(rows)) * 2.0**best.bits / PEAK
+    return replace(best, noise=math.ceil(math.log2(0.29 * math.hypot(of_inputs, of_weights))))

@@ -72,6 +72,7 @@ def PlaneConv(
     bits: int,
     exponent: int,
     limit: int,
+    noise: int,
     even: bool = True,
     strides: Sequence[int] = (1, 1),
     pads: Sequence[int] = (0, 0, 0, 0),
@@ -96,8 +97,8 @@ def PlaneConv(
         else:
             each_output = (grid for grid in grids for _ in range(outputs // group))
             ints = [sum(map(mul, row, grid), bias) for row, bias, grid in zip(weights, biases, each_output)]
-        shape = (*counts, outputs)
-        return Lanes(ints, ready.count, shape, total, 61, phases=1, pitch=ready.pitch)
+        shape, error = (*counts, outputs), ready.error_of(noise, total)
+        return Lanes(ints, ready.count, shape, total, 61, phases=1, pitch=ready.pitch, error=error)
 
     def in_floats(sample: Tensor) -> Tensor:
         return Conv(sample, w, b, strides=strides, pads=pads, group=group, layout="NHWC")
@@ -124,6 +125,7 @@ def PlaneWinograd(
     bits: int,
     exponent: int,
     limit: int,
+    noise: int,
     even: bool = True,
     pads: Sequence[int] = (0, 0, 0, 0),
     layout: str = "NHWC",
@@ -157,7 +159,7 @@ def PlaneWinograd(
             sums[7] += bias  # what is added at the place (1, 1) of a tile comes back in each of its outputs
             block = in_two_dimensions(output4, output4, [sums[k : k + 6] for k in range(0, 36, 6)])
             ints += [p for row in block for p in row]
-        shape = (height - 2, width - 2, outputs)
-        return Lanes(ints, ready.count, shape, total, 61, phases=4, pitch=ready.pitch)
+        shape, error = (height - 2, width - 2, outputs), ready.error_of(noise, total)
+        return Lanes(ints, ready.count, shape, total, 61, phases=4, pitch=ready.pitch, error=error)
 
     return each(x, layout, in_lanes, lambda sample: Conv(sample, w, b, pads=pads, layout="NHWC"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import reduce
 
@@ -14,7 +15,10 @@ from interchange_pyscript.fast.lanes import (
     each,
     fill,
     floats,
+    is_doubtful,
     larger,
+    numbers_in,
+    recomputed,
     relu,
     settled,
 )
@@ -67,7 +71,10 @@ def LaneLeakyRelu(x: Tensor, *, alpha: float, bits: int, layout: str = "NHWC") -
         for p in ready.ints:
             positive = relu(p, count)
             ints.append(positive + divided((p - positive) * slope, 30, count))
-        return ready.having(ints, ready.exponent, bits, False)
+        # With a small alpha, large numbers may be gone: the next layer looks anew for the largest.
+        made = ready.having(ints, ready.exponent, bits if alpha > 0.05 else bits + 1, False)
+        made.error = (ready.error or 0.0) + math.ldexp(1.0, -ready.exponent)
+        return made
 
     return each(x, layout, in_lanes, lambda sample: LeakyRelu(sample, alpha=alpha))
 
@@ -154,7 +161,9 @@ def LaneAdd(a: Tensor, b: Tensor, *, layout: str = "NHWC") -> Tensor:
     samples: list[Sample] = []
     for one, other in zip(a.samples, b.samples):
         if isinstance(one, Lanes) and isinstance(other, Lanes):
-            samples.append(sum_of(one, other))
+            made = sum_of(one, other)
+            made.exact = recomputed(Add, one, other)
+            samples.append(made)
         else:
             pair = [Tensor(floats(sample), sample.shape) for sample in (one, other)]
             samples.append(Add(*pair))
@@ -171,7 +180,9 @@ def sum_of(a: Lanes, b: Lanes) -> Lanes:
         drop = x.exponent - exponent
         parts.append([divided(p, drop, x.count) for p in x.ints] if drop else x.ints)
     size = max(x.size - (x.exponent - exponent) for x in (a, b)) + 1
-    return a.having(list(map(int.__add__, *parts)), exponent, max(size, 1), a.positive and b.positive)
+    made = a.having(list(map(int.__add__, *parts)), exponent, max(size, 1), a.positive and b.positive)
+    made.error = (a.error or 0.0) + (b.error or 0.0)
+    return made
 
 
 def LaneMean(x: Tensor, *, keepdims: int = 1, layout: str = "NHWC") -> Tensor:
@@ -184,8 +195,10 @@ def LaneMean(x: Tensor, *, keepdims: int = 1, layout: str = "NHWC") -> Tensor:
         ready = settled(as_pixels(sample), 40, ANY, True)
         if ready is None:
             return None
-        means = floats(ready.having([sum(ready.ints)], ready.exponent, 61, False))
-        return Tensor([value / (height * width) for value in means], (1, 1, channels))
+        sums = numbers_in(sum(ready.ints), channels)
+        if is_doubtful(ready, max(map(abs, sums)) / (height * width)):
+            return None
+        return Tensor([math.ldexp(v, -ready.exponent) / (height * width) for v in sums], (1, 1, channels))
 
     made = each(x, layout, in_lanes, lambda sample: GlobalAveragePool(sample, layout="NHWC"))
     if not keepdims:
