@@ -261,12 +261,20 @@ def sizes_of(ints: Iterable[int], count: int) -> list[int]:
 
 def has_many_small(sizes: Sequence[int], count: int, drop: int) -> bool:
     """Whether too many of the lanes that are not 0 have few bits once `drop` of them are taken away; see `FEW`."""
-    ones, counts = fill(count, 1), []
-    for bits in (None, *FEW):
-        least = 1 if bits is None else 1 << min(max(bits + drop, 0), 62)
+    ones = fill(count, 1)
+
+    def at_least(least: int) -> int:
         complement = fill(count, (1 << 63) - least)
-        counts.append(sum(numbers_in(sum([(p + complement) >> 63 & ones for p in sizes]), count)))
-    return any((counts[0] - large) * share > counts[0] for large, share in zip(counts[1:], FEW.values()))
+        return sum(numbers_in(sum([(p + complement) >> 63 & ones for p in sizes]), count))
+
+    some = at_least(1)
+    for bits, share in FEW.items():
+        small = some - at_least(1 << min(max(bits + drop, 0), 62))
+        if small * share > some:
+            return True
+        if small * max(FEW.values()) <= some:  # nor are there too many of still smaller ones
+            return False
+    return False
 
 
 def scaled(x: Tensor, bits: int, limit: int, even: bool) -> Lanes | None:

@@ -54,7 +54,7 @@ def bias_lanes(bias: Tensor | None, exponent: int) -> int:
     """A bias in the unit 2**-exponent, packed."""
     if bias is None:
         return 0
-    return sum(round(value * 2.0**exponent) << 64 * i for i, value in enumerate(bias.values))
+    return packed(array("q", [round(value * 2.0**exponent) for value in bias.values]))
 
 
 def weighted(numbers: Sequence[int], weights: Sequence[int], bias: int) -> int:
