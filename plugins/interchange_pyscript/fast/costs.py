@@ -52,7 +52,8 @@ def cost_of(op: str, tile: int, shape: Shape, group: int) -> float:
     rows, columns = shape.outputs
     numbers = height * width * channels
     if op.startswith("Plane"):
-        phases = 4 if op == "PlaneWinograd" else shape.strides[0]
+        parts = 2 if shape.halved else 1  # phases of the output, for the pool
+        phases = 4 if op == "PlaneWinograd" else shape.strides[0] * parts
         reuse = shape.in_planes and phases == 1 and not any(shape.pads)
         convert = 0.0 if reuse else CONVERT * numbers
         lines = -(-(height + shape.pads[0] + shape.pads[2]) // phases)
@@ -62,12 +63,10 @@ def cost_of(op: str, tile: int, shape: Shape, group: int) -> float:
             around = (channels * 160 + outputs * 140) * operation(lanes)
             after = outputs * 16 * 8 * operation(lanes)
             return convert + around + after + outputs * 36 * (inputs * product(lanes) + 100)
-        after = outputs * 8 * operation(lanes)
-        if shape.halved:  # which takes phases, or pixels
-            after += outputs * rows * columns * 1.3 * CONVERT + rows * columns * 6 * operation(outputs)
+        after = outputs * parts * parts * 8 * operation(lanes)
         taps = tall * wide * inputs
         shifts = channels * tall * wide * operation(lanes) if tall * wide > 1 else 0.0
-        return convert + shifts + outputs * (taps * product(lanes) + 100) + after
+        return convert + after + parts * parts * (shifts + outputs * (taps * product(lanes) + 300))
     convert = 1.3 * CONVERT * numbers if shape.in_planes else 0.0 if shape.in_lanes else 10.0 * numbers
     after = rows * columns * 8 * operation(outputs)
     left = LEFT[tile] if shape.positive else 1.0

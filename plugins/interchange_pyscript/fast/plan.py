@@ -144,6 +144,8 @@ class Planner:
             attributes["dilations"] = dilations
         if way.op == "PlaneConv" and group != 1:
             attributes["group"] = group
+        if way.op == "PlaneConv" and halved:
+            attributes["phases"] = 2
         attributes |= {"pads": pads} if any(pads) else {}
         self.emit(node, way, kernel, Form(way.planes), attributes, layout)
         return True

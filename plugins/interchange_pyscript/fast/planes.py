@@ -77,28 +77,35 @@ def PlaneConv(
     strides: Sequence[int] = (1, 1),
     pads: Sequence[int] = (0, 0, 0, 0),
     group: int = 1,
+    phases: int = 1,
     layout: str = "NHWC",
 ) -> Tensor:
-    """A convolution of all channels, or with as many groups as channels: of each by itself. The strides are equal."""
+    """A convolution of all channels, or with as many groups as channels: of each by itself. The strides are equal.
+
+    The result has so many phases; a pool of 2 x 2 takes two.
+    """
     (tall, wide, _, outputs), stride = w.shape, strides[0]
 
     def in_lanes(sample: Sample) -> Lanes | None:
-        ready = planes(sample, stride, pads, bits, limit, even)
+        ready = planes(sample, stride * phases, pads, bits, limit, even)
         if ready is None:
             return None
         height, width, channels = ready.shape
         counts = window_counts((height, width), (tall, wide), strides, [(0, 0), (0, 0)])
         total, weights = ready.exponent + exponent, weights_of(rows)
-        biases = biases_of(b, outputs, total, ready.count)
-        grids = [neighbours(ready, c, tall, wide, stride) for c in range(channels)]
-        if group == 1:
-            every = [plane for grid in grids for plane in grid]
-            ints = [sum(map(mul, row, every), bias) for row, bias in zip(weights, biases)]
-        else:
-            each_output = (grid for grid in grids for _ in range(outputs // group))
-            ints = [sum(map(mul, row, grid), bias) for row, bias, grid in zip(weights, biases, each_output)]
+        of_phases = []
+        for phase in range(phases * phases):
+            corner = [place * stride for place in divmod(phase, phases)]
+            grids = [neighbours(ready, c, corner, tall, wide) for c in range(channels)]
+            if group == 1:
+                inputs = [[plane for grid in grids for plane in grid]] * outputs
+            else:
+                inputs = [grid for grid in grids for _ in range(outputs // group)]
+            biases = biases_of(b, outputs, total, ready.count)
+            of_phases.append([sum(map(mul, row, grid), bias) for row, grid, bias in zip(weights, inputs, biases)])
+        ints = [p for channel in zip(*of_phases) for p in channel]
         shape, error = (*counts, outputs), ready.error_of(noise, total)
-        return Lanes(ints, ready.count, shape, total, 61, phases=1, pitch=ready.pitch, error=error)
+        return Lanes(ints, ready.count, shape, total, 61, phases=phases, pitch=ready.pitch, error=error)
 
     def in_floats(sample: Tensor) -> Tensor:
         return Conv(sample, w, b, strides=strides, pads=pads, group=group, layout="NHWC")
@@ -106,13 +113,14 @@ def PlaneConv(
     return each(x, layout, in_lanes, in_floats)
 
 
-def neighbours(x: Lanes, channel: int, tall: int, wide: int, stride: int) -> list[int]:
-    """A channel as the weights of a kernel of that size see it, one plane for each."""
-    grid = x.ints[channel * stride * stride : (channel + 1) * stride * stride]
+def neighbours(x: Lanes, channel: int, corner: Sequence[int], tall: int, wide: int) -> list[int]:
+    """A channel as the weights of a kernel of that size see it from a corner, one plane for each."""
+    phases, (top, left) = x.phases, corner
+    grid = x.ints[channel * phases * phases : (channel + 1) * phases * phases]
     return [
-        dropped(grid[i % stride * stride + j % stride], i // stride * x.pitch + j // stride)
-        for i in range(tall)
-        for j in range(wide)
+        dropped(grid[i % phases * phases + j % phases], i // phases * x.pitch + j // phases)
+        for i in range(top, top + tall)
+        for j in range(left, left + wide)
     ]
 
 
