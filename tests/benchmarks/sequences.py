@@ -1,15 +1,17 @@
 """Recurrent networks and a transformer block: the NumPy runtime against ONNX Runtime, and other peers.
 
-    python tests/benchmarks/sequences.py [--rounds N] [--only NAME …] [--reference] [--keras]
+    python tests/benchmarks/sequences.py [--rounds N] [--only NAME …] [--products] [--reference] [--keras]
 
 One thread everywhere. Each round runs every peer once, in turn; what is compared is CPU time, because other programs
-disturb it less: medians of the rounds, and the quartiles of the rounds' ratios to ONNX Runtime. `--reference` adds
-onnx.reference, `--keras` Keras's predict_on_batch of the same architecture where Keras is installed.
+disturb it less: medians of the rounds, and the quartiles of the rounds' ratios to ONNX Runtime. `--products` adds what
+the matrix products of the plan take alone, `--reference` onnx.reference, `--keras` Keras's predict_on_batch of the same
+architecture where Keras is installed.
 """
 
 from __future__ import annotations
 
 import argparse
+import functools
 import tempfile
 import time
 from collections.abc import Callable
@@ -20,7 +22,10 @@ import numpy as np
 import onnx
 import onnx.reference
 import onnxruntime
+from interchange_numpy.kernel import Step
 from interchange_numpy.model import NumpyModel
+from interchange_numpy.plan import Plan
+from interchange_numpy.threads import run_steps
 from interchange_onnx import OnnxExporter
 from threadpoolctl import threadpool_limits
 
@@ -147,6 +152,11 @@ def measure(peers: dict[str, Callable[[], Any]], rounds: int) -> dict[str, Any]:
     return {name: np.array(times) for name, times in seconds.items()}
 
 
+def products_of(plan: Plan) -> list[Step]:
+    """The steps of a plan that multiply matrices; products with a few coefficients of a polynomial are none."""
+    return [step for step in plan.steps if step[0] is np.matmul or (step[0] is np.dot and step[1][0].size >= 32)]
+
+
 def compare(name: str, batch: int, graph: Graph, path: Path, keras: Any, options: argparse.Namespace) -> None:
     feeds = feeds_for(graph, batch)
     ort, model = session(path), NumpyModel(graph)
@@ -159,6 +169,8 @@ def compare(name: str, batch: int, graph: Graph, path: Path, keras: Any, options
         "NumPy": lambda: model(feeds),
         "operators": lambda: evaluate(graph, feeds),
     }
+    if options.products:
+        peers["products"] = functools.partial(run_steps, products_of(plan))
     if options.reference:
         reference = onnx.reference.ReferenceEvaluator(onnx.load(path))
         peers["onnx.reference"] = lambda: reference.run(None, feeds)
@@ -180,6 +192,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--only", nargs="*", choices=list(WORKLOADS), default=list(WORKLOADS))
+    parser.add_argument("--products", action="store_true")
     parser.add_argument("--reference", action="store_true")
     parser.add_argument("--keras", action="store_true")
     options = parser.parse_args()
