@@ -40,7 +40,7 @@ class Quotient:
     def steps(self, x: Array, y: Array, work: Array) -> Iterator[Step]:
         """y from x, which may be the same array; in one dimension, not longer than `work`."""
         degree = len(self.p) - 1
-        # Rows without gaps: np.dot copies a matrix that has them, in a third of the whole time.
+        # Rows without gaps: dot copies a matrix that has them, in a third of the whole time.
         work = work.reshape(-1)[: len(work) * x.size].reshape(-1, x.size)
         powers, p, q = work[:degree], work[degree], work[degree + 1]
         yield clip(), (x, np.array(-self.limit, np.float32), np.array(self.limit, np.float32), y)
@@ -51,7 +51,7 @@ class Quotient:
         if degree == 5:
             yield np.multiply, (powers[0], powers[3], powers[4])
         for coefficients, into in ((self.p, p), (self.q, q)):
-            yield np.dot, (np.array(coefficients[1:], np.float32), powers, into)
+            yield np.array(coefficients[1:], np.float32).dot, (powers, into)
             yield np.add, (into, np.array(coefficients[0], np.float32), into)
         yield np.multiply, (p, y, p)
         yield np.divide, (p, q, y)

@@ -54,6 +54,11 @@ def are_single(rows: int) -> bool:
     return 1 < rows <= MOST_SINGLE and not likes_blocks()
 
 
+def vector_by_matrix(a: Array, b: Array, c: Array) -> Step:
+    """c = a @ b. The method saves half a microsecond of np.dot and np.matmul, but copies a matrix with gaps."""
+    return (a.dot, (b, c)) if b.flags.c_contiguous else (np.matmul, (a, b, c))
+
+
 def pack(b: Array, blocks: Blocks | None) -> Array:
     """(inner, columns) -> (columns / width, inner, width), or C-contiguous as it is."""
     if blocks is None:

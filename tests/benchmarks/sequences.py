@@ -154,7 +154,11 @@ def measure(peers: dict[str, Callable[[], Any]], rounds: int) -> dict[str, Any]:
 
 def products_of(plan: Plan) -> list[Step]:
     """The steps of a plan that multiply matrices; products with a few coefficients of a polynomial are none."""
-    return [step for step in plan.steps if step[0] is np.matmul or (step[0] is np.dot and step[1][0].size >= 32)]
+
+    def is_product(function: Any) -> bool:
+        return function is np.matmul or (getattr(function, "__name__", "") == "dot" and function.__self__.size >= 32)
+
+    return [step for step in plan.steps if is_product(step[0])]
 
 
 def compare(name: str, batch: int, graph: Graph, path: Path, keras: Any, options: argparse.Namespace) -> None:

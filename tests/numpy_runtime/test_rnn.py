@@ -48,7 +48,7 @@ def network(
 
 
 @pytest.mark.parametrize("direction", ["forward", "reverse", "bidirectional"])
-@pytest.mark.parametrize("batch", [1, 3])
+@pytest.mark.parametrize("batch", [1, 3, 9])
 @pytest.mark.parametrize("op", ["RNN", "GRU", "LSTM"])
 @pytest.mark.parametrize(
     "options",
@@ -121,6 +121,17 @@ def test_more_steps_than_a_chunk(monkeypatch: pytest.MonkeyPatch) -> None:
     for op in GATES:
         for lengths in (False, True):
             check(*network(op, time=11, b=True, lengths=lengths, direction="bidirectional"))
+
+
+@pytest.mark.parametrize("direction", ["forward", "reverse", "bidirectional"])
+@pytest.mark.parametrize("lengths", [(1, 0, 2), (0, 0, 0), (5, 5, 5)])
+def test_chunks_in_which_all_have_ended(
+    monkeypatch: pytest.MonkeyPatch, lengths: tuple[int, ...], direction: str
+) -> None:
+    monkeypatch.setattr("interchange_numpy.kernels.rnn.CHUNK", 3 * 2 * 4 * 3 * 4)
+    for op in GATES:
+        graph, feeds = network(op, time=11, b=True, h=True, c=op == "LSTM", lengths=True, direction=direction)
+        check(graph, {**feeds, "lengths": np.array(lengths, np.int32)})
 
 
 def test_constant_lengths_of_all_steps_are_no_lengths() -> None:

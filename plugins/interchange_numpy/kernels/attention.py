@@ -99,7 +99,7 @@ def _piece(call: Heads, memory: Memory, part: tuple[slice, slice], masked: Array
         yield clip(), (largest, np.finfo(np.float32).min, np.float32(np.inf), largest)
     yield np.subtract, (scores, column, scores)
     yield np.exp, (flat, flat)
-    yield np.dot, (flat.reshape(rows, keys), np.ones(keys, np.float32), largest)
+    yield flat.reshape(rows, keys).dot, (np.ones(keys, np.float32), largest)
     if call.zeros:
         yield clip(), (largest, np.finfo(np.float32).tiny, np.float32(np.inf), largest)
     yield np.matmul, (scores, v, y)

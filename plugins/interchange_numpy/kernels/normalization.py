@@ -56,11 +56,11 @@ def _standardise(op: Op, x: Array, y: Array, memory: Memory) -> Iterator[Step]:
     if op.kind == "LayerNormalization":
         # The mean of what is left, too: that of equal numbers is off by a rounding, and the deviation there is 0.
         for old in (x, y):
-            yield np.dot, (old, share, sums)
+            yield old.dot, (share, sums)
             yield np.subtract, (old, sums[:, None], y)
         centred = y
     yield np.multiply, (centred, centred, squares)
-    yield np.dot, (squares, share, sums)
+    yield squares.dot, (share, sums)
     yield np.add, (sums, np.float32(op.attributes.get("epsilon", 1e-5)), sums)
     yield np.sqrt, (sums, sums)
     yield np.reciprocal, (sums, sums)

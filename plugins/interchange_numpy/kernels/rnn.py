@@ -21,7 +21,7 @@ import numpy as np
 
 from interchange.graph import Array
 from interchange_numpy.functions import Gate, gate, tanh_work
-from interchange_numpy.gemm import are_single
+from interchange_numpy.gemm import are_single, vector_by_matrix
 from interchange_numpy.kernel import Chooser, Context, Kernel, Memory, Scratch, Step
 from interchange_numpy.network import Op
 
@@ -405,8 +405,8 @@ class _Step:
         """The block of these gates is h R."""
         z = self.z[gates]
         if self.layer.is_row:
-            n = self.layer.hidden
-            yield np.dot, (h.reshape(-1), self.r[:, gates.start * n : gates.stop * n], z.reshape(-1))
+            row, r = h.reshape(-1), self.r[:, gates.start * self.layer.hidden : gates.stop * self.layer.hidden]
+            yield vector_by_matrix(row, r, z.reshape(-1))
             return
         split = z.reshape(*z.shape[:3], self.r.shape[2], self.r.shape[4]).swapaxes(2, 3)
         if are_single(self.layer.batch):

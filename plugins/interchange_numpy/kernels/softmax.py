@@ -51,7 +51,7 @@ def _sums(x: Array, axis: int, sums: Array, order: Order, by_blas: bool) -> Iter
         rows = x.transpose(order).reshape(-1, x.shape[axis])
         into = sums.transpose(order).reshape(-1)
         if np.may_share_memory(into, sums):
-            yield np.dot, (rows, np.ones(x.shape[axis], x.dtype), into)
+            yield rows.dot, (np.ones(x.shape[axis], x.dtype), into)
             return
     yield np.add.reduce, (x, axis, None, sums, True)
 
