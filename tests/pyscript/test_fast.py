@@ -61,6 +61,7 @@ def test_arithmetic_in_lanes(numbers, bits, data):
     count, packed = len(numbers), in_lanes(numbers)
     others = data.draw(st.lists(st.integers(-(2**61), 2**61), min_size=count, max_size=count))
     assert of_lanes(lanes.relu(packed, count), count) == [max(n, 0) for n in numbers]
+    assert of_lanes(lanes.sizes_of([packed], count)[0], count) == [abs(n) for n in numbers]
     larger = lanes.larger(packed, in_lanes(others), count)
     assert of_lanes(larger, count) == list(map(max, numbers, others))
     want = [n << 1 if bits < 0 else (n + (1 << bits >> 1)) >> bits for n in numbers]

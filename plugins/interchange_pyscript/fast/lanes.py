@@ -255,8 +255,8 @@ def settled(sample: Lanes, bits: int, limit: int, even: bool) -> Lanes | None:
 
 
 def sizes_of(ints: Iterable[int], count: int) -> list[int]:
-    """The absolute values of lanes."""
-    return [relu(p, count) | relu(-p, count) for p in ints]
+    """The absolute values of lanes: twice what is not negative, less all."""
+    return [(relu(p, count) << 1) - p for p in ints]
 
 
 def has_many_small(sizes: Sequence[int], count: int, drop: int) -> bool:
