@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from interchange.errors import BadInput, InterchangeError, Unsupported
@@ -51,14 +51,49 @@ class Model(NamedTuple):
         return inputs, _unique(self.output_keys or [ref.layer for ref in self.outputs], inputs)
 
 
-def read_model(source: Source) -> Model:
+def read_model(source: Source, data_format: str = "") -> Model:
     """The architecture of a file.
+
+    Args:
+        data_format: of the layers of Keras 1 that do not say it; else it is what all others in the file say.
 
     Raises:
         BadInput: (IX203) it contradicts itself; (IX206) it is nested too deep.
         Unsupported: (IX301) it is no Sequential or functional model.
     """
-    return _Reader(source).model(source.architecture, depth=0)
+    model = _Reader(source).model(source.architecture, depth=0)
+    if source.version >= (2,):
+        return model
+    said = {entry.config["data_format"] for entry in _every_layer(model) if entry.config.get("data_format")}
+    if data_format or len(said) == 1:
+        return _with_format(model, data_format or str(said.pop()))
+    return model
+
+
+def _every_layer(model: Model) -> Iterator[LayerEntry]:
+    pending = [model]
+    while pending:
+        for entry in pending.pop().layers:
+            yield entry
+            pending += [entry.model] if entry.model else []
+
+
+def _with_format(model: Model, data_format: str) -> Model:
+    """The model with that data_format in every layer of Keras 1 that lacks it."""
+
+    def completed(entry: LayerEntry) -> LayerEntry:
+        if entry.model is not None:
+            return entry._replace(model=_with_format(entry.model, data_format))
+        if lacks_format(entry):
+            return entry._replace(config={**entry.config, "data_format": data_format})
+        return entry
+
+    return model._replace(layers=tuple(map(completed, model.layers)))
+
+
+def lacks_format(entry: LayerEntry) -> bool:
+    """Whether it is a layer of which Keras 1 did not save the dim_ordering."""
+    return entry.is_keras and entry.class_name in eras.WITHOUT_FORMAT and "data_format" not in entry.config
 
 
 def _unique(names: Sequence[str], taken: Sequence[str]) -> list[str]:
@@ -193,9 +228,10 @@ class _Reader:
         elif first["class_name"] == "Merge" and isinstance(first["config"].get("layers"), list):
             branches = [self.entry(branch, depth, i) for i, branch in enumerate(first["config"]["layers"])]
             for branch in branches:
-                branch_input = self._branch_input(branch)
-                inputs.append(branch_input.name)
-                entries += [branch_input, _with_calls(branch, [Call((Ref(branch_input.name, 0, 0),))])]
+                of_branch = self._branch_inputs(branch)
+                inputs += [entry.name for entry in of_branch]
+                call = Call(tuple(Ref(entry.name, 0, 0) for entry in of_branch))
+                entries += [*of_branch, _with_calls(branch, [call])]
             merge = self.entry(first, depth)
             entries.append(_with_calls(merge, [Call(tuple(Ref(branch.name, 0, 0) for branch in branches))]))
             documents = documents[1:]
@@ -226,11 +262,11 @@ class _Reader:
         config = {"batch_shape": build_shape if shape is None else shape, "dtype": dtype}
         return LayerEntry(f"{first.name}_input", "InputLayer", config, calls=(Call(()),))
 
-    def _branch_input(self, branch: LayerEntry) -> LayerEntry:
+    def _branch_inputs(self, branch: LayerEntry) -> list[LayerEntry]:
         if branch.model is None:
-            return self._input_of(branch, branch.config, None)
-        inner = next(entry for entry in branch.model.layers if entry.name in branch.model.inputs)
-        return LayerEntry(inner.name, "InputLayer", inner.config, calls=(Call(()),))
+            return [self._input_of(branch, branch.config, None)]
+        inside = {entry.name: entry for entry in branch.model.layers}
+        return [LayerEntry(name, "InputLayer", inside[name].config, calls=(Call(()),)) for name in branch.model.inputs]
 
     # --- functional ---
 

@@ -15,7 +15,7 @@ from interchange.builder import Builder
 from interchange.errors import BadInput, EnvironmentLacks, InterchangeError, Unsupported
 from interchange.graph import Dimension, Graph
 from interchange_keras import eras
-from interchange_keras.architecture import ENTERED, MASKED, LayerEntry, Model, is_of_keras, read_model
+from interchange_keras.architecture import ENTERED, MASKED, LayerEntry, Model, is_of_keras, lacks_format, read_model
 from interchange_keras.calls import Input, leaves
 from interchange_keras.container import Source, read
 from interchange_keras.dtypes import GIVEN, OWN, computes
@@ -45,11 +45,19 @@ OTHERWISE = (
 
 
 def load(
-    path: Path, *, layers: Mapping[str, Any] | None = None, backend: str = "", architecture: str | Path = ""
+    path: Path,
+    *,
+    layers: Mapping[str, Any] | None = None,
+    backend: str = "",
+    architecture: str | Path = "",
+    data_format: str = "",
 ) -> Graph:
     """See `KerasImporter.load`."""
     source = read(path, architecture=Path(architecture) if architecture else None)
-    return _Conversion(source, read_model(source), _replacements(layers), backend or source.backend).graph()
+    if data_format not in ("", "channels_last", "channels_first"):
+        raise BadInput("IX103", f"The option 'data_format' is {data_format!r}.", why="channels_last or channels_first")
+    model = read_model(source, data_format)
+    return _Conversion(source, model, _replacements(layers), backend or source.backend).graph()
 
 
 def _replacements(layers: Any) -> dict[str, LayerFunction]:
@@ -192,6 +200,10 @@ class _Conversion:
             )
             return
         self.functions[name] = function
+        if replacement is None and self.source.version < (2,) and lacks_format(entry):
+            why = "whether its channels come first: Keras 1 did not save that, and no other layer of the file tells it"
+            next_step = "give --import-option data_format=channels_first (dim_ordering th) or channels_last (tf)"
+            self._note(name, entry, Fault("IX301", f"nobody knows {why}", next_step))
         arguments, faults = bind(function, entry.class_name, entry.config, self.source.version)
         if replacement is not None:  # the user knows what the other options mean
             faults = [fault for fault in faults if not fault.endswith("is not supported")]

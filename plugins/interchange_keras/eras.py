@@ -98,12 +98,18 @@ KEYS: Sequence[Key] = (
 
 
 class Default(NamedTuple):
-    """A default, or a meaning that today's functions express by an option, which held before version `before`."""
+    """A default, or a meaning that today's functions express by an option, which held before version `before`; in
+    tf.keras before `before_tf`, where that is another."""
 
     name: str  # a class, or an activation
     key: str
     value: Any
     before: Version
+    before_tf: Version | None = None
+
+    def holds(self, version: Version) -> bool:
+        is_of_tf = len(version) > 3 and self.before_tf is not None
+        return version < (self.before_tf if is_of_tf and self.before_tf is not None else self.before)
 
 
 DEFAULTS: Sequence[Default] = (
@@ -118,7 +124,7 @@ DEFAULTS: Sequence[Default] = (
     Default("GRUCell", "reset_after", False, before=(3,)),
     Default("LSTM", "implementation", 0, before=(2,)),
     Default("GRU", "implementation", 0, before=(2,)),
-    Default("Bidirectional", "zero_output_for_mask", False, before=(2, 2, 4)),
+    Default("Bidirectional", "zero_output_for_mask", False, before=(2, 4), before_tf=(2, 2, 4)),
     Default("hard_sigmoid", "slope", 0.2, before=(3,)),  # clip(0.2 x + 0.5, 0, 1); Keras 3: relu6(x + 3) / 6
 )
 
@@ -144,6 +150,9 @@ IDLE: Mapping[str, Sequence[Any]] = {
     "input_tensor": (None,),
     "mode_type": ("raw",),
 }
+
+# Keras 1 left out the dim_ordering of these layers: it is that of the others in the file.
+WITHOUT_FORMAT = frozenset(f"{kind}{n}D" for kind in ("Cropping", "UpSampling", "ZeroPadding") for n in (2, 3))
 
 # Whether a backend's "convolution" is a cross-correlation, as everywhere else, or flips the kernel.
 FLIPS_KERNELS: Mapping[str, bool] = {"tensorflow": False, "cntk": False, "theano": True, "jax": False, "torch": False}
@@ -175,7 +184,20 @@ OLD_WEIGHTS: Mapping[tuple[str, str], OldWeights] = {
     ("Conv2D", "kernel"): _old_conv_kernel,
     ("Conv2DTranspose", "kernel"): _old_transposed_kernel,
     ("Conv3D", "kernel"): _old_conv_kernel,
+    ("SeparableConv2D", "depthwise_kernel"): _old_conv_kernel,
+    ("SeparableConv2D", "pointwise_kernel"): _old_conv_kernel,
+    **{("ConvLSTM2D", f"cell/{part}_{gate}"): _old_conv_kernel for part in "WU" for gate in "icfo"},
 }
+
+
+def backend_of(weight_names: Sequence[str]) -> str:
+    """The backend of a file that does not say it, as none of Keras 1 does, "" if there are no weights.
+
+    TensorFlow numbers the outputs of what makes a variable ("dense_1_W:0"), Theano gives it a name and nothing more.
+    """
+    if not weight_names:
+        return ""
+    return "tensorflow" if any(re.search(r":\d+$", name) for name in weight_names) else "theano"
 
 
 def parse_version(text: str | None) -> Version:
@@ -220,6 +242,27 @@ def tf_2_wrote(architecture: Any) -> bool:
     return False
 
 
+def averages_padding(version: Version) -> bool:
+    """Whether an average with padding "same" counts the zeros that it adds: Keras 2.0.4 to 2.1.4 on Theano."""
+    return (2, 0, 4) <= version < (2, 1, 5)
+
+
+def keeps_padded_volumes(version: Version) -> bool:
+    """Whether a pool of volumes with padding "same" keeps all that it makes: Keras 2.0.0 to 2.1.5 on Theano."""
+    return (2,) <= version < (2, 1, 6)
+
+
+def outputs_first_state(version: Version, backend: str) -> bool:
+    """Whether a recurrent layer gives its first state, not 0, before the first step that counts: on TensorFlow up to
+    Keras 2.2.4. (That is 0 itself unless the layer is called with states.)"""
+    return version < (2, 2, 5) and len(version) <= 3 and backend == "tensorflow"
+
+
+def keeps_deviation(version: Version) -> bool:
+    """Whether BatchNormalization's `running_std` is what its name says; it was the variance from Keras 1.0.6 on."""
+    return (1, 0, 0) <= version < (1, 0, 6)
+
+
 def heads_see_masks(version: Version) -> bool:
     """Whether MultiHeadAttention sees the masks of its inputs, and passes that of the queries on: since Keras 2.10."""
     return version >= (2, 10)
@@ -259,15 +302,18 @@ def modern_config(class_name: str, config: Mapping[str, Any]) -> dict[str, Any]:
 
 def defaults(name: str, version: Version) -> dict[str, Any]:
     """The options of a class or activation that had another default, or meaning, in that version."""
-    return {row.key: row.value for row in DEFAULTS if row.name == name and version < row.before}
+    return {row.key: row.value for row in DEFAULTS if row.name == name and row.holds(version)}
 
 
 def meaning_changed(name: str, version: Version) -> bool:
     """Whether today's Keras takes a name of that version for something else."""
-    return any(row.name == name and version < row.before for row in DEFAULTS)
+    return any(row.name == name and row.holds(version) for row in DEFAULTS)
 
 
 def modern_weight(class_name: str, name: str, weight: Array, config: Mapping[str, Any], version: Version) -> Array:
     """A weight in today's layout."""
+    if (class_name, name) == ("BatchNormalization", "moving_variance") and keeps_deviation(version):
+        epsilon = float(config.get("epsilon", 1e-6))
+        return ((weight.astype(np.float64) + epsilon) ** 2 - epsilon).astype(weight.dtype)
     convert = OLD_WEIGHTS.get((class_name, name)) if version < (2,) else None
     return convert(weight, config) if convert else weight

@@ -1,7 +1,4 @@
-"""What is different from today's Keras in a file of another version, in words: for `interchange show`, and the docs.
-
-`python -m interchange_keras.history > docs/keras-layers.md` writes the page of all layers.
-"""
+"""What is different from today's Keras in a file of another version, in words: for `interchange show`, and the docs."""
 
 from __future__ import annotations
 
@@ -9,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from interchange_keras import eras
-from interchange_keras.architecture import Model
+from interchange_keras.architecture import WRAPPERS, Model
 from interchange_keras.layer import slots_of
 from interchange_keras.layers import LAYERS
 
@@ -17,22 +14,25 @@ ACTIVATIONS = ("activation", "recurrent_activation")
 HEAD = """\
 # Layers of Keras
 
-Made from the source by `python -m interchange_keras.history > docs/keras-layers.md`; do not edit. Every layer class
-that is read, and what the versions of Keras differ in. All are held against what real Keras computed (`tests/keras/`,
-`tests/golden/keras*`): numbers, shape and dtype. A file of an older version may use the names and options of that
-time: `plugins/interchange_keras/eras.py`.
+Made from the source and the golden files by `python tests/keras/layers_page.py > docs/keras-layers.md`; do not edit.
+Every layer class that is read, and what the versions of Keras differ in. All are held against what real Keras computed
+(`tests/keras/`, `tests/golden/keras*`): numbers, shape and dtype. A file of an older version may use the names and
+options of that time: `plugins/interchange_keras/eras.py`.
 
 * **Keras 3**: whether it still has the class; if not, whether `--to keras` expresses it by others.
 * **differed**: names that the class had, defaults that were others, weights in another layout.
 * **quantised**: the modes that are read.
+* **golden files**: how many hold the layer, by the Keras that wrote them and computed what they are held against;
+  those of Keras 1 to 2.3 by the multi-backend Keras of that time (`tests/golden/keras_old`).
 
-| layer | Keras 3 | differed | quantised |
-|---|---|---|---|
+| layer | Keras 3 | differed | quantised | golden files |
+|---|---|---|---|---|
 """
 EXPRESSED: Mapping[str, str] = {
     "ThresholdedReLU": "no; as ReLU",
     "CuDNNLSTM": "no; as LSTM",
     "CuDNNGRU": "no; as GRU",
+    "SpectralNormalization": "yes, not written",
     "StackedRNNCells": "yes, in an RNN",
     "Merge": "no; as Add, Concatenate …",
 }
@@ -86,27 +86,24 @@ _TOLD = frozenset({"recurrent_activation", "reset_after", "zero_output_for_mask"
 # --- the page -------------------------------------------------------------------------------------------------------
 
 
-def page() -> str:
-    """docs/keras-layers.md."""
-    return HEAD + "\n".join(_row(name) for name in sorted(LAYERS)) + "\n"
+def page(tested: Mapping[str, str]) -> str:
+    """docs/keras-layers.md. `tested` says by which files a class is tested."""
+    return HEAD + "\n".join(_row(name, tested.get(name, "")) for name in sorted([*LAYERS, *WRAPPERS])) + "\n"
 
 
-def _row(name: str) -> str:
+def _before(row: eras.Default) -> str:
+    number = ".".join(map(str, row.before))
+    return number if row.before_tf is None else f"{number} (in tf.keras {'.'.join(map(str, row.before_tf))})"
+
+
+def _row(name: str, tested: str) -> str:
     from interchange_keras.export.keras3 import OPTIONS, UNWRITTEN
     from interchange_keras.layers.quantized import QUANTISED
 
     is_written = name in OPTIONS and name not in UNWRITTEN
     today = "yes" if is_written else EXPRESSED.get(name, "yes, not written" if name in UNWRITTEN else "no")
     old = [f"`{alias}`" for alias, modern in eras.CLASSES.items() if modern == name != alias]
-    old += [
-        f"`{row.key}` = {row.value} before {'.'.join(map(str, row.before))}"
-        for row in eras.DEFAULTS
-        if row.name == name
-    ]
+    old += [f"`{row.key}` = {row.value} before {_before(row)}" for row in eras.DEFAULTS if row.name == name]
     old += [f"`{weight}` in Keras 1" for owner, weight in eras.OLD_WEIGHTS if owner == name]
     modes = [mode for owner, mode in QUANTISED if owner == name]
-    return f"| {name} | {today} | {', '.join(old)} | {', '.join(modes)} |"
-
-
-if __name__ == "__main__":
-    print(page(), end="")
+    return f"| {name} | {today} | {', '.join(old)} | {', '.join(modes)} | {tested} |"

@@ -37,6 +37,11 @@ _module("keras_calls_options", GOLDEN.parent / "keras_calls" / "options.py").fil
 _calls.MASKS = _calls.Table()
 _module("keras_calls_masks", GOLDEN.parent / "keras_calls" / "masks.py").fill(_calls.MASKS)
 
+sys.path.insert(0, str(GOLDEN.parent / "keras_old"))  # its rows are made where there are no packages
+for _major in "12":
+    _module(f"keras_old_rows{_major}", GOLDEN.parent / "keras_old" / f"rows{_major}.py")
+sys.path.pop(0)
+
 
 @pytest.fixture(scope="session")
 def golden(tmp_path_factory) -> Path:

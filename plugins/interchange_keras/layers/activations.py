@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from interchange_keras.eras import softmax_of_masked
+from interchange_keras import eras
 from interchange_keras.layer import Ints, Layer, LayerFunction, weights
 
 # --- functions ------------------------------------------------------------------------------------------------------
@@ -233,13 +233,49 @@ def leaky_relu_layer(layer: Layer, x: str, *, negative_slope: float = 0.3) -> st
 @weights("alpha")
 def prelu(layer: Layer, x: str, *, shared_axes: Ints | None = None) -> str:
     """The slope has the shape of one sample, 1 along the shared axes."""
+    return layer.add("PRelu", x, _per_feature(layer, x, "alpha", shared_axes))
+
+
+def _per_feature(layer: Layer, x: str, name: str, shared_axes: Ints | None) -> str:
+    """A weight of the shape of one sample, 1 along the shared axes. Keras 1 did not save which these are."""
     shape = [1 if axis in (shared_axes or ()) else size for axis, size in enumerate(layer.shape(x)) if axis > 0]
-    return layer.add("PRelu", x, layer.weight("alpha", shape))
+    if layer.version < (2,) and layer.has(name):
+        stored = layer.array(name).shape
+        if len(stored) == len(shape):
+            shape = [1 if found == 1 else size for found, size in zip(stored, shape, strict=True)]
+    return layer.weight(name, shape)
+
+
+@weights("alphas", "betas")
+def parametric_softplus(layer: Layer, x: str) -> str:
+    """alphas * softplus(betas * x); Keras 1."""
+    alphas, betas = (_per_feature(layer, x, name, None) for name in ("alphas", "betas"))
+    return layer.add("Mul", layer.add("Softplus", layer.add("Mul", betas, x)), alphas)
+
+
+@weights("t_left", "a_left", "t_right", "a_right")
+def s_relu(layer: Layer, x: str) -> str:
+    """Keras 1: x between two thresholds t, a line of slope a beyond each; the right one is t_left + |t_right|.
+
+    Jin et al., "Deep Learning with S-shaped Rectified Linear Activation Units" (2015).
+    """
+    t_left, a_left, t_right, a_right = (
+        _per_feature(layer, x, name, None) for name in ("t_left", "a_left", "t_right", "a_right")
+    )
+    width = layer.add("Abs", t_right)
+    from_left = layer.add("Sub", x, t_left)
+    below = layer.add("Mul", layer.add("Min", from_left, 0.0), a_left)
+    between = layer.add("Min", layer.add("Relu", from_left), width)
+    left = layer.add("Add", between, below)
+    if eras.FLIPS_KERNELS.get(layer.backend):  # Theano's relu cuts off after the slope, which may be negative
+        left = layer.add("Min", layer.add("Add", layer.add("Relu", from_left), below), width)
+    above = layer.add("Mul", layer.add("Relu", layer.add("Sub", from_left, width)), a_right)
+    return layer.add("Add", layer.add("Add", t_left, left), above)
 
 
 def softmax_layer(layer: Layer, x: str, *, axis: Ints = (-1,)) -> str:
     """What a mask hides gets no share."""
-    how, mask = softmax_of_masked(layer.version), layer.mask
+    how, mask = eras.softmax_of_masked(layer.version), layer.mask
     if mask is None or how == "ignores":
         return softmax(layer, x, axis=axis)
     if not how:
@@ -265,7 +301,9 @@ LAYERS: Mapping[str, LayerFunction] = {
     "ELU": elu,
     "LeakyReLU": leaky_relu_layer,
     "PReLU": prelu,
+    "ParametricSoftplus": parametric_softplus,
     "ReLU": relu,
+    "SReLU": s_relu,
     "Softmax": softmax_layer,
     "ThresholdedReLU": thresholded_relu,
 }

@@ -8,7 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from interchange.graph import Array
+from interchange_keras import eras
 from interchange_keras.layer import Ints, Layer
+from interchange_keras.layers.cells import OLD_GATES
 from interchange_keras.layers.loop import is_written_out, loop
 from interchange_keras.layers.spatial import layout, padding, per_dimension, unless_one
 
@@ -36,9 +39,12 @@ class ConvCell:
     path: str
     options: Mapping[str, Any]
     kind: str = "ConvLSTM"
+    is_split: bool = False  # a file of Keras 1 with an array for each gate
 
     @property
     def weights(self) -> list[str]:
+        if self.is_split:
+            return [f"{self.path}{part}_{gate}" for gate, _ in OLD_GATES["LSTM"] for part in "WUb"]
         bias = ["bias"] if self.options["use_bias"] else []
         return [f"{self.path}{name}" for name in ("kernel", "recurrent_kernel", *bias)]
 
@@ -65,9 +71,11 @@ def run_conv(
     depth = layer.shape(x)[-1 if order == "NHWC" else 2]
     if depth is None:
         layer.refuse("the number of channels of its input is not known")
-    kernel = layer.weight(f"{cell.path}kernel", (*size, depth, 4 * filters))
-    recurrent = layer.weight(f"{cell.path}recurrent_kernel", (*size, filters, 4 * filters))
-    bias = layer.weight(f"{cell.path}bias", (4 * filters,)) if options["use_bias"] else None
+    has_bias = options["use_bias"] or cell.is_split
+    kernel = layer.constant("kernel", _array(layer, cell, "kernel", (*size, depth, filters)))
+    recurrent = layer.constant("recurrent_kernel", _array(layer, cell, "recurrent_kernel", (*size, filters, filters)))
+    bias = layer.constant("bias", _array(layer, cell, "bias", (filters,))) if has_bias else None
+    same = padding(layer, "same", size, [1] * n)
     turned = layer.add("Transpose", recurrent, perm=[n + 1, n, *range(n)])
     if order == "NCHW":
         kernel, recurrent = layer.add("Transpose", kernel, perm=[n + 1, n, *range(n)]), turned
@@ -85,10 +93,10 @@ def run_conv(
         h, c = before
         if order == "NHWC" and not is_written_out(layer, x):  # ONNX's own layout in a graph within the graph
             h = layer.add("Transpose", h, perm=[0, n + 1, *range(1, n + 1)])
-            again = layer.add("Conv", h, turned, auto_pad="SAME_UPPER")
+            again = layer.add("Conv", h, turned, **same)
             again = layer.add("Transpose", again, perm=[0, *range(2, n + 2), 1])
         else:
-            again = layer.add("Conv", h, recurrent, layout=order, auto_pad="SAME_UPPER")
+            again = layer.add("Conv", h, recurrent, layout=order, **same)
         i, f, new, o = gates(layer.add("Add", at, again))
         i, f, o = (layer.activation(gate, options["recurrent_activation"]) for gate in (i, f, o))
         new = layer.activation(new, options["activation"])
@@ -98,6 +106,19 @@ def run_conv(
     return loop(
         layer, from_x, first, step, mask=mask, backwards=backwards, zero_others=zero_others, sequences=sequences
     )
+
+
+def _array(layer: Layer, cell: ConvCell, name: str, of_gate: tuple[int, ...]) -> Array:
+    """A weight of all gates, joined where Keras 1 kept them apart; kernels as a cross-correlation has them."""
+    if cell.is_split:
+        part = {"kernel": "W", "recurrent_kernel": "U", "bias": "b"}[name]
+        gates = [(place, layer.array(f"{cell.path}{part}_{gate}", of_gate)) for gate, place in OLD_GATES["LSTM"]]
+        array: Array = np.concatenate([gate for _, gate in sorted(gates, key=lambda gate: gate[0])], axis=-1)
+    else:
+        array = layer.array(f"{cell.path}{name}", (*of_gate[:-1], 4 * of_gate[-1]))
+    if name != "bias" and eras.FLIPS_KERNELS.get(layer.backend):
+        array = np.ascontiguousarray(np.flip(array, tuple(range(array.ndim - 2))))
+    return array
 
 
 def _joined(layer: Layer, x: str) -> str:

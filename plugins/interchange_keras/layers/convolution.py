@@ -99,11 +99,14 @@ def _depthwise(
     pad: str,
     dilation_rate: Ints,
 ) -> str:
-    """The kernel (*size, in, multiplier) is that of a convolution with a group for each channel, once reshaped."""
+    """The kernel (*size, in, multiplier) is that of a convolution with a group for each channel, once reshaped.
+
+    Keras on Theano turns it before Theano does, so it is a cross-correlation there, too.
+    """
     size = per_dimension(layer, kernel_size, dimensions(layer, x), "kernel_size")
     depth = channels(layer, x, order)
     kernel = layer.array(name, (*size, depth, multiplier)).reshape(*size, 1, depth * multiplier)
-    return _convolve(layer, x, kernel, name, bias, order, depth, strides, pad, dilation_rate)
+    return _convolve(layer, x, kernel, name, bias, order, depth, strides, pad, dilation_rate, flips=False)
 
 
 def _convolve(
@@ -117,11 +120,13 @@ def _convolve(
     strides: Ints,
     pad: str,
     dilation_rate: Ints,
+    *,
+    flips: bool = True,
 ) -> str:
     n = dimensions(layer, x)
     steps = per_dimension(layer, strides, n, "strides")
     dilations = per_dimension(layer, dilation_rate, n, "dilation_rate")
-    if eras.FLIPS_KERNELS.get(layer.backend):
+    if flips and eras.FLIPS_KERNELS.get(layer.backend):
         kernel = np.ascontiguousarray(np.flip(kernel, tuple(range(n))))
     if order == "NCHW":
         kernel = np.ascontiguousarray(np.moveaxis(kernel, (-1, -2), (0, 1)))
@@ -129,6 +134,8 @@ def _convolve(
     if group != 1:
         attributes["group"] = group
     attributes |= padding(layer, pad, kernel.shape[2:] if order == "NCHW" else kernel.shape[:-2], dilations)
+    if name == "depthwise_kernel" and "pads" in attributes and pad == "same":
+        attributes["pads"] = attributes["pads"][:n] * 2  # Theano: what an even kernel makes too much is left there
     inputs = [x, layer.constant(name, kernel), *([bias] if bias else [])]
     return layer.add("Conv", *inputs, layout=order, **attributes)
 

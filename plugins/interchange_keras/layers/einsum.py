@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from interchange_keras.layer import Layer, LayerFunction, weights
+from interchange_keras.eras import Version
+from interchange_keras.layer import Layer, LayerFunction, weights, weights_by
 from interchange_keras.layers.lora import adapted
 
 
@@ -36,7 +37,13 @@ def einsum_dense(
 # --- Keras 1 --------------------------------------------------------------------------------------------------------
 
 
-@weights("W", "W_carry", "b:use_bias", "b_carry:use_bias")
+def _weights_of_highway(class_name: str, options: Mapping[str, Any], version: Version) -> list[str]:
+    if not options["use_bias"]:
+        return ["W", "W_carry"]
+    return ["W", "W_carry", "b", "b_carry"] if version >= (1, 2) else ["W", "b", "W_carry", "b_carry"]
+
+
+@weights_by(_weights_of_highway, shown=("W", "W_carry", "b", "b_carry"))
 def highway(
     layer: Layer, x: str, *, activation: Any = "linear", use_bias: bool = True, transform_bias: Any = None
 ) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from interchange.graph import dtype_of
+from interchange_keras import eras
 from interchange_keras.layer import Ints, Layer, LayerFunction, weights
 
 
@@ -32,16 +33,15 @@ def batch_normalization(
     virtual_batch_size: Any = None,
     mode: int = 0,
 ) -> str:
-    """Keras 1 called the variance `running_std`; it was the variance all the same. Training alone is renormalised."""
+    """Keras 1 called the variance `running_std`, which it was only at first (`eras.keeps_deviation`). Training alone is
+    renormalised."""
     if renorm:
         for name in ("moving_stddev", "renorm_mean", "renorm_stddev"):
             layer.array(name)
     if virtual_batch_size is not None:
         layer.refuse(f"virtual_batch_size is {virtual_batch_size}")
     if mode:
-        layer.refuse(
-            f"mode is {mode}: it normalises with the statistics of the data at hand, not with the trained ones"
-        )
+        return _of_data_at_hand(layer, x, axis, epsilon, mode)
     rank, axes = layer.rank(x), layer.axes(x, axis)
     if len(axes) != 1:
         return _batch_normalization_of_axes(layer, x, axes, epsilon, center, scale)
@@ -58,6 +58,25 @@ def batch_normalization(
     last = [*(i for i in range(rank) if i != at), at]
     y = layer.add("BatchNormalization", layer.add("Transpose", x, perm=last), *inputs, epsilon=epsilon, layout="NHWC")
     return layer.add("Transpose", y, perm=[last.index(i) for i in range(rank)])
+
+
+def _of_data_at_hand(layer: Layer, x: str, axis: Ints, epsilon: float, mode: int) -> str:
+    """Keras 1. Mode 1 normalises each sample along its last axis, by √(variance + ε) + ε (√variance + ε before 1.0.5);
+    mode 2 each feature, with the statistics of the batch at hand even at inference, by √(variance + ε), before 1.0.6
+    + ε, too. The trained statistics are in the file and never used."""
+    rank, axes = layer.rank(x), layer.axes(x, axis)
+    if mode not in (1, 2) or len(axes) != 1 or (mode == 1 and axes != [rank - 1]):
+        layer.refuse(f"mode is {mode}, axis {list(axis)}")
+    layer.used.update(("moving_mean", "moving_variance"))
+    over = [rank - 1] if mode == 1 else [i for i in range(rank) if i != axes[0]]
+    centred = layer.add("Sub", x, layer.add("ReduceMean", x, over))
+    variance = _variance(layer, centred, over)
+    if mode == 2 or not (1, 0, 0) <= layer.version < (1, 0, 5):
+        variance = layer.add("Add", variance, epsilon)
+    deviation = layer.add("Sqrt", variance)
+    if mode == 1 or eras.keeps_deviation(layer.version):
+        deviation = layer.add("Add", deviation, epsilon)
+    return _scaled(layer, layer.add("Div", centred, deviation), axes, "gamma", "beta")
 
 
 def _batch_normalization_of_axes(

@@ -11,7 +11,15 @@ import numpy as np
 from interchange_keras import eras
 from interchange_keras.layer import Ints, Layer, LayerFunction
 from interchange_keras.layers.resizing import resized
-from interchange_keras.layers.spatial import dimensions, layout, padding, per_dimension, spatial_axes, unless_one
+from interchange_keras.layers.spatial import (
+    cut_as_theano,
+    dimensions,
+    layout,
+    padding,
+    per_dimension,
+    spatial_axes,
+    unless_one,
+)
 
 
 def pool(
@@ -26,20 +34,27 @@ def pool(
     n = dimensions(layer, x)
     size = per_dimension(layer, pool_size, n, "pool_size")
     steps = per_dimension(layer, strides or pool_size, n, "strides")
-    if padding == "causal" or (padding == "same" and eras.FLIPS_KERNELS.get(layer.backend)):
-        layer.refuse(f"padding {padding!r} in a pool{' of Theano' if padding == 'same' else ''}")
-    return layer.add(
-        "MaxPool" if layer.class_name.startswith("Max") else "AveragePool",
-        x,
-        kernel_shape=size,
-        layout=layout(layer, data_format),
-        **unless_one(strides=steps),
-        **_padding(layer, padding, size),
-    )
+    if padding in ("causal", "full"):
+        layer.refuse(f"padding {padding!r} in a pool")
+    order, op = layout(layer, data_format), "MaxPool" if layer.class_name.startswith("Max") else "AveragePool"
+    attributes: dict[str, Any] = {"kernel_shape": size, "layout": order, **unless_one(strides=steps)}
+    if padding != "same" or not eras.FLIPS_KERNELS.get(layer.backend):
+        return layer.add(op, x, **attributes, **_padding(layer, padding, size))
+    if op == "AveragePool" and n < 3 and eras.averages_padding(layer.version):
+        attributes["count_include_pad"] = 1
+    y = layer.add(op, x, **attributes, pads=_theano_pads(size) * 2)
+    if n == 3 and eras.keeps_padded_volumes(layer.version):
+        return y
+    return cut_as_theano(layer, y, x, spatial_axes(n, order), steps)
 
 
 def _padding(layer: Layer, name: str, size: list[int]) -> dict[str, Any]:
     return padding(layer, name, size, [1] * len(size))
+
+
+def _theano_pads(size: list[int]) -> list[int]:
+    """What Keras has Theano put at each side for "same"; some of what that makes is cut off."""
+    return [k - 2 if k > 2 and k % 2 else k - 1 for k in size]
 
 
 def global_pool(layer: Layer, x: str, *, data_format: str | None = None, keepdims: bool = False) -> str:
@@ -92,11 +107,13 @@ def up_sampling(
 
 def _pairs(layer: Layer, value: Any, n: int, what: str) -> list[tuple[int, int]]:
     """(begin, end) for each spatial dimension, from any of the ways in which Keras writes it."""
-    if isinstance(value, Mapping):  # Keras 1.2
-        sides = (("top_pad", "bottom_pad"), ("left_pad", "right_pad"))
+    if isinstance(value, Mapping):  # Keras 1.1
+        sides = (("top_pad", "bottom_pad"), ("left_pad", "right_pad"))[2 - n :]
         value = [[value.get(begin, 0), value.get(end, 0)] for begin, end in sides]
     if isinstance(value, int):
         value = [value] * n
+    if n == 2 and len(value) == 4:  # Keras 1.1
+        value = [value[:2], value[2:]]
     if n == 1 and len(value) == 2 and all(isinstance(v, int) for v in value):
         value = [value]
     pairs = [(v, v) if isinstance(v, int) else tuple(v) for v in value]

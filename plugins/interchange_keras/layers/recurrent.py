@@ -63,11 +63,13 @@ def run(layer: Layer, recurrence: Recurrence, x: str, states: Sequence[str], ste
     if not cells:
         (convolution,) = (cell for cell in recurrence.cells if isinstance(cell, ConvCell))
         how = {"backwards": backwards, "zero_others": zero, "sequences": recurrence.return_sequences}
+        _check_first_state(layer, states, steps)
         return Result(*run_conv(layer, convolution, x, states, steps.mask, **how))
     if any(activation_attributes(layer, [cell]) is None for cell in cells):
         if len(cells) > 1:
             layer.refuse("stacked cells with other activations than ONNX's recurrent operators have")
         how = {"backwards": backwards, "zero_others": zero, "sequences": recurrence.return_sequences}
+        _check_first_state(layer, states, steps)
         return Result(*run_cell(layer, cells[0], x, states, mask=steps.mask, **how))
     y = layer.add("Transpose", steps.gathered(x), perm=[1, 0, 2])
     direction = "reverse" if recurrence.go_backwards else "forward"
@@ -79,13 +81,22 @@ def run(layer: Layer, recurrence: Recurrence, x: str, states: Sequence[str], ste
         y = layer.add("Squeeze", made, [1])
         after = [layer.add("Squeeze", state, [0]) for state in last]
         finals += map(steps.state, after, first) if first else after
+    if len(cells) > 1:
+        _check_first_state(layer, states, steps)
+    before = states[0] if states and eras.outputs_first_state(layer.version, layer.backend) else None
     if recurrence.return_sequences:
         y = layer.add("Transpose", y, perm=[1, 0, 2])
-        output = steps.spread(y, backwards=recurrence.go_backwards, zero_others=zero)
+        output = steps.spread(y, backwards=recurrence.go_backwards, zero_others=zero, at_first=before)
     else:
         hidden = finals[-STATES[cells[-1].kind]]
-        output = steps.at_end(hidden, backwards=recurrence.go_backwards, zero_others=zero, states_given=bool(states))
+        given = bool(states) and before is None
+        output = steps.at_end(hidden, backwards=recurrence.go_backwards, zero_others=zero, states_given=given)
     return Result(output, tuple(finals))
+
+
+def _check_first_state(layer: Layer, states: Sequence[str], steps: Steps) -> None:
+    if states and steps.mask is not None and eras.outputs_first_state(layer.version, layer.backend):
+        layer.refuse("its initial states would be its outputs where nothing counts, in this version of Keras")
 
 
 def _operator(
@@ -220,13 +231,14 @@ def rnn(
     return _finished(layer, recurrence, x, _given(states, initial_state))
 
 
-def _conv_cell(path: str, options: Mapping[str, Any]) -> ConvCell:
+def _conv_cell(path: str, options: Mapping[str, Any], version: eras.Version) -> ConvCell:
     names = conv_options.__kwdefaults__ or {}
-    return ConvCell(path, {name: options[name] for name in ("filters", "kernel_size", *names)})
+    chosen = {name: options[name] for name in ("filters", "kernel_size", *names)}
+    return ConvCell(path, chosen, is_split=version < (2,))
 
 
 def _conv_weights(class_name: str, options: Mapping[str, Any], version: eras.Version) -> list[str]:
-    return _conv_cell("cell/", options).weights
+    return _conv_cell("cell/", options, version).weights
 
 
 @called_with("initial_state")
@@ -254,7 +266,7 @@ def conv_lstm(
     n = int(layer.class_name[-2])
     if layer.rank(x) != n + 3 or time_major:
         layer.refuse("time_major is true" if time_major else f"its input has {layer.rank(x)} dimensions")
-    cell = _conv_cell("cell/", locals())
+    cell = _conv_cell("cell/", locals(), layer.version)
     recurrence = Recurrence((cell,), return_sequences, return_state, go_backwards, False, zero_output_for_mask)
     return _finished(layer, recurrence, x, _given(states, initial_state))
 
@@ -335,7 +347,7 @@ def _read(document: Any, path: str, version: eras.Version) -> Recurrence:
     if function is rnn:
         cells = read_cells(options["cell"], f"{path}cell/", version)
     elif function is conv_lstm:
-        cells = [_conv_cell(f"{path}cell/", options)]
+        cells = [_conv_cell(f"{path}cell/", options, version)]
     else:
         cells = [make_cell(class_name, f"{path}cell/", version, options)]
     names = ("return_sequences", "return_state", "go_backwards", "time_major", "zero_output_for_mask")

@@ -48,13 +48,35 @@ def padding(layer: Layer, name: str, kernel: Sequence[int], dilations: Sequence[
     extent = [(k - 1) * d + 1 for k, d in zip(kernel, dilations, strict=True)]
     if name == "valid":
         return {}
+    if name == "full":  # Keras 1 with Theano
+        return {"pads": [e - 1 for e in extent] * 2}
     if name == "same" and eras.FLIPS_KERNELS.get(layer.backend):
-        return {"pads": [*(e // 2 for e in extent), *((e - 1) // 2 for e in extent)]}  # Theano: whatever the size is
+        begins, ends = [e // 2 for e in extent], [(e - 1) // 2 for e in extent]  # Theano: whatever the size is
+        if begins != ends and len(extent) == 3 and layer.version < (2,):
+            if layer.version >= (1, 1):
+                layer.refuse("padding 'same' of an even kernel, which depends on the version of Theano before Keras 2")
+            begins, ends = ends, begins
+        return {"pads": [*begins, *ends]}
     if name == "same":
         return {"auto_pad": "SAME_UPPER"}
     if name == "causal" and len(extent) == 1:
         return {"pads": [extent[0] - 1, 0]}
     layer.refuse(f"padding is {name!r}")
+
+
+def cut_as_theano(layer: Layer, y: str, x: str, axes: Sequence[int], steps: Sequence[int]) -> str:
+    """y up to size / step of x, rounded up, along those axes: what Keras on Theano keeps of a "same" padding that
+    makes too much. Keras cuts transposed convolutions with even kernels like that, too."""
+    made, sizes = layer.shape(y), layer.shape(x)
+    ends = []
+    for axis, step in zip(axes, steps, strict=True):
+        size = sizes[axis]
+        if size is None:
+            layer.refuse("what Keras on Theano cuts off depends on the size of its input, which is not known")
+        ends.append(-(-size // step))
+    if all(made[axis] is not None and int(made[axis] or 0) <= end for axis, end in zip(axes, ends, strict=True)):
+        return y
+    return layer.add("Slice", y, [0] * len(axes), ends, list(axes))
 
 
 def unless_one(**attributes: Sequence[int]) -> dict[str, list[int]]:

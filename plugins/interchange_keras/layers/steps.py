@@ -56,11 +56,11 @@ class Steps:
         """(batch, time, …) with the steps that count in front."""
         return x if self.mask is None else self.layer.add("GatherND", x, self.order, batch_dims=1)
 
-    def spread(self, y: str, *, backwards: bool, zero_others: bool) -> str:
+    def spread(self, y: str, *, backwards: bool, zero_others: bool, at_first: str | None = None) -> str:
         """What was computed from `gathered` steps, (batch, time, …), at their places.
 
         A step that does not count has the value of the one computed before it (`backwards`: of the one after it, which
-        was computed before), and zeros if there is none; with `zero_others` always zeros.
+        was computed before), and zeros if there is none, or `at_first`; with `zero_others` always zeros.
         """
         if self.mask is None:
             return y
@@ -74,6 +74,8 @@ class Steps:
             exists = layer.add("Greater", self.upto, layer.constant("zero", np.array(0)))
             place = layer.add("Max", layer.add("Sub", self.upto, layer.constant("one", np.array(1))), [0])
         held = layer.add("GatherND", y, layer.add("Unsqueeze", place, [2]), batch_dims=1)
+        if at_first is not None and not zero_others:
+            return layer.add("Where", self._like(exists, y), held, layer.add("Unsqueeze", at_first, [1]))
         shown = self.mask if zero_others else exists
         return layer.add("Where", self._like(shown, y), held, 0.0)
 

@@ -12,7 +12,15 @@ import numpy as np
 from interchange.graph import Array
 from interchange_keras import eras
 from interchange_keras.layer import Ints, Layer, LayerFunction, weights
-from interchange_keras.layers.spatial import channels, dimensions, layout, per_dimension, spatial_axes, unless_one
+from interchange_keras.layers.spatial import (
+    channels,
+    cut_as_theano,
+    dimensions,
+    layout,
+    per_dimension,
+    spatial_axes,
+    unless_one,
+)
 
 
 @weights("kernel", "bias:use_bias")
@@ -84,6 +92,11 @@ def transposed(
     begins, ends, extras = [], [], []
     for i, (k, s, d) in enumerate(zip(kernel.shape, steps, dilations, strict=False)):
         reach = (k - 1) * d + 1
+        if output_padding is not None and padding == "same" and eras.FLIPS_KERNELS.get(layer.backend):
+            begins.append(reach // 2)  # whatever the size of the output is
+            ends.append(max(reach // 2 - output_padding[i], 0))
+            extras.append(max(output_padding[i] - reach // 2, 0))
+            continue
         if output_padding is not None:
             surplus = (reach // 2 * 2 if padding == "same" else 0) - output_padding[i]
         else:  # the output is strides times as large; with "valid" never smaller than what the kernel reaches
@@ -99,7 +112,12 @@ def transposed(
     attributes |= {"pads": [*begins, *ends]} if any((*begins, *ends)) else {}
     attributes |= {"output_padding": extras} if any(extras) else {}
     inputs = [x, layer.constant("kernel", kernel), *([bias] if bias else [])]
-    return layer.add("ConvTranspose", *inputs, layout=order, **attributes)
+    y = layer.add("ConvTranspose", *inputs, layout=order, **attributes)
+    if padding == "same" and eras.FLIPS_KERNELS.get(layer.backend):
+        sizes = kernel.shape[2:] if order == "NCHW" else kernel.shape[:n]
+        even = [i for i, size in enumerate(sizes) if size % 2 == 0]
+        return cut_as_theano(layer, y, x, [spatial_axes(n, order)[i] for i in even], [steps[i] for i in even])
+    return y
 
 
 # --- locally connected, up to Keras 2 -------------------------------------------------------------------------------
