@@ -191,13 +191,13 @@ OLD_WEIGHTS: Mapping[tuple[str, str], OldWeights] = {
 
 
 def backend_of(weight_names: Sequence[str]) -> str:
-    """The backend of a file that does not say it, as none of Keras 1 does, "" if there are no weights.
+    """The backend of a file that does not say it, as none of Keras 1 does; "" if the names are not as Keras 1 made them.
 
     TensorFlow numbers the outputs of what makes a variable ("dense_1_W:0"), Theano gives it a name and nothing more.
     """
-    if not weight_names:
-        return ""
-    return "tensorflow" if any(re.search(r":\d+$", name) for name in weight_names) else "theano"
+    if any(re.search(r":\d+$", name) for name in weight_names):
+        return "tensorflow"
+    return "theano" if weight_names and all(re.search(r"._[A-Za-z]+$", name) for name in weight_names) else ""
 
 
 def parse_version(text: str | None) -> Version:

@@ -44,7 +44,7 @@ def configs() -> Iterator[tuple[str, bytes]]:
                 yield member.name, data
 
 
-def tested() -> dict[str, str]:
+def golden_files() -> dict[str, str]:
     """Layer class -> how many golden files of which Keras hold it."""
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     for name, data in configs():
@@ -56,4 +56,4 @@ def tested() -> dict[str, str]:
 
 
 if __name__ == "__main__":
-    print(page(tested()), end="")
+    print(page(golden_files()), end="")

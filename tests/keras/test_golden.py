@@ -111,6 +111,7 @@ def test_every_layer_and_activation_has_a_row():
         "threshold",
         "highway",
         "maxoutdense",
+        *("parametricsoftplus", "srelu"),  # test_old_kerases.py
         *("tfdconcat", "tfdidentity"),  # within the FeatureSpaces of tests/keras/test_preprocessing.py
         *(name.lower() for name in (*embedding.LAYERS, *masking.LAYERS, *recurrent.LAYERS)),  # test_sequences.py
         *(name.lower() for name in applications.LAYERS),

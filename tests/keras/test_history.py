@@ -8,19 +8,19 @@ import pytest
 from interchange_keras import KerasImporter
 from interchange_keras.history import page
 
-from tests.keras.layers_page import tested
+from tests.keras.layers_page import golden_files
 
 PAGE = Path(__file__).parents[2] / "docs" / "keras-layers.md"
 
 
 def test_the_page_is_current():
-    made = page(tested())
+    made = page(golden_files())
     assert PAGE.read_text("utf-8") == made, "run python tests/keras/layers_page.py > docs/keras-layers.md"
 
 
 def test_no_layer_is_without_golden_files():
     """But for those that need a GPU (test_sequences.py), and what models of keras.applications bring with them."""
-    lines = [line for line in page(tested()).splitlines() if line.startswith("| ")][1:]
+    lines = [line for line in page(golden_files()).splitlines() if line.startswith("| ")][1:]
     untested = [line.split("|")[1].strip() for line in lines if line.rstrip().endswith("|  |")]
     assert untested == [
         *("CuDNNGRU", "CuDNNLSTM", "CustomScaleLayer", "LayerScale", "StochasticDepth", "TFDIdentity"),
