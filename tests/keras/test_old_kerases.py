@@ -38,7 +38,7 @@ ALONE = tuple(f"1/{kind}{n}d" for kind in ("cropping", "upsampling", "zero_paddi
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
     made = tmp_path_factory.mktemp("keras_old")
-    with tarfile.open(GOLDEN / "models.tar.xz") as archive:
+    with tarfile.open(GOLDEN / "saved.tar.xz") as archive:
         archive.extractall(made, filter="data")
     return made
 

@@ -1,9 +1,10 @@
-"""Packs what make.py left in FOLDER: models.tar.xz, outputs.npz and made.json, beside this file.
+"""Packs what make.py left in FOLDER: saved.tar.xz, outputs.npz and made.json, beside this file.
 
     python tests/golden/keras_old/pack.py FOLDER
 
 Of a row, the file of the newest version is kept for each backend, and any other one that differs from those kept in
-its architecture, its weights or what the Keras computed. made.json says for every version and
+its architecture, its weights or what the Keras computed. The other suites do not take this archive: it has thousands of files, and no operators that the others lack. made.json
+says for every version and
 backend which rows were made, and in whose words the others were refused.
 """
 
@@ -91,7 +92,7 @@ def main() -> None:
                             _store(outputs, f"{major}/{name}", who, number, array)
     np.savez_compressed(HERE / "outputs.npz", **outputs)
     (HERE / "made.json").write_text(json.dumps(made, indent=1, sort_keys=True) + "\n")
-    with tarfile.open(HERE / "models.tar.xz", "w:xz", preset=9) as archive:
+    with tarfile.open(HERE / "saved.tar.xz", "w:xz", preset=9) as archive:
         for path in [*kept, *(path.with_suffix(".json") for path in kept if path.with_suffix(".json").exists())]:
             entry = tarfile.TarInfo(path.name)
             entry.size = path.stat().st_size
