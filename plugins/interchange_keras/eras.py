@@ -191,7 +191,7 @@ OLD_WEIGHTS: Mapping[tuple[str, str], OldWeights] = {
 
 
 def backend_of(weight_names: Sequence[str]) -> str:
-    """The backend of a file that does not say it, as none of Keras 1 does; "" if the names are not as Keras 1 made them.
+    """The backend of a file that does not say it, as none of Keras 1 does; "" if they are not as Keras 1 made them.
 
     TensorFlow numbers the outputs of what makes a variable ("dense_1_W:0"), Theano gives it a name and nothing more.
     """

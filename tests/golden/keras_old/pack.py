@@ -3,9 +3,9 @@
     python tests/golden/keras_old/pack.py FOLDER
 
 Of a row, the file of the newest version is kept for each backend, and any other one that differs from those kept in
-its architecture, its weights or what the Keras computed. The other suites do not take this archive: it has thousands of files, and no operators that the others lack. made.json
-says for every version and
-backend which rows were made, and in whose words the others were refused.
+its architecture, its weights or what the Keras computed. Other suites leave this archive alone: it has thousands of
+files, and no operators that the others lack. made.json says for every version and backend how many rows were made,
+and in whose words the others were refused.
 """
 
 from __future__ import annotations
