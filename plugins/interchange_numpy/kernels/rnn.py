@@ -192,30 +192,29 @@ def _input(layer: Layer, context: Context) -> Array:
     w, n = constants[layer.w], layer.hidden
     both = constants[layer.b] if layer.b else np.zeros((len(w), 2 * w.shape[1]), w.dtype)
     wb, rb = both[:, : w.shape[1]], both[:, w.shape[1] :]
-    blocks = []
-    for function, place in _folds(layer):
+    packed = np.empty((GATES[layer.kind], len(w), layer.depth + 1, n), layer.dtype)
+    for (function, place), block in zip(_folds(layer), packed, strict=True):
         rows = slice(place * n, (place + 1) * n)
         bias = wb[:, rows] if layer.kind == "GRU" and layer.linear and place == 2 else wb[:, rows] + rb[:, rows]
-        whole = np.concatenate([w[:, rows].swapaxes(1, 2) * function.scale, bias[:, None] * function.scale], axis=1)
-        whole[:, -1] += function.shift
-        blocks.append(whole)
-    return np.ascontiguousarray(np.stack(blocks), layer.dtype)
+        np.multiply(w[:, rows].swapaxes(1, 2), w.dtype.type(function.scale), block[:, :-1])
+        block[:, -1] = bias * function.scale + function.shift
+    return packed
 
 
 def _recurrent(layer: Layer, context: Context) -> Array:
     """R: (gates, directions, column blocks, hidden, columns), or (hidden, gates * hidden) for one row."""
-    r, n = context.network.constants[layer.r], layer.hidden
-    blocks = []
-    for function, place in _folds(layer):
+    r, n, gates = context.network.constants[layer.r], layer.hidden, GATES[layer.kind]
+    columns = n if layer.is_row else _columns(n)
+    lies = (n, gates, columns) if layer.is_row else (gates, len(r), n // columns, n, columns)
+    packed = np.empty(lies, layer.dtype)
+    blocks = packed[None, None].transpose(3, 0, 1, 2, 4) if layer.is_row else packed
+    for (function, place), block in zip(_folds(layer), blocks, strict=True):
         scale = function.scale / layer.times
         if layer.kind == "GRU" and place == 2:
             scale /= layer.gates[0].times  # of the reset gate, by which this is multiplied, or its h
-        blocks.append(r[:, place * n : (place + 1) * n].swapaxes(1, 2) * r.dtype.type(scale))
-    if layer.is_row:
-        return np.ascontiguousarray(np.concatenate(blocks, axis=2)[0], layer.dtype)
-    columns = _columns(n)
-    split = np.stack(blocks).reshape(len(blocks), -1, n, n // columns, columns)
-    return np.ascontiguousarray(split.swapaxes(2, 3), layer.dtype)
+        part = r[:, place * n : (place + 1) * n].swapaxes(1, 2)
+        np.multiply(part.reshape(len(r), n, -1, columns).swapaxes(1, 2), r.dtype.type(scale), block)
+    return packed.reshape(n, -1) if layer.is_row else packed
 
 
 def _columns(hidden: int) -> int:
