@@ -58,7 +58,7 @@ class Plan:
         self._arena = allocate(self.arena_bytes)
         self._objects: Objects = {}
         self._lock = threading.Lock()
-        self._context = contextvars.copy_context()  # where NumPy is set as the steps want it, once for all runs
+        self._context = contextvars.Context()  # where NumPy is set as the steps want it, once for all runs
         self._context.run(prepare)
         arrays = _arrays(network, layout, self._arena)
         self._arrays = arrays.values
