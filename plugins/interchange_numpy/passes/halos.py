@@ -1,11 +1,11 @@
-"""Values that convolutions read beyond the edge get a border of zeros in memory, so that nothing is copied to pad it.
+"""What convolutions and pools read beyond its edge gets a border of zeros in memory, so that nothing is copied to pad it.
 
 Only where every reader can work on rows that lie apart, and the maker writes its output element by element.
 """
 
 from __future__ import annotations
 
-from interchange_numpy.geometry import Geometry, geometry, padding
+from interchange_numpy.geometry import Pair, geometry, padding
 from interchange_numpy.kernel import c_order, channels_last
 from interchange_numpy.network import Halo, Network, Op
 
@@ -15,27 +15,30 @@ MAKERS = frozenset(("conv", "pool", "affine", "Add", "Concat", "Mul", "Sub", "Di
 def halos(network: Network) -> None:
     """Fills `network.halos`."""
     makers = {name: op for op in network.ops for name in op.outputs}
-    wanted: dict[str, list[tuple[Geometry, bool]]] = {}
+    wanted: dict[str, list[tuple[tuple[Pair, ...], bool]]] = {}  # pads, and whether channels are last
     refused = set(network.outputs)
     pooled = {(op.inputs[0], op.attributes["layout"] == "NHWC") for op in network.ops if op.kind == "pool"}
-    # a pool with a border of its own may read farther than the convolutions
-    refused.update(op.inputs[0] for op in network.ops if op.kind == "pool" and any(map(any, op.attributes["pads"])))
     for op in network.ops:
         if op.kind == "conv":
             g = geometry(op, network)
             if g.is_pointwise:
                 refused.add(op.inputs[0])
             else:
-                wanted.setdefault(op.inputs[0], []).append((g, op.attributes["layout"] == "NHWC"))
+                pads = padding(g, winograd=not network.precise)
+                wanted.setdefault(op.inputs[0], []).append((pads, op.attributes["layout"] == "NHWC"))
             refused.update(name for name in op.reads if name not in op.inputs)
+        elif op.kind == "pool" and any(map(any, op.attributes["pads"])):
+            if len(op.attributes["pads"]) == 2 and (op.attributes["zeros"] or not op.attributes["largest"]):
+                wanted.setdefault(op.inputs[0], []).append((op.attributes["pads"], op.attributes["layout"] == "NHWC"))
+            else:  # a border of something else
+                refused.add(op.inputs[0])
         elif op.kind not in MAKERS:
             refused.update(op.reads)
     for name, readers in wanted.items():
         if name in refused or not (name in network.inputs or _makes_rows(makers.get(name))):
             continue
         layouts = {nhwc for _, nhwc in readers} | {nhwc for value, nhwc in pooled if value == name}
-        pads = [padding(g, winograd=not network.precise) for g, _ in readers]
-        largest = tuple(tuple(max(p[axis][end] for p in pads) for end in (0, 1)) for axis in (0, 1))
+        largest = tuple(tuple(max(pads[axis][end] for pads, _ in readers) for end in (0, 1)) for axis in (0, 1))
         if len(layouts) > 1 or not any(map(any, largest)):
             continue
         network.halos[name] = _halo(largest, len(network.shape(name) or ()), layouts.pop())
