@@ -1,4 +1,4 @@
-"""What convolutions and pools read beyond its edge gets a border of zeros in memory, so that nothing is copied to pad it.
+"""What convolutions and pools read beyond its edge gets a border of zeros in memory: nothing is copied to pad it.
 
 Only where every reader can work on rows that lie apart, and the maker writes its output element by element.
 """
