@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from interchange_numpy import tiles
+from interchange_numpy import activations, gemm, squaring, tiles
 from interchange_numpy.model import NumpyModel
 
 from interchange.evaluate import evaluate, widen, with_floats
@@ -90,7 +90,12 @@ def channels_read(nodes: list[Node], constants: dict[str, Array], nhwc: bool) ->
 @pytest.mark.parametrize("seed", range(60))
 @pytest.mark.parametrize(("precise", "threads"), [(False, 1), (True, 1), (False, 3)])
 def test_the_same_as_the_operators(seed, precise, threads, monkeypatch):
+    """On machines of all kinds, as far as `probe.py` tells them apart."""
     monkeypatch.setattr(tiles, "LEAST_SHARED", 1000)
+    monkeypatch.setattr(gemm, "likes_blocks", lambda: seed % 2 == 1)
+    monkeypatch.setattr(activations, "likes_exp2", lambda: seed % 4 > 1)
+    monkeypatch.setattr(squaring, "is_exp_slow", lambda: seed % 3 > 0)
+    monkeypatch.setattr(squaring, "LEAST", 100)
     graph, x = network(seed)
     (name,) = graph.outputs
     truth = evaluate(widen(graph), {"x": x})[name]
