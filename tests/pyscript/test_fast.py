@@ -368,7 +368,7 @@ def cut_image(seed: int, huge: float, share: float, lone: bool) -> np.ndarray:
     return np.where(stays, small, huge * (1 + rng.random((1, 31, 29, 3)))).astype(np.float32)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=15)
 @given(
     cut=st.sampled_from(sorted(CUTS)),
     out=st.sampled_from([4, 70]),
