@@ -102,23 +102,22 @@ class Hdf5:
                 raise ValueError(f"{path!r} is not an array")
             if dataset.external or dataset.is_virtual:
                 raise _outside(self._where, path, "the array's values lie in another file")
-            size = int(dataset.dtype.itemsize) * int(np.prod(dataset.shape or (), dtype=object))
+            dtype, shape = dataset.dtype, dataset.shape or ()  # h5py works them out each time
+            size = int(dtype.itemsize) * math.prod(map(int, shape))
             self._room -= size
             if self._room < 0:
                 raise BadInput(
                     "IX206",
                     "The arrays in the file take far more memory than the file is large.",
                     where=self._where,
-                    why=f"{path!r} is {dataset.dtype}{list(dataset.shape)}",
+                    why=f"{path!r} is {dtype}{list(shape)}",
                 )
             if dataset.chunks is None and int(dataset.id.get_storage_size()) < size:
-                raise ValueError(
-                    f"{path!r} is {dataset.dtype}{list(dataset.shape)}, but its values are not in the file"
-                )
-            if dataset.dtype.hasobject:
-                raise ValueError(f"{path!r} holds no numbers but {dataset.dtype}")
+                raise ValueError(f"{path!r} is {dtype}{list(shape)}, but its values are not in the file")
+            if dtype.hasobject:
+                raise ValueError(f"{path!r} holds no numbers but {dtype}")
             array = np.asarray(dataset[()])
-            return array.view(dtype_of("bfloat16")) if dataset.dtype == np.dtype("V2") else array
+            return array.view(dtype_of("bfloat16")) if dtype == np.dtype("V2") else array
 
     def _object(self, path: str) -> Any:
         node: Any = self._file

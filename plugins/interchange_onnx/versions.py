@@ -96,18 +96,18 @@ def history(op: str) -> Sequence[Any]:
     """
     import onnx.defs
 
-    schemas = [s for s in _all_schemas() if op == (f"{s.domain}.{s.name}" if s.domain else s.name)]
-    schemas = [schema for schema in schemas if schema.since_version <= PIN]
-    schemas.sort(key=lambda schema: schema.since_version)
     assert onnx.defs.onnx_opset_version() >= PIN, "onnx is older than the pinned opset"
+    domain, _, name = op.rpartition(".")
+    schemas: list[Any] = []
+    version = PIN
+    while version > 0:  # backwards, one by one: to ask for all schemas takes as long as a small conversion
+        try:
+            schema = onnx.defs.get_schema(name, version, domain)
+        except onnx.defs.SchemaError:
+            break
+        schemas.insert(0, schema)
+        version = schema.since_version - 1
     return tuple(schemas)
-
-
-@functools.cache
-def _all_schemas() -> Sequence[Any]:
-    import onnx.defs
-
-    return tuple(onnx.defs.get_all_schemas_with_history())
 
 
 @functools.cache
@@ -119,6 +119,26 @@ def schema_at(op: str, opset: int) -> Any | None:
 
 def lowest_opset(use: Use, floor: int = FLOOR, newest: int = PIN) -> int:
     """The lowest opset, but not below `floor`, from which on to `newest` the node means what it means there."""
+    values = tuple(use.attributes.items())
+    if all(isinstance(value, (int, float, str, tuple)) for _, value in values):
+        return _lowest_opset(use.op, values, use.inputs, use.outputs, use.dtypes, floor, newest)
+    return _find_lowest_opset(use, floor, newest)  # with tensors or graphs
+
+
+@functools.lru_cache(4096)  # networks repeat themselves
+def _lowest_opset(
+    op: str,
+    attributes: tuple[tuple[str, Any], ...],
+    inputs: tuple[bool, ...],
+    outputs: int,
+    dtypes: tuple[str, ...],
+    floor: int,
+    newest: int,
+) -> int:
+    return _find_lowest_opset(Use(op, dict(attributes), inputs, outputs, dtypes), floor, newest)
+
+
+def _find_lowest_opset(use: Use, floor: int, newest: int) -> int:
     lowest = newest
     schemas = [schema for schema in history(use.op) if not schema.deprecated and schema.since_version <= newest]
     for upper, lower in zip(reversed(schemas), [*reversed(schemas[:-1]), None], strict=True):

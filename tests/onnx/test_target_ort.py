@@ -10,6 +10,7 @@ import onnxruntime
 import pytest
 from interchange_onnx import OnnxExporter, OnnxImporter
 from interchange_onnx.runtimes import RELEASES, read_by
+from interchange_onnx.versions import PIN, history
 
 from interchange.builder import Builder
 from interchange.errors import BadInput, Unsupported
@@ -91,3 +92,16 @@ def test_what_is_no_release(release, tmp_path):
 def test_an_opset_that_the_release_does_not_read(tmp_path):
     with pytest.raises(BadInput, match="newest opset is 20"):
         exported(gelu(), tmp_path / "m.onnx", target_ort="1.17", opset=21)
+
+
+def test_the_history_of_every_operator_is_whole() -> None:
+    known: dict[str, list[int]] = {}
+    for schema in onnx.defs.get_all_schemas_with_history():
+        if schema.since_version <= PIN:
+            name = f"{schema.domain}.{schema.name}" if schema.domain else schema.name
+            known.setdefault(name, []).append(schema.since_version)
+    assert len(known) > 200
+    assert {name: [schema.since_version for schema in history(name)] for name in known} == {
+        name: sorted(versions) for name, versions in known.items()
+    }
+    assert history("NoSuchOperator") == ()
