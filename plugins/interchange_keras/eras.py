@@ -18,6 +18,8 @@ Version = tuple[int, ...]
 
 # A file that does not say who wrote it is read as Keras itself reads it: as one of Keras 1.
 UNVERSIONED: Version = (1,)
+# But the JSON of an architecture names its version since 1.0.5.
+LAST_WITHOUT_VERSION: Version = (1, 0, 4)
 # The fourth number of a version of tf.keras; the second one where it is known to be of TensorFlow 1.15 or later.
 TF_KERAS, TF_2 = 1, 2
 

@@ -90,7 +90,8 @@ def test_row(row, folder, truth):
             np.testing.assert_allclose(value, array, rtol=2e-5, atol=5e-6, err_msg=who)
         assert "unused_weights" not in graph.metadata, who
         version, backend = who.rsplit(".", 1)
-        assert graph.metadata["producer"] in (f"Keras {version}, backend {backend}", f"Keras {version}"), who
+        writer = f"Keras {version}" if who != "1.0.0.theano" else "Keras, version not recorded"  # since 1.0.5
+        assert graph.metadata["producer"] in (f"{writer}, backend {backend}", writer), who
 
 
 @pytest.mark.parametrize("row", [row for row in FILES if row.startswith(ALONE)])

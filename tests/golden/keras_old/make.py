@@ -24,7 +24,8 @@ import numpy as np
 from keras import backend as K
 from old_table import values
 
-if K.backend() == "theano":
+BACKEND = K.backend() if hasattr(K, "backend") else K._BACKEND
+if BACKEND == "theano":
     import theano.ifelse  # noqa: F401 (old Kerases rely on somebody having imported it)
 
 MAJOR = int(keras.__version__.split(".")[0])
@@ -51,7 +52,7 @@ def begin_anew():
         K.clear_session()
     if hasattr(K, "reset_uids"):
         K.reset_uids()
-    backend = sys.modules[f"keras.backend.{K.backend()}_backend"]
+    backend = sys.modules[f"keras.backend.{BACKEND}_backend"]
     if hasattr(backend, "NAME_SCOPE_STACK"):
         del backend.NAME_SCOPE_STACK[:]
 
@@ -87,17 +88,20 @@ def save(model, path):
 
 
 def computed(model, feeds):
+    if keras.__version__ in ("1.0.0", "1.0.1", "1.0.2", "1.0.3", "1.0.4"):
+        model.compile("sgd", "mse")  # without which they cannot predict
     made = model.predict(feeds if len(feeds) > 1 else feeds[0], batch_size=len(feeds[0]))
     if isinstance(made, dict):
         made = [made[name] for name in model.output_names]
-    return made if isinstance(made, list) else [made]
+    made = made if isinstance(made, list) else [made]
+    return [array.astype(np.float32) for array in made]  # which Keras 1.0 collects in float64
 
 
 def main():
     folder, wanted = sys.argv[1], sys.argv[2:]
     if not os.path.isdir(folder):
         os.makedirs(folder)
-    who = f"{keras.__version__}.{K.backend()}"
+    who = f"{keras.__version__}.{BACKEND}"
     outputs, refused = {}, {}
     for row in ROWS:
         if wanted and row.name not in wanted:
