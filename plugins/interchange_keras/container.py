@@ -14,16 +14,7 @@ from typing import Any, NamedTuple
 from interchange.errors import BadInput
 from interchange.graph import Array
 from interchange_keras import ARCHITECTURE, WEIGHTS, begins_as_keras_zip
-from interchange_keras.eras import (
-    LAST_WITHOUT_VERSION,
-    TF_2,
-    TF_KERAS,
-    UNVERSIONED,
-    Version,
-    backend_of,
-    parse_version,
-    tf_2_wrote,
-)
+from interchange_keras.eras import LAST_WITHOUT_VERSION, UNVERSIONED, Version, backend_of, parse_version
 from interchange_keras.hdf5 import ALWAYS_ALLOWED, MOST_EXPANSION, Hdf5, Section, open_hdf5
 
 ASSETS = "assets/"
@@ -93,19 +84,13 @@ def read(path: Path, *, weights: bool = True, architecture: Path | None = None) 
     given = None if architecture is None else _read_architecture(architecture)
     source = _read_zip(path, size, weights, given) if is_zip else _read_h5(path, weights, given)
     whole = source if given is None else _completed(source, given)
-    version = _version_of(whole)
+    version = parse_version(whole.keras) if whole.keras else UNVERSIONED
     if given is not None and given.format == "keras-json" and not whole.keras:
         version = LAST_WITHOUT_VERSION
     backend = whole.backend
     if not backend and version < (2,):
         backend = backend_of([name for group in whole.groups for name, _ in group.weights])
     return whole._replace(version=version, backend=backend)
-
-
-def _version_of(source: Source) -> Version:
-    found = parse_version(source.keras) if source.keras else UNVERSIONED
-    is_of_tf = found[3:] == (TF_KERAS,) and found < (2, 3)
-    return (*found[:3], TF_2) if is_of_tf and tf_2_wrote(source.architecture) else found
 
 
 # --- an architecture of its own -------------------------------------------------------------------------------------

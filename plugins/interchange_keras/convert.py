@@ -27,7 +27,7 @@ from interchange_keras.masks import Mask, outputs_masks
 from interchange_keras.options import accepts, bind, misfit
 from interchange_keras.origin import KerasGraph, Origin
 from interchange_keras.plan import Step, Value, expand
-from interchange_keras.precision import UNCAST, WIDE, Policy, policy_of
+from interchange_keras.precision import FLOATS, UNCAST, WIDE, Policy, policy_of
 from interchange_keras.weights import assets_of, assign
 
 # Why a well-known class is not converted, where there is more to say than that it is not.
@@ -316,6 +316,9 @@ class _Conversion:
         function, call = self.functions[step.layer], step.entry.calls[step.call]
         policy, class_name = self._policy(step.layer), step.entry.class_name
         if policy.casts_inputs_of(class_name):
+            kinds = {layer.dtype(x) for x in inputs if layer.is_float(x)} - {layer.compute_dtype}
+            if kinds and eras.may_not_cast(self.source.version):
+                raise Fault("IX301", f"a {layer.compute_dtype} layer on {kinds.pop()}, which not every TensorFlow cast")
             inputs = [layer.cast(x, layer.compute_dtype) if layer.is_float(x) else x for x in inputs]
         inputs, exact = self._exact_inputs(layer, step, inputs)
         args, named = call.filled(inputs)
@@ -350,7 +353,10 @@ class _Conversion:
             raise Fault("IX301", f"what Keras does with an input of {kinds} is not known")
         if inside == GIVEN:
             return inputs, ""
-        wanted, back = (layer.compute_dtype, "") if inside == OWN else (inside, next(iter(exact)))
+        own = (
+            layer.compute_dtype if layer.compute_dtype in FLOATS else "float32"
+        )  # TensorFlow 1 wrote that of its input
+        wanted, back = (own, "") if inside == OWN else (inside, next(iter(exact)))
         return [layer.cast(x, wanted) if n in numbers else x for n, x in enumerate(inputs)], back
 
     def _set_masks(self, layer: Layer, step: Step, values: Mapping[Value, str]) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from interchange_keras.eras import Version
+from interchange_keras.eras import Version, mean_overflows
 
 INTEGERS = ("uint8", "int8", "int32", "int64")
 WIDE = ("int32", "int64")
@@ -51,8 +51,7 @@ RULES: Sequence[Rule] = (
         BOTH,
         OWN,
     ),
-    Rule("Resizing RandomCrop", (2, 3), INTEGERS, GIVEN),  # they see to it themselves
-    Rule("CenterCrop", (2, 3), INTEGERS, OWN),
+    Rule("Resizing RandomCrop CenterCrop", (2, 3), INTEGERS, GIVEN),  # they see to it themselves
     Rule("TFDConcat TFDIdentity", (3,), INTEGERS, GIVEN),
     Rule("RandomHeight RandomWidth", (2,), INTEGERS, GIVEN),
     Rule(
@@ -126,6 +125,8 @@ def computes(class_name: str, options: Mapping[str, Any], version: Version, dtyp
     if len(exact) > 1:
         return None
     name, era = kind(class_name, options), version[0]
+    if name.startswith("GlobalAverage") and mean_overflows(version) and exact - {"bool", "int32", "int64"}:
+        return None
     for rule in RULES:
         if name in rule.classes.split() and era in rule.eras and exact <= set(rule.dtypes):
             return rule.computes

@@ -20,8 +20,8 @@ Version = tuple[int, ...]
 UNVERSIONED: Version = (1,)
 # But the JSON of an architecture names its version since 1.0.5.
 LAST_WITHOUT_VERSION: Version = (1, 0, 4)
-# The fourth number of a version of tf.keras; the second one where it is known to be of TensorFlow 1.15 or later.
-TF_KERAS, TF_2 = 1, 2
+# The fourth number of a version of tf.keras.
+TF_KERAS = 1
 
 CLASSES: Mapping[str, str] = {
     # Keras 1
@@ -215,33 +215,59 @@ def bilinear_sampling(version: Version, backend: str) -> str:
     """Where UpSampling2D takes bilinear samples: "half_pixel", "asymmetric"; "" if that cannot be known.
 
     Keras 2.2 and 2.3 called resize_bilinear of TensorFlow, which is asymmetric, and other things of other backends.
-    "2.2.4-tf" was written by TensorFlow 1.13, which did the same, up to 2.1, which did no longer: `tf_2_wrote` tells.
+    TensorFlow 1.13 and 1.14 did the same, but did not write the option into their files: what they wrote is nearest
+    for every reader. 1.15 began to write it, and takes half pixels.
     """
-    if version >= (2, 4) or (len(version) > 3 and (version >= (2, 3) or version[3] == TF_2)):
+    if version >= (2, 4) or is_of_tensorflow(version):
         return "half_pixel"
-    return "asymmetric" if len(version) <= 3 and backend == "tensorflow" else ""
+    return "asymmetric" if backend == "tensorflow" else ""
 
 
-INITIALIZERS = frozenset({"GlorotNormal", "GlorotUniform", "Orthogonal", "VarianceScaling"})
+def is_of_tensorflow(version: Version) -> bool:
+    """Whether tf.keras wrote it; since 2.4 there is no other Keras 2."""
+    return (2, 4) <= version < (3,) or version[3:] == (TF_KERAS,)
 
 
-def tf_2_wrote(architecture: Any) -> bool:
-    """Whether a file of "2.2.4-tf" shows what TensorFlow 1.15 began to write: `ragged` of an InputLayer; or 2.0: an
-    initializer whose class has no dtype any more."""
-    pending = [architecture]
-    while pending:
-        item = pending.pop()
-        if isinstance(item, Mapping):
-            config = item.get("config")
-            if isinstance(config, Mapping):
-                if item.get("class_name") == "InputLayer" and "ragged" in config:
-                    return True
-                if item.get("class_name") in INITIALIZERS and "dtype" not in config:
-                    return True
-            pending.extend(item.values())
-        elif isinstance(item, list):
-            pending.extend(item)
-    return False
+def passes_masks_through_relu(version: Version) -> bool:
+    """Whether a mask goes on behind a ReLU layer: in tf.keras since TensorFlow 2.5."""
+    return version >= (2, 5) or not is_of_tensorflow(version)
+
+
+def salts_hashes(version: Version, salt: Any) -> bool:
+    """Whether Hashing used the salt of its config: tf.keras of TensorFlow 2.3 to 2.5 wrote this one down where it had
+    none, and hashed without."""
+    return salt is not None and not (version < (2, 6) and salt == [0xDECAFCAFFE, 0xDECAFCAFFE])
+
+
+def least_deviation(version: Version) -> float | None:
+    """What Normalization divides by at least: nothing before TensorFlow 2.4; None where that cannot be known, since
+    TensorFlow 2.3 and 2.4 both wrote "2.4.0"."""
+    if version >= (2, 5):
+        return 1e-7
+    return None if version >= (2, 4) else 0.0
+
+
+def zeroes_masked_steps(version: Version, fused: bool) -> bool | None:
+    """Whether LSTM and GRU obey `zero_output_for_mask`; None if it cannot be known.
+
+    Those of TensorFlow 2.0 and 2.1 forgot it, where they may use a fused kernel. "2.2.4-tf" of such a layer is of 2.0
+    or 2.1, "2.3.0-tf" of 2.1 or 2.2.
+    """
+    if not fused or version[3:] != (TF_KERAS,):
+        return True
+    return False if version < (2, 3) else None
+
+
+def may_not_cast(version: Version) -> bool:
+    """Whether a layer may have computed in the dtype of its input instead of its own: "2.2.4-tf" is of TensorFlow 1,
+    which did so, or 2.0, which did not."""
+    return version[3:] == (TF_KERAS,) and version < (2, 3)
+
+
+def mean_overflows(version: Version) -> bool:
+    """Whether the mean of whole numbers of 8 and 16 bits may be that of a sum that has overflown: before TensorFlow
+    2.3, as seen of 1.13 to 2.1."""
+    return version < (2, 4)
 
 
 def averages_padding(version: Version) -> bool:

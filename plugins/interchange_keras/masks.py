@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from interchange_keras.eras import heads_see_masks
+from interchange_keras.eras import heads_see_masks, passes_masks_through_relu
 from interchange_keras.layer import Layer
 
 Mask = str | None
@@ -122,6 +122,8 @@ def outputs_masks(layer: Layer, xs: Sequence[str], count: int, options: Mapping[
     of_era = RULES_SINCE_3 if layer.version >= (3,) else RULES_BEFORE_3
     rule = RULES.get(layer.class_name) or of_era.get(layer.class_name)
     if layer.class_name == "MultiHeadAttention" and not heads_see_masks(layer.version):
+        rule = None
+    if layer.class_name == "ReLU" and not passes_masks_through_relu(layer.version):
         rule = None
     if rule is None:
         return [None] * count, any(mask is not None for mask in layer.masks)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from interchange_keras import eras
 from interchange_keras.layer import Layer, LayerFunction, weights
 from interchange_keras.layers.preprocessing import encoded
 from interchange_keras.options import decode
@@ -284,7 +285,7 @@ def hashing(
     value = layer.cast(x, "int64") if layer.is_float(x) else x  # Keras 3 alone takes floats
     if layer.dtype(value) not in (TEXT, *INTEGERS):
         layer.refuse(f"its input is {layer.dtype(x)}")
-    number = hashed(layer, value, bins, salt)
+    number = hashed(layer, value, bins, salt if eras.salts_hashes(layer.version, salt) else None)
     if bins < num_bins:
         number = layer.add("Where", _is_masked(layer, x, mask_value), 0, layer.add("Add", number, 1))
     dtype = layer.compute_dtype

@@ -114,7 +114,12 @@ def normalization(
     # Keras rounds what is given to float32, then to the dtype it computes in; 1e-7 is 0 in some
     means, variances = (np.asarray(a).astype(np.float32).astype(dtype) for a in (mean, variance))
     means = np.broadcast_to(means, sizes) if means.ndim == 0 else means.reshape(sizes)
-    deviation = np.maximum(np.sqrt(variances), np.asarray(1e-7, dtype))
+    deviation, least = np.sqrt(variances), eras.least_deviation(layer.version)
+    if least is None:
+        if (deviation < 1e-7).any():
+            layer.refuse("a variance of 0, by which TensorFlow 2.3 divided and 2.4 did not; the file is of either")
+        least = 1e-7
+    deviation = np.maximum(deviation, np.asarray(least, dtype))
     deviation = np.broadcast_to(deviation, sizes) if deviation.ndim == 0 else deviation.reshape(sizes)
     x = layer.cast(x, layer.compute_dtype)
     mean_name, deviation_name = layer.constant("mean", means), layer.constant("deviation", deviation)

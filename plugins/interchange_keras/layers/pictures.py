@@ -118,10 +118,12 @@ def center_crop(layer: Layer, x: str, *, height: int, width: int, data_format: s
     _check(layer, height, width)
     axes = _spatial(layer, x, data_format)
     have = _sizes(layer, x, axes)
-    x = layer.cast(x, layer.compute_dtype)
+    x = x if layer.version < (2, 8) else layer.cast(x, layer.compute_dtype)
     if have[0] >= height and have[1] >= width:
         starts = [(n - m) // 2 for n, m in zip(have, (height, width), strict=True)]
         return _cut(layer, x, axes, starts, (height, width))
+    if layer.version < (2, 8):
+        layer.refuse(f"pictures of {have[0]} × {have[1]}, which this version of Keras did not enlarge, or otherwise")
     return _fitted(layer, x, axes, height, width)
 
 
@@ -134,13 +136,15 @@ def _fitted(layer: Layer, x: str, axes: tuple[int, int], height: int, width: int
 
 def random_crop(layer: Layer, x: str, *, height: int, width: int, data_format: str | None = None) -> str:
     """Nothing at inference, since Keras 3.8. Before 3.6 the largest part of that shape, resized; in between a part
-    that begins where that one does, but is of that size.
+    that begins where that one does, but is of that size. Before 2.7 the middle of what was resized to cover that shape.
     """
     if layer.version >= (3, 8):
         return x
     _check(layer, height, width)
     axes = _spatial(layer, x, data_format)
     x = layer.cast(x, layer.compute_dtype)
+    if layer.version < (2, 7):
+        return _covering(layer, x, axes, height, width)
     if layer.version < (3, 6):
         return _fitted(layer, x, axes, height, width)
     have = _sizes(layer, x, axes)
@@ -155,6 +159,18 @@ def random_crop(layer: Layer, x: str, *, height: int, width: int, data_format: s
         if sizes == [height, width]
         else layer.cast(_resized(layer, y, axes, height, width, "bilinear", False), layer.compute_dtype)
     )
+
+
+def _covering(layer: Layer, x: str, axes: tuple[int, int], height: int, width: int) -> str:
+    """Resized until the shorter side fits; then the middle. Sizes are cut off to whole numbers."""
+    have = _sizes(layer, x, axes)
+    is_high = have[0] / have[1] > height / width
+    sizes = (int(width * have[0] / have[1]), width) if is_high else (height, int(height * have[1] / have[0]))
+    if sizes[0] < height or sizes[1] < width:
+        layer.reject(f"pictures of {have[0]} × {have[1]} cannot be made to cover {height} × {width}")
+    y = _resized(layer, x, axes, *sizes, "bilinear", False)
+    starts = [(n - m) // 2 for n, m in zip(sizes, (height, width), strict=True)]
+    return _cut(layer, y, axes, starts, (height, width))
 
 
 # --- contrasts -------------------------------------------------------------------------------------------------------

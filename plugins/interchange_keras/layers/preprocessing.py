@@ -71,13 +71,15 @@ def discretization(
     output_mode: str = "int",
 ) -> str:
     """The number of boundaries that x is not below; they are float32. What `adapt` found is in the config of Keras 3;
-    Keras 2 keeps a summary of the data.
+    Keras 2 keeps a summary of the data. TensorFlow 2.4 wrote an infinite last boundary, and counted those that x is
+    above.
     """
     bounds = _summarised(layer, num_bins) if bin_boundaries is None else np.asarray(bin_boundaries, np.float32)
     bounds = bounds.reshape(-1)
     x = x if layer.dtype(x) in ("float32", "float64") else layer.cast(x, "float32")
     limits = layer.cast(layer.constant("boundaries", bounds), layer.dtype(x))
-    below = layer.add("Less", layer.add("Unsqueeze", x, [layer.rank(x)]), limits)
+    is_open = len(bounds) > 0 and np.isposinf(bounds[-1]) and (2, 4) <= layer.version < (2, 5)
+    below = layer.add("LessOrEqual" if is_open else "Less", layer.add("Unsqueeze", x, [layer.rank(x)]), limits)
     reached = layer.cast(layer.add("Not", below), "int64")
     number = layer.add("ReduceSum", reached, [layer.rank(x)], keepdims=0)
     dtype = layer.compute_dtype

@@ -203,7 +203,21 @@ def recurrent(
     }
     cell = make_cell(layer.class_name, "cell/", layer.version, options)
     recurrence = Recurrence((cell,), return_sequences, return_state, go_backwards, time_major, zero_output_for_mask)
+    recurrence = _as_it_was(layer, recurrence, layer.class_name, options)
     return _finished(layer, recurrence, x, _given(states, initial_state))
+
+
+def _as_it_was(layer: Layer, recurrence: Recurrence, class_name: str, options: Mapping[str, Any]) -> Recurrence:
+    """Without zeros for the steps that do not count, where that version forgot them."""
+    if not recurrence.zero_output_for_mask or not recurrence.return_sequences or layer.mask is None:
+        return recurrence
+    fused = (options["activation"], options["recurrent_activation"], options["use_bias"]) == ("tanh", "sigmoid", True)
+    fused &= class_name == "LSTM" or (class_name == "GRU" and bool(options["reset_after"]))
+    fused &= options["implementation"] == FUSED
+    obeys = eras.zeroes_masked_steps(layer.version, fused)
+    if obeys is None:
+        layer.refuse("zeros for masked steps, which TensorFlow 2.1 forgot and 2.2 made; the file is of either")
+    return recurrence if obeys else replace(recurrence, zero_output_for_mask=False)
 
 
 def _weights_of_cells(class_name: str, options: Mapping[str, Any], version: eras.Version) -> list[str]:
@@ -355,6 +369,13 @@ def _read(document: Any, path: str, version: eras.Version) -> Recurrence:
     return Recurrence(tuple(cells), *(options[name] for name in names))
 
 
+def _options_of(document: Any) -> tuple[str, Mapping[str, Any]]:
+    """The class of a wrapped layer, and its options with those that are not given."""
+    class_name, config = class_and_config(document)
+    defaults = dict.fromkeys(("activation", "recurrent_activation", "use_bias", "reset_after", "implementation"))
+    return class_name, {**defaults, **config}
+
+
 def _both(forward: Any, backward: Any, version: eras.Version) -> tuple[Recurrence, Recurrence]:
     one = _read(forward, "forward_layer/", version)
     if backward is None:
@@ -383,8 +404,10 @@ def bidirectional(
     """`zero_output_for_mask`: what it makes of that option of its layers, if they return sequences."""
     forward, backward = _both(wrapped, backward_layer, layer.version)
     if zero_output_for_mask:
-        forward = replace(forward, zero_output_for_mask=forward.return_sequences)
-        backward = replace(backward, zero_output_for_mask=backward.return_sequences)
+        forward, backward = (
+            _as_it_was(layer, replace(each, zero_output_for_mask=each.return_sequences), *_options_of(document))
+            for each, document in ((forward, wrapped), (backward, backward_layer or wrapped))
+        )
     rank = 3 if isinstance(forward.cells[0], Cell) else layer.rank(x)
     if layer.rank(x) != rank or forward.time_major or backward.time_major:
         layer.refuse("time_major is true" if layer.rank(x) == 3 else f"its input has {layer.rank(x)} dimensions")

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 SIGNAL, IMAGE, VOLUME = (11, 3), (11, 7, 3), (5, 7, 4, 3)
-Shape = tuple[int | None, ...]
+Shape = "tuple[int | None, ...]"
 
 
 @dataclass(frozen=True)
@@ -41,35 +41,29 @@ class Row:
     def feeds(self) -> list[np.ndarray]:
         kinds = self.kinds or "f" * len(self.shapes)
         shapes = [tuple(9 if size is None else size for size in shape) for shape in self.shapes]
-        return [
-            values((self.batch, *shape), i, kind) for i, (shape, kind) in enumerate(zip(shapes, kinds, strict=True))
-        ]
+        return [values((self.batch, *shape), i, kinds[i]) for i, shape in enumerate(shapes)]
 
 
 def values(shape: tuple[int, ...], seed: int = 0, kind: str = "f") -> np.ndarray:
     """Numbers that every machine makes alike."""
     n = int(np.prod(shape))
     whole = ((np.arange(n) * 7919 + seed * 31 + 17) % 1009).reshape(shape)
-    match kind:
-        case "p":
-            return (whole / 504.5 + 0.1).astype(np.float32)
-        case "u":
-            return (whole / 1009).astype(np.float32)
-        case "i":
-            return (whole % 7).astype(np.int32)
-        case "s":
-            return (whole % 7 - 3).astype(np.int32)
-        case "b":
-            return whole % 3 > 0
-        case "t":
-            rows = np.arange(shape[0]).reshape(-1, *[1] * (len(shape) - 1))
-            return np.where(whole % 8 < rows % 9, 0, 1 + whole // 8 % 5).astype(np.int32)  # none padded … all padded
-        case "h":
-            return (whole % 3 > 0) & (whole[..., :1] % 2 > 0)
-    return ((whole - 504) / 252).astype(np.float32)
+    rows = np.arange(shape[0] if shape else 0).reshape(-1, *[1] * (len(shape) - 1))
+    made = {
+        "p": lambda: (whole / 504.5 + 0.1).astype(np.float32),
+        "u": lambda: (whole / 1009).astype(np.float32),
+        "i": lambda: (whole % 7).astype(np.int32),
+        "s": lambda: (whole % 7 - 3).astype(np.int32),
+        "b": lambda: whole % 3 > 0,
+        # none padded … all padded
+        "t": lambda: np.where(whole % 8 < rows % 9, 0, 1 + whole // 8 % 5).astype(np.int32),
+        "h": lambda: (whole % 3 > 0) & (whole[..., :1] % 2 > 0),
+        "f": lambda: ((whole - 504) / 252).astype(np.float32),
+    }
+    return made[kind]()
 
 
-class Table(list[Row]):
+class Table(list):  # of Row; old Pythons run this, too
     """Rows, added one by one."""
 
     def __init__(self) -> None:

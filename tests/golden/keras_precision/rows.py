@@ -6,14 +6,13 @@ Used by make.py, which has real Keras run them, and by tests/keras/test_precisio
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import numpy as np
 
 POLICIES = ("float16", "bfloat16", "float64", "mixed_float16", "mixed_bfloat16")
 IMAGE, SIGNAL = (6, 5, 4), (7, 4)
 
-Make = Callable[[Any], Any]
+Make = Callable  # of `keras.layers`; gives a layer
 
 
 def values(shape: tuple[int, ...], seed: int = 0) -> np.ndarray:

@@ -1,0 +1,119 @@
+"""What the real versions of tf.keras from TensorFlow 1.13 on wrote and computed (tests/golden/keras_versions)."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import re
+import sys
+import tarfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pytest
+from interchange_keras import KerasImporter
+
+import interchange
+from interchange.errors import InterchangeError, Unsupported
+from interchange.evaluate import evaluate
+
+GOLDEN = Path(__file__).parent.parent / "golden" / "keras_versions"
+
+
+def _rows():
+    spec = importlib.util.spec_from_file_location("keras_versions_rows", GOLDEN / "rows.py")
+    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return {row.name: row for row in module.ROWS}
+
+
+ROWS = _rows()
+with tarfile.open(GOLDEN / "models.tar.xz") as _archive:
+    FILES = {entry.name: _archive.extractfile(entry).read() for entry in _archive}
+with np.load(GOLDEN / "outputs.npz") as _stored:
+    TRUTH = dict(_stored)
+SAME = json.loads(str(TRUTH.pop("same")))  # file -> the first one with these outputs
+
+# Rows that are refused, in all versions or in some, and what is said. Anything else must be right.
+REFUSED: Mapping[str, str] = {
+    r"(int16|int32|uint8)_(average|dot|max_pooling|prelu|relu_6|thresholded)(_after_flip)?": "input of .* is not known",
+    r"uint8_global_average(_after_flip)?": "input of uint8 is not known",  # its sum overflowed before TensorFlow 2.3
+    r"tf_nn_(crelu|l2_normalize|log_softmax)|named_log_softmax(_wide)?": "activation '.*' is not supported",
+    r"activation_object_PReLU": "the file has 3",
+    r"call_(einsum|image_\w+|linalg_norm|nn_lrn|nn_swish|roll|strided_slice|tensordot)": "it is|does not write down",
+    r"call_(pad_symmetric|backend_resize|backend_batch_flatten)": "mode is|that the graph computes|it is",
+    r"mask_(bidirectional|bidirectional_pooled|zero_output)": "zeros for masked steps",
+    r"mask_softmax(_of_scores)?": "Softmax layer with a mask",
+    r"normalization_constant_column": "a variance of 0",
+    r"category_encoding_tf-idf_max_tokens": "output_mode is",
+    r"residual_wrapper": "the cell ResidualWrapper",
+    r"(mask_rnn_cells|rnn_dropout_wrapper)": "needs 6 weights",
+    r"text_\w+|(string|integer)_lookup_adapted": "its vocabulary is not in the file",
+}
+
+
+def load(name, folder):
+    path = folder / f"model{Path(name).suffix}"
+    path.write_bytes(FILES[name])
+    row = ROWS[name.partition("@")[0]]
+    refusal = None
+    try:
+        graph = KerasImporter().load(path)
+    except InterchangeError as error:
+        refusal = error
+    if refusal is not None:
+        said = next((why for names, why in REFUSED.items() if re.fullmatch(names, row.name)), None)
+        assert said is not None, refusal
+        assert re.search(said, str(refusal)), refusal
+        assert isinstance(refusal, Unsupported) or refusal.code == "IX207"
+        return None, {}
+    feeds = {f"x{i}": x.astype(object) if x.dtype.kind == "U" else x for i, x in enumerate(row.feeds())}
+    return graph, {key: feeds[key if len(feeds) > 1 else "x0"] for key in graph.inputs}
+
+
+def check(name, made):
+    stem = SAME[name.removesuffix(Path(name).suffix)]
+    assert len(made) == sum(key.rpartition(":")[0] == stem for key in TRUTH)
+    for i, value in enumerate(made):
+        known = TRUTH[f"{stem}:{i}"]
+        if known.dtype.kind == "U":
+            assert value.astype(str).tolist() == known.tolist()
+            continue
+        assert (value.dtype, value.shape) == (known.dtype, known.shape)
+        np.testing.assert_allclose(value, known, rtol=1e-4, atol=2e-5)
+
+
+# Rows that some version computes otherwise than the next, all of them; a third of the others.
+CHANGED = re.compile(
+    ".*(up_sampling_bilinear|crop|hashing|discretization|normalization|mask_|leaky|slope|global_average).*"
+)
+TRIED = [name for i, name in enumerate(FILES) if i % 3 == 0 or CHANGED.match(name)]
+
+
+@pytest.mark.parametrize("name", TRIED)
+def test_file(name, tmp_path):
+    graph, feeds = load(name, tmp_path)
+    if graph is not None:
+        with np.errstate(all="ignore"):
+            check(name, list(evaluate(graph, feeds).values()))
+        assert "unused_weights" not in graph.metadata
+
+
+FLOATS = [name for name in FILES if ROWS[name.partition("@")[0]].inputs[0].dtype == np.float32]
+FLOATS = [name for name in FLOATS if "constant_column" not in name]
+
+
+@pytest.mark.parametrize("name", FLOATS[::12])
+def test_file_in_onnxruntime(name, tmp_path):
+    pytest.importorskip("onnxruntime")
+    graph, feeds = load(name, tmp_path)
+    if graph is not None:
+        with interchange.open(graph, backend="onnxruntime") as model:
+            check(name, list(model(feeds).values()))
+
+
+def test_few_are_refused():
+    refused = [name for name in FILES if any(re.fullmatch(row, name.partition("@")[0]) for row in REFUSED)]
+    assert len(refused) < len(FILES) / 7
+    assert len({name.partition("@")[2] for name in FILES}) >= 8
