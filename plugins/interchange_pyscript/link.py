@@ -26,13 +26,14 @@ Target = tuple[str, str]  # a module, and a name that it defines
 
 
 class Definition(NamedTuple):
-    """A function, class or assignment at the top of a module; or all of a module, which defines several names."""
+    """A function, class or assignment at the top of a module."""
 
     module: str
-    names: tuple[str, ...]
+    name: str
     text: str
     uses: frozenset[str]
     is_block: bool  # no assignment
+    is_type: bool  # an alias, which only type checkers read
 
 
 class Module(NamedTuple):
@@ -64,8 +65,14 @@ class Linked(NamedTuple):
         return "\n\n\n".join(parts)
 
     @property
+    def without_types(self) -> Linked:
+        """The same where Python evaluates no types: aliases are for type checkers alone."""
+        definitions = [d._replace(text=_unevaluated(d.text)) if d.is_type else d for d in self.definitions]
+        return self._replace(definitions=tuple(definitions))
+
+    @property
     def names(self) -> set[str]:
-        return {name for definition in self.definitions for name in definition.names}
+        return {definition.name for definition in self.definitions}
 
 
 def link(
@@ -73,7 +80,6 @@ def link(
     order: Sequence[str],
     *,
     own: Collection[str],
-    whole: Collection[str] = (),
     without: Collection[str] = (),
 ) -> Linked:
     """The definitions of `targets` and, again and again, of what they use.
@@ -81,7 +87,6 @@ def link(
     Args:
         order: modules; definitions are written in this order, and in a module in its own.
         own: packages whose imports are followed; everything else is imported by the script.
-        whole: modules of which all is taken.
         without: decorators to leave out.
 
     Raises:
@@ -89,17 +94,16 @@ def link(
     """
     found: dict[str, Definition] = {}
     imports: dict[str, set[str]] = {}
-    waiting = [*targets, *((module, "") for module in whole)]
+    waiting = list(targets)
     seen = set(waiting)
     while waiting:
         home, name = waiting.pop()
         module = parse(home)
-        definition = define(home, name, frozenset(without)) if name else everything_of(home)
-        for each in definition.names:
-            if found.setdefault(each, definition).text != definition.text:
-                raise EnvironmentLacks(
-                    "IX403", f"{each!r} is defined in {found[each].module} and in {home}.", where="modules to copy from"
-                )
+        definition = define(home, name, frozenset(without))
+        if found.setdefault(name, definition).text != definition.text:
+            raise EnvironmentLacks(
+                "IX403", f"{name!r} is defined in {found[name].module} and in {home}.", where="modules to copy from"
+            )
         for used in definition.uses:
             source, what = module.imports.get(used, ("", ""))
             if used in module.definitions:
@@ -110,15 +114,20 @@ def link(
                 if source:
                     imports.setdefault(source, set()).add(what)
                 continue
-            if target not in seen and target[0] not in whole:
+            if target not in seen:
                 seen.add(target)
                 waiting.append(target)
     places = {module: place for place, module in enumerate(order)}
     ranked = sorted(
         set(found.values()),
-        key=lambda d: (places.get(d.module, len(places)), d.module, parse(d.module).definitions[d.names[0]].start),
+        key=lambda d: (places.get(d.module, len(places)), d.module, parse(d.module).definitions[d.name].start),
     )
     return Linked(tuple(ranked), tuple(sorted_imports(imports)))
+
+
+def _unevaluated(text: str) -> str:
+    """An alias as type checkers alone see it."""
+    return "\n".join(["if TYPE_CHECKING:", *(f"    {line}" for line in text.split("\n"))])
 
 
 def _title(module: str) -> str:
@@ -157,6 +166,11 @@ def sorted_imports(imports: dict[str, set[str]]) -> Iterator[str]:
             yield f"{module} import {', '.join(names)}"
         else:
             yield from (f"import {module}{renamed}" for renamed in sorted(imports[module]))
+
+
+def is_of_types(source: str) -> bool:
+    """Whether what is imported from there, "from typing", is for annotations."""
+    return source in ("from typing", "from collections.abc")
 
 
 def is_standard(line: str) -> bool:
@@ -235,19 +249,9 @@ def define(home: str, name: str, without: frozenset[str]) -> Definition:
         rows += [row] if stays else []
     text = "\n".join(rows)
     is_block = re.search(r"^(def|class) ", text, re.MULTILINE) is not None
-    return Definition(home, (name,), text, names_in(text) - {name}, is_block)
-
-
-@functools.cache
-def everything_of(home: str) -> Definition:
-    """All definitions of a module; what they use are its imports."""
-    module = parse(home)
-    first = min(part.start for part in module.definitions.values())
-    while module.rows[first - 1].startswith("#"):
-        first -= 1
-    return Definition(
-        home, tuple(module.definitions), "\n".join(module.rows[first:]).rstrip(), frozenset(module.imports), True
-    )
+    uses = names_in(text) - {name}
+    is_type = text.startswith(f"{name} = ") and any(is_of_types(module.imports.get(use, ("", ""))[0]) for use in uses)
+    return Definition(home, name, text, uses, is_block, is_type)
 
 
 def names_in(text: str) -> frozenset[str]:

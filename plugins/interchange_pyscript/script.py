@@ -23,7 +23,7 @@ from interchange_pyscript.calls import FLOATS, IN_FULL, INTEGERS, SMALL_FLOATS, 
 from interchange_pyscript.fast import FAST_KERNELS, LAST
 from interchange_pyscript.kernels import KERNELS, control, elementwise, tensor, types
 from interchange_pyscript.layers import network_text
-from interchange_pyscript.link import Linked, is_standard, link, merge_imports, names_in
+from interchange_pyscript.link import Linked, is_of_types, is_standard, link, merge_imports, names_in
 from interchange_pyscript.text import literal, plain, quoted, wrapped
 
 if TYPE_CHECKING:
@@ -36,9 +36,11 @@ PLAIN_HELPERS: Mapping[str, str] = {
     **dict.fromkeys(("from_codes", "from_texts", "to_small_float", "to_texts"), types.__name__),
     "Cast": elementwise.__name__,
 }
-PROGRAM = ("command", "workers", "model", "arrays", "prepare", "pictures", "files", "weights", "numbers")
-PROGRAM_MODULES = tuple(f"interchange_pyscript.program.{module}" for module in PROGRAM)
-OF_NUMPY_ALONE = "interchange_pyscript.program.arrays"
+PROGRAM = tuple(
+    f"interchange_pyscript.program.{module}"
+    for module in ("command", "workers", "model", "arrays", "prepare", "pictures", "files", "weights", "numbers")
+)
+COMMAND, MODEL, ARRAY_MODEL = (f"interchange_pyscript.program.{module}" for module in ("command", "model", "arrays"))
 LINE = 100  # characters of a line of embedded weights
 
 
@@ -114,7 +116,7 @@ def script_text(
         ["", ""],
         _predict(graph),
         ["", ""],
-        linked.text.split("\n"),
+        (linked if numpy else linked.without_types).text.split("\n"),
         ["", ""],
         _model(graph, stem, specs, weights_file, style, embed),
     ]
@@ -181,12 +183,12 @@ def linked_parts(homes: Mapping[str, str], style: Style, *, program: bool = True
         *FAST_KERNELS.modules,
         *KERNELS.modules,
         *LAST,
-        *PROGRAM_MODULES,
+        *PROGRAM,
     ]
-    whole = [module for module in PROGRAM_MODULES if style.is_numpy or module != OF_NUMPY_ALONE] if program else []
-    without = ("elementwise", "shape_rule")
     targets = {(home, name) for name, home in {**homes, "Weights": HELPERS["Weights"]}.items()}
-    return link(targets, order, own=("interchange", "interchange_pyscript"), whole=whole, without=without)
+    if program:
+        targets |= {(COMMAND, "command_line"), (ARRAY_MODEL, "ArrayModel") if style.is_numpy else (MODEL, "Model")}
+    return link(targets, order, own=("interchange", "interchange_pyscript"), without=("elementwise", "shape_rule"))
 
 
 def _imports(linked: Linked, style: Style) -> list[str]:
@@ -194,9 +196,19 @@ def _imports(linked: Linked, style: Style) -> list[str]:
     if style.is_numpy:
         needed.append("import numpy as np")
     lines = [line for line in merge_imports([*linked.imports, *needed]) if "__future__" not in line]
-    standard = [line for line in lines if is_standard(line)]
-    others = [line for line in lines if not is_standard(line)]
-    return ["from __future__ import annotations", "", *standard, *(["", *others] if others else [])]
+    start = ["from __future__ import annotations", ""]
+    if style.is_numpy:
+        others = [line for line in lines if not is_standard(line)]
+        return [*start, *filter(is_standard, lines), "", *others]
+    # The modules typing and collections.abc take Python longer than a small network does.
+    types = [line for line in lines if is_of_types(line.rpartition(" import ")[0])]
+    checking = [
+        "",
+        "TYPE_CHECKING = False",
+        "if TYPE_CHECKING:  # Python does not come here",
+        *(f"    {t}" for t in types),
+    ]
+    return [*start, *(line for line in lines if line not in types), *checking]
 
 
 def _version_check(stem: str, style: Style) -> list[str]:

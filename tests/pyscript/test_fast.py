@@ -19,7 +19,7 @@ from interchange_pyscript.fast import FAST_KERNELS, LAST, bounds, lanes, pointwi
 from interchange_pyscript.fast.plan import plan
 from interchange_pyscript.kernels import KERNELS
 from interchange_pyscript.kernels.tensor import Tensor
-from interchange_pyscript.script import PROGRAM_MODULES
+from interchange_pyscript.script import PROGRAM
 
 import interchange
 from interchange.builder import Builder
@@ -604,7 +604,7 @@ def test_names_are_told_apart():
     own = [link.parse(module) for module in (*FAST_KERNELS.modules, *LAST)]
     defined = [name for module in own for name in module.definitions]
     assert len(set(defined)) == len(defined)
-    for other in (*KERNELS.modules, *PROGRAM_MODULES):
+    for other in (*KERNELS.modules, *PROGRAM):
         module = link.parse(other)
         foreign = {
             n for n, s in module.imports.items() if not (getattr(s, "module", "") or "").startswith("interchange")

@@ -11,10 +11,13 @@ import sys
 from array import array
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache, reduce
+from itertools import compress
 from operator import or_
 from typing import Any, Union
 
 from interchange_pyscript.kernels.tensor import Tensor, prepared, transposed
+from interchange_pyscript.program.numbers import bytes_of
+from interchange_pyscript.program.weights import StoredTensor
 
 ROUND = 1.5 * 2.0**52  # added to a float, it leaves the nearest integer in the low bits
 ANY = 400  # a limit for exponents that sets none
@@ -183,16 +186,22 @@ def numbers_in(packed: int, count: int) -> array[int]:
 
 def lanes_of(numbers: Tensor) -> list[int]:
     """The rows of a matrix of the weights file as packed integers; they are stored as the bytes of these."""
+    return prepared(numbers, "lanes", lambda: [row_in(numbers, i) for i in range(numbers.shape[0])])
 
-    def make() -> list[int]:
-        rows, count = numbers.shape
-        data = memoryview(numbers.values).cast("B")  # type: ignore[arg-type]
-        size = 8 * count
-        if sys.byteorder == "big":
-            data = memoryview(b"".join([data[i : i + 8].tobytes()[::-1] for i in range(0, len(data), 8)]))
-        return [int.from_bytes(data[i * size : (i + 1) * size], "little", signed=True) for i in range(rows)]
 
-    return prepared(numbers, "lanes", make)
+def lanes_for(factors: Sequence[int], numbers: Tensor) -> list[int]:
+    """The same for a product with these factors: rows that are multiplied with 0 stay 0 until they are needed."""
+    rows = prepared(numbers, "some lanes", lambda: [0] * numbers.shape[0])
+    for i in compress(range(len(rows)), factors):
+        rows[i] = rows[i] or row_in(numbers, i)
+    return rows
+
+
+def row_in(numbers: Tensor, i: int) -> int:
+    """One row of such a matrix."""
+    data = numbers.data if isinstance(numbers, StoredTensor) else memoryview(bytes_of(numbers.values, "int64"))
+    size = 8 * numbers.shape[1]
+    return int.from_bytes(data[i * size : (i + 1) * size], "little", signed=True)
 
 
 # --- arithmetic -------------------------------------------------------------------------------------------------------

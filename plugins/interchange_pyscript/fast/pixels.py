@@ -15,6 +15,7 @@ from interchange_pyscript.fast.lanes import (
     Lanes,
     Sample,
     each,
+    lanes_for,
     lanes_of,
     numbers_in,
     numbers_in_order,
@@ -91,7 +92,7 @@ def PixelDense(
         if ready is None:
             return None
         numbers, total, outputs = numbers_in_order(ready), ready.exponent + exponent, rows.shape[1]
-        y = weighted_without_zeros(numbers, lanes_of(rows), bias_lanes(b, total))
+        y = weighted_without_zeros(numbers, lanes_for(numbers, rows), bias_lanes(b, total))
         return Lanes([y], outputs, (1, 1, outputs), total, 61, error=ready.error_of(noise, total))
 
     made = each(x, "NHWC", in_lanes, lambda sample: Gemm(Tensor(sample.values, (1, len(sample.values))), w, b))

@@ -25,7 +25,7 @@ class Tensor:
         self.memo: dict[object, object] = {}
 
 
-class Weights(dict[str, Any]):
+class Weights:
     """The weights by name, which are read when they are first asked for. Called, it gives several that begin alike.
 
     `read` gives those that are not there yet, `nodes` the nodes of the model; long attributes of theirs are not written
@@ -38,15 +38,13 @@ class Weights(dict[str, Any]):
         read: Callable[[str], Any] | None = None,
         nodes: Callable[[], Sequence[Any]] = tuple,
     ) -> None:
-        super().__init__(entries or {})
-        self.read, self.nodes = read, nodes
+        self.entries, self.read, self.nodes = dict(entries or {}), read, nodes
         self.told: dict[tuple[Any, ...], dict[str, Any]] = {}
 
-    def __missing__(self, name: str) -> Any:
-        if self.read is None:
-            raise KeyError(name)
-        self[name] = value = self.read(name)
-        return value
+    def __getitem__(self, name: str) -> Any:
+        if name not in self.entries and self.read is not None:
+            self.entries[name] = self.read(name)
+        return self.entries[name]
 
     def __call__(self, prefix: str, *names: str) -> list[Any]:
         return [self[prefix + name] for name in names]

@@ -24,7 +24,7 @@ class ArrayModel(Model):
         """The weights as the network takes them."""
 
         def read(name: str) -> Any:
-            dtype, shape, data = file.tensors[name]
+            dtype, shape, data = file.tensor(name)
             return np.frombuffer(data, np.dtype(dtype).newbyteorder("<")).astype(dtype, copy=False).reshape(shape)
 
         return Weights(read=read, nodes=file.nodes)

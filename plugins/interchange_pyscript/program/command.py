@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import math
 import os
 import sys
@@ -97,6 +96,8 @@ def answer(model: Model, options: Options) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a label may have characters that the terminal lacks
     if options.describe:
+        import json
+
         print(json.dumps(description(model), indent=1))
     elif options.selftest:
         return report_self_test(model)
@@ -184,7 +185,7 @@ def run_files(model: Model, options: Options) -> None:
             show(model, outputs, paths[0] if len(runs) > 1 else "")
     merged = {name: (model.outputs[name][0], joined(tensors)) for name, tensors in collected.items()}
     if options.json:
-        print(json.dumps({name: plain_json(to_nested(tensor)) for name, (_, tensor) in merged.items()}))
+        print(json_text({name: plain_json(to_nested(tensor)) for name, (_, tensor) in merged.items()}))
     if options.output:
         write_npz(options.output, {k: v for name, value in merged.items() for k, v in members_of(name, *value).items()})
 
@@ -298,13 +299,13 @@ def show(model: Model, outputs: Mapping[str, Any], title: str) -> None:
         print(title)
     for name, tensor in outputs.items():
         if not isinstance(tensor, Tensor):
-            print(f"{printable(name)}: {json.dumps(plain_json(to_nested(tensor)))}")
+            print(f"{printable(name)}: {json_text(plain_json(to_nested(tensor)))}")
             continue
         rows = labelled(model, tensor)
         if rows is None:
             numbers = plain_json([short(value) for value in tensor.values[:1000]])
             more = " ..." if len(tensor.values) > 1000 else ""
-            print(f"{printable(name)} {shape_text(tensor.shape)}: {json.dumps(numbers)}{more}")
+            print(f"{printable(name)} {shape_text(tensor.shape)}: {json_text(numbers)}{more}")
             continue
         for i, row in enumerate(rows):
             best = sorted(zip(row, map(printable, model.labels)), key=lambda pair: -pair[0])[:5]
@@ -332,6 +333,15 @@ def printable(text: str) -> str:
 def short(value: float) -> float:
     """A number with six digits."""
     return float(f"{value:.6g}") if isinstance(value, float) else value
+
+
+def json_text(nested: Any) -> str:
+    """Nested lists as JSON; a list of numbers is written by Python in the same way."""
+    if isinstance(nested, list) and set(map(type, nested)) <= {int, float}:
+        return str(nested)
+    import json
+
+    return json.dumps(nested)
 
 
 def plain_json(nested: Any) -> Any:

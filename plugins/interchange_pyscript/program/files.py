@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import math
 import sys
 import zlib
@@ -148,6 +147,8 @@ def to_nested(tensor: Any) -> Any:
 
 def read_json(text: str) -> Any:
     """Nested lists, or such lists by the names of the inputs."""
+    import json
+
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:

@@ -11,11 +11,11 @@ from typing import Any
 
 from interchange_pyscript.kernels.tensor import Tensor, Weights
 from interchange_pyscript.program.files import TEXT, from_nested, to_nested
-from interchange_pyscript.program.numbers import CODES, InputError, numbers_of, rounded, stored_as
-from interchange_pyscript.program.weights import WeightsFile, mapped
+from interchange_pyscript.program.numbers import CODES, InputError, rounded, stored_as
+from interchange_pyscript.program.weights import StoredTensor, WeightsFile, mapped
 
 Value = Any  # a tensor; a list of them (sequence); None (an empty optional value); a map
-Signature = Mapping[str, tuple[str, tuple[Any, ...]]]  # name -> dtype and shape; a size is a number, a name, or None
+Signature = Mapping[str, tuple[str, tuple[Any, ...]]]  # name -> dtype, shape of numbers, names, None
 Network = Callable[..., Mapping[str, Any]]
 
 
@@ -72,11 +72,7 @@ class Model:
     def prepare(self, file: WeightsFile) -> Weights:
         """The weights as the network takes them."""
 
-        def read(name: str) -> Tensor:
-            dtype, shape, data = file.tensors[name]
-            return Tensor(numbers_of(data, dtype), shape)
-
-        return Weights(read=read, nodes=file.nodes)
+        return Weights(read=lambda name: StoredTensor(*file.tensor(name)), nodes=file.nodes)
 
     def run(self, tensors: Sequence[Value]) -> dict[str, Value]:
         """The outputs by name, for inputs that have been checked."""
@@ -181,7 +177,7 @@ def typed(values: Sequence[float], dtype: str, name: str) -> list[float]:
         if wrong is not None:
             raise InputError(f"input {name!r} takes texts, not {wrong!r}")
         return list(values)
-    if any(isinstance(value, str) for value in values):
+    if str in set(map(type, values)):
         wrong = next(value for value in values if isinstance(value, str))
         raise InputError(f"{wrong!r:.60} is not a number")
     if "float" in dtype:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 import sys
 from array import array
 from collections.abc import Sequence
@@ -43,6 +42,8 @@ def numbers_of(data: bytes | memoryview, dtype: str) -> Sequence[float]:
     if dtype == "bool":
         return [byte != 0 for byte in data]
     if dtype == "float16":
+        import struct
+
         return struct.unpack(f"<{len(data) // 2}e", data)
     if dtype == "bfloat16":  # the upper half of a float32
         data = b"".join(b"\0\0" + data[i : i + 2] for i in range(0, len(data), 2))
@@ -73,6 +74,8 @@ def bytes_of(values: Sequence[float], dtype: str) -> bytes:
 
 def half(value: float) -> bytes:
     """A float16; too large a number becomes an infinity."""
+    import struct
+
     try:
         return struct.pack("<e", value)
     except OverflowError:

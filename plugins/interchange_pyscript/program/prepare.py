@@ -34,10 +34,10 @@ def prepared_image(image: Tensor, shape: Sequence[Any], settings: Mapping[str, A
     channels = image.shape[2]
     scale = settings.get("scale", 1.0)
     means, deviations = (per_channel(settings.get(key), channels, key) for key in ("mean", "std"))
-    shifts = [(mean or 0.0, deviation or 1.0) for mean, deviation in zip(means, deviations)]
-    values = [
-        (value * scale - shifts[i % channels][0]) / shifts[i % channels][1] for i, value in enumerate(image.values)
-    ]
+    values = [0.0] * len(image.values)
+    for c, (mean, deviation) in enumerate(zip(means, deviations)):
+        table = [(pixel * scale - (mean or 0.0)) / (deviation or 1.0) for pixel in range(256)]
+        values[c::channels] = [table[pixel] for pixel in plane_of(image, c)]
     sample = Tensor(values, image.shape)
     sample = transposed(sample, (2, 0, 1)) if first else sample
     if len(shape) != 4 and all(isinstance(size, int) for size in shape[1:]):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import math
 import mmap
 import zlib
+from collections.abc import Sequence
 from typing import Any, BinaryIO
 
-from interchange_pyscript.program.numbers import InputError, item_size
+from interchange_pyscript.kernels.tensor import Tensor
+from interchange_pyscript.program.numbers import InputError, item_size, numbers_of
 
 DTYPES = {
     "BOOL": "bool",
@@ -31,34 +32,76 @@ DTYPES = {
 
 
 class WeightsFile:
-    """The bytes of a weights file: for each tensor its dtype, shape and bytes, and the golden case, if there is one."""
+    """The bytes of a weights file.
+
+    Its header says of each tensor ,"name":{"dtype":"F32","shape":[3,5],"data_offsets":[0,60]}. That is looked for as
+    text, because Python's module json takes longer to import than a small network to compute.
+    """
 
     def __init__(self, data: memoryview, checksum: int, name: str) -> None:
         if zlib.crc32(data) != checksum:
             raise InputError(f"{name} is damaged, or belongs to another model: its checksum is not the expected one")
-        try:
-            size = int.from_bytes(data[:8], "little")
-            header = json.loads(bytes(data[8 : 8 + size]))
-            self.tensors: dict[str, tuple[str, list[int], memoryview]] = {}
-            self.document = str(header.pop("__metadata__")["interchange"])
-            for tensor, entry in header.items():
-                begin, end = entry["data_offsets"]
-                dtype, shape = DTYPES[entry["dtype"]], entry["shape"]
-                content = data[8 + size + begin : 8 + size + end]
-                if len(content) != math.prod(shape) * item_size(dtype):
-                    raise ValueError(f"{tensor!r} is incomplete")
-                self.tensors[tensor] = dtype, shape, content
-        except (ValueError, KeyError, TypeError) as error:
-            raise InputError(f"{name} cannot be read: {error}") from error
+        self.name, self.data = name, data
+        self.start = 8 + int.from_bytes(data[:8], "little")
+        self.header = bytes(data[8 : self.start])
+
+    def tensor(self, name: str) -> tuple[str, list[int], memoryview]:
+        """The dtype, shape and bytes of a tensor."""
+        key = f',{quoted(name)}:{{"dtype":'.encode()
+        place = self.header.find(key)
+        if place < 0:
+            raise InputError(f"{self.name} has no {name!r}")
+        start = place + len(key)
+        entry = self.header[
+            start : self.header.index(b"}", start)
+        ].decode()  # "F32","shape":[3,5],"data_offsets":[0,60]
+        dtype = DTYPES[entry.split('"')[1]]
+        shape, (begin, end) = (
+            [int(size) for size in part.split("]")[0].split(",") if size] for part in entry.split("[")[1:]
+        )
+        content = self.data[self.start + begin : self.start + end]
+        if len(content) != math.prod(shape) * item_size(dtype):
+            raise InputError(f"{self.name} cannot be read: {name!r} is incomplete")
+        return dtype, shape, content
+
+    def document(self) -> Any:
+        """The model as a graph, and the golden case."""
+        import json
+
+        return json.loads(json.loads(self.header)["__metadata__"]["interchange"])
 
     def golden(self) -> Any:
         """The golden case, or None."""
-        return json.loads(self.document)["golden"]
+        return self.document()["golden"]
 
     def nodes(self) -> list[Any]:
         """The nodes of the model."""
-        nodes: list[Any] = json.loads(self.document)["graph"]["nodes"]
+        nodes: list[Any] = self.document()["graph"]["nodes"]
         return nodes
+
+
+def quoted(name: str) -> str:
+    """A name as JSON has it."""
+    if name.isprintable() and '"' not in name and "\\" not in name:
+        return f'"{name}"'
+    import json
+
+    return json.dumps(name, ensure_ascii=False)
+
+
+class StoredTensor(Tensor):
+    """A tensor of the weights file, whose numbers are read when they are first asked for; `data` are their bytes."""
+
+    __slots__ = ("data", "dtype")
+
+    def __init__(self, dtype: str, shape: Sequence[int], data: memoryview) -> None:
+        self.dtype, self.shape, self.data, self.memo = dtype, tuple(shape), data, {}
+
+    def __getattr__(self, name: str) -> Any:
+        if name != "values":
+            raise AttributeError(name)
+        self.values = numbers_of(self.data, self.dtype)
+        return self.values
 
 
 def mapped(file: BinaryIO) -> memoryview:
