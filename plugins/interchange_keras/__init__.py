@@ -45,7 +45,7 @@ class KerasImporter:
         Args:
             layers: functions for layers that the importer does not know, or shall read in another way, by the layer's
                 name or its class: `{"lambda_1": my_function}`; the text "package.module:function" is imported.
-            backend: the Keras backend that wrote the file, where the file does not say it ("theano").
+            backend: the Keras backend to read the file by ("theano"), whatever the file says.
             data_format: "channels_first" or "channels_last", for layers of Keras 1 where nothing in the file says it.
             architecture: a file with the architecture, where this one holds weights only: the JSON of model.to_json(),
                 or a whole model. It is taken instead of the one in this file, if there is one.

@@ -14,7 +14,7 @@ from interchange import plugins
 from interchange.builder import Builder
 from interchange.errors import BadInput, EnvironmentLacks, InterchangeError, Unsupported
 from interchange.graph import Dimension, Graph
-from interchange_keras import eras
+from interchange_keras import cntk, eras
 from interchange_keras.architecture import ENTERED, MASKED, LayerEntry, Model, is_of_keras, lacks_format, read_model
 from interchange_keras.calls import Input, leaves
 from interchange_keras.container import Source, read
@@ -204,6 +204,9 @@ class _Conversion:
             why = "whether its channels come first: Keras 1 did not save that, and no other layer of the file tells it"
             next_step = "give --import-option data_format=channels_first (dim_ordering th) or channels_last (tf)"
             self._note(name, entry, Fault("IX301", f"nobody knows {why}", next_step))
+        asks = replacement is None and self.backend == "cntk"
+        if asks and (why := cntk.differs(entry.class_name, entry.config, self.source.version)):
+            self._note(name, entry, Fault("IX301", f"nobody knows what it computed: it has {why}", cntk.NEXT_STEP))
         arguments, faults = bind(function, entry.class_name, entry.config, self.source.version)
         if replacement is not None:  # the user knows what the other options mean
             faults = [fault for fault in faults if not fault.endswith("is not supported")]

@@ -13,6 +13,7 @@ import pytest
 from interchange_keras import KerasImporter
 from interchange_keras.eras import KEYS
 
+from interchange.errors import Unsupported
 from interchange.evaluate import evaluate
 
 
@@ -250,3 +251,60 @@ def test_names_that_keras_made_unique_are_matched_by_position(tmp_path):
         renamed = dict(zip(names, weights.values(), strict=True))
         (made,), _ = run(write(tmp_path / f"{names[0]}.h5", model, renamed, "2.0.9", "tensorflow"), x)
         np.testing.assert_allclose(made, expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("class_name", "options", "arrays", "keras", "refused"),
+    [
+        ("Conv2D", {"filters": 5, "kernel_size": [3, 2], "padding": "same"}, [(3, 2, 3, 5)], "2.2.4", ""),
+        ("Conv2D", {"filters": 5, "kernel_size": [3, 2], "strides": [2, 1]}, [(3, 2, 3, 5)], "2.2.4", ""),
+        (
+            "Conv2D",
+            {"filters": 5, "kernel_size": [3, 2], "strides": [2, 1], "padding": "same"},
+            [(3, 2, 3, 5)],
+            "2.2.4",
+            "strides",
+        ),
+        (
+            "Conv2D",
+            {"filters": 5, "kernel_size": [3, 2], "dilation_rate": [2, 2]},
+            [(3, 2, 3, 5)],
+            "2.0.9",
+            "dilation_rate",
+        ),
+        ("DepthwiseConv2D", {"kernel_size": [3, 2], "depth_multiplier": 2}, [(3, 2, 3, 2)], "2.2.4", ""),
+        (
+            "DepthwiseConv2D",
+            {"kernel_size": [3, 2], "depth_multiplier": 2, "padding": "same"},
+            [(3, 2, 3, 2)],
+            "2.2.4",
+            "depthwise",
+        ),
+    ],
+)
+def test_what_cntk_computed_otherwise_is_refused(class_name, options, arrays, keras, refused, tmp_path):
+    """... unless the user says to read the options as they stand; what agrees is read as ever."""
+    config = {"batch_input_shape": [None, 11, 7, 3], "use_bias": False, **options}
+    path = one(tmp_path, class_name, config, [values(*shape) for shape in arrays], keras, "cntk")
+    x = values(2, 11, 7, 3, seed=1)
+    (told,), _ = run(path, x, backend="tensorflow")
+    if refused:
+        with pytest.raises(Unsupported, match=refused) as raised:
+            run(path, x)
+        assert raised.value.code == "IX301"
+        assert "backend=tensorflow" in str(raised.value)
+    else:
+        np.testing.assert_array_equal(run(path, x)[0][0], told)
+
+
+def test_an_lstm_of_cntk_is_refused_wherever_it_is(tmp_path):
+    lstm = {"name": "r", "units": 4, "activation": "tanh", "recurrent_activation": "hard_sigmoid", "use_bias": False}
+    arrays = [values(5, 16), values(4, 16)]
+    both = {"layer": {"class_name": "LSTM", "config": lstm}, "merge_mode": "sum"}
+    for class_name, config, weights in (("LSTM", lstm, arrays), ("Bidirectional", both, arrays * 2)):
+        config = {**config, "name": "l", "batch_input_shape": [None, 7, 5]}
+        path = one(tmp_path, class_name, config, weights, "2.2.4", "cntk")
+        with pytest.raises(Unsupported, match="LSTM that is not unrolled"):
+            KerasImporter().load(path)
+        KerasImporter().load(one(tmp_path, class_name, config, weights, "2.0.9", "cntk"))
+        KerasImporter().load(path, backend="tensorflow")
