@@ -153,6 +153,11 @@ class Gate:
         """Whether f(x) is what the core makes of x."""
         return (self.scale, self.shift, self.times) == (1.0, 0.0, 1.0)
 
+    @property
+    def is_bounded(self) -> bool:
+        """Whether f(x) is finite whatever x is."""
+        return self.core in ("tanh", "clip")
+
     def steps(self, z: Array, work: Array | None) -> Iterator[Step]:
         yield from self.core_steps(z, work)
         yield from self.last_steps(z)

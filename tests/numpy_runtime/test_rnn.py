@@ -155,3 +155,18 @@ def test_weights_of_another_size_are_an_error_of_the_operator() -> None:
     constants = {**graph.constants, "w": graph.constants["w"][:, :, :-1]}
     with pytest.raises(BadInput, match="LSTM cannot compute"):
         NumpyModel(Graph(graph.inputs, graph.outputs, graph.nodes, constants))(feeds)
+
+
+@pytest.mark.parametrize("linear", [0, 1])
+@pytest.mark.parametrize("activations", [["Relu", "Tanh"], ["Relu", "Relu"], ["Affine", "Tanh"]])
+def test_states_that_overflow(activations: list[str], linear: int) -> None:
+    """What grows without bound is infinite or NaN where it is so in the operators, and finite nowhere else."""
+    alpha = {"activation_alpha": [3.0]} if "Affine" in activations else {}
+    graph, feeds = network("GRU", time=64, activations=activations, linear_before_reset=linear, **alpha)
+    constants = {name: array * 40 for name, array in graph.constants.items()}
+    graph = Graph(graph.inputs, graph.outputs, graph.nodes, constants)
+    with np.errstate(all="ignore"):
+        made, known = NumpyModel(graph)(feeds), evaluate(graph, feeds)
+    assert not np.isfinite(known["y"]).all()
+    np.testing.assert_array_equal(np.isnan(made["y"]), np.isnan(known["y"]))
+    np.testing.assert_array_equal(np.isinf(made["y"]), np.isinf(known["y"]))

@@ -478,9 +478,16 @@ def _gru(step: _Step, bias: Array | None) -> Iterator[Step]:
         yield from step.product(step.more[0], slice(2, 3))
         yield step.sums(slice(2, 3))
     yield from g.steps(new, work)
-    yield np.subtract, (h, new, other)
-    yield np.multiply, (other, z, other)
-    if f.times != 1:
-        yield np.multiply, (other, step.number(1 / f.times), other)
+    if f.is_bounded and g.is_bounded:  # (1 - z) new + z h with one product less
+        yield np.subtract, (h, new, other)
+        yield np.multiply, (other, z, other)
+        if f.times != 1:
+            yield np.multiply, (other, step.number(1 / f.times), other)
+    else:  # states may overflow, and infinity - infinity must be where it is in the operators
+        if f.times != 1:
+            yield np.multiply, (z, step.number(1 / f.times), z)
+        yield np.multiply, (z, h, other)
+        yield np.subtract, (step.number(1), z, z)
+        yield np.multiply, (z, new, new)
     yield np.add, (new, other, after)
     yield from step.keep()
