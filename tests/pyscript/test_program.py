@@ -113,6 +113,23 @@ def test_workers_give_the_same(exporter, graph, files, tmp_path):
         np.testing.assert_allclose(json.loads(shared.stdout)["classes"], want, rtol=1e-5)
 
 
+@pytest.mark.parametrize("op", ["CumSum", "ReduceMax"])
+def test_workers_leave_samples_together_that_need_each_other(op, tmp_path):
+    """A first dimension that inputs and outputs share may be time: no cut is made where that changes the numbers."""
+    builder = Builder()
+    builder.input("x", "float32", ("n", 5))
+    axis = builder.constant("axis", np.array(0) if op == "CumSum" else np.array([0]))
+    made = builder.add(op, ["x", axis], "made")
+    graph = builder.graph([made if op == "CumSum" else builder.add("Add", ["x", made], "sum")], {})
+    script = ScriptExporter().save(graph, tmp_path / "m.py")[0]
+    x = random(7, 4, 5)
+    np.save(tmp_path / "x.npy", x)
+    done = run(script, str(tmp_path / "x.npy"), "--json", "--workers", "3")
+    assert (done.returncode, done.stderr) == (0, "")
+    (want,) = evaluate(widen(graph), {"x": x}).values()
+    np.testing.assert_allclose(next(iter(json.loads(done.stdout).values())), want, rtol=1e-5)
+
+
 @pytest.mark.parametrize("name", ["3.9", "3.13", "pypy3"])
 def test_workers_on_other_pythons(name, script, files):
     if name not in PYTHONS:

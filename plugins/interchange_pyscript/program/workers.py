@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any
@@ -27,11 +28,16 @@ def run_part(inputs: Sequence[Value]) -> dict[str, Value]:
 
 
 def all_outputs(model: Model, runs: Iterable[Sequence[Value]], workers: int) -> Iterator[Mapping[str, Value]]:
-    """The outputs for each of several inputs, in order; they and the samples in them are shared out to processes."""
+    """The outputs for each of several inputs, in order; they and the samples in them are shared out to processes.
+
+    Two samples are computed together, too: if that gives something else than each alone, batches stay whole.
+    """
     if workers < 2:
         yield from map(model.run, runs)
         return
-    parts = [single_samples(model, inputs) for inputs in runs]
+    whole = list(runs)
+    parts = [single_samples(model, inputs) for inputs in whole]
+    pair = next(([joined(both) for both in zip(*part[:2])] for part in parts if len(part) > 1), None)
     from concurrent.futures import ProcessPoolExecutor
     from concurrent.futures.process import BrokenProcessPool
     from multiprocessing import active_children
@@ -39,9 +45,15 @@ def all_outputs(model: Model, runs: Iterable[Sequence[Value]], workers: int) -> 
     model.load()  # once, where processes begin as copies of this one
     pool = ProcessPoolExecutor(min(workers, sum(map(len, parts))), initializer=begin, initargs=(model,))
     try:
-        made = pool.map(run_part, chain.from_iterable(parts))
-        for part in parts:
+        made = pool.map(run_part, chain([pair] if pair else [], chain.from_iterable(parts)))
+        together = next(made) if pair else {}
+        for i, part in enumerate(parts):
             outputs = [next(made) for _ in part]
+            if len(part) > 1 and together:
+                if not all(alike(together[name], [each[name] for each in outputs[:2]]) for name in model.outputs):
+                    yield from pool.map(run_part, whole[i:])
+                    return
+                together = {}
             yield {name: joined([each[name] for each in outputs]) for name in model.outputs}
     except BrokenProcessPool as error:
         raise InputError("a process ended without an answer; there may not be enough memory for so many") from error
@@ -65,6 +77,22 @@ def single_samples(model: Model, inputs: Sequence[Value]) -> list[list[Value]]:
         sizes = [len(x.values) // count for x in inputs]
         cut.append([Tensor(x.values[i * n : (i + 1) * n], (1, *x.shape[1:])) for x, n in zip(inputs, sizes)])
     return cut
+
+
+def alike(together: Any, alone: Sequence[Any]) -> bool:
+    """Whether an output for two samples is that for each of them, but for rounding."""
+    if not all(isinstance(tensor, Tensor) and tensor.shape[:1] == (1,) for tensor in alone):
+        return False
+    if together.shape != (2, *alone[0].shape[1:]) or alone[0].shape != alone[1].shape:
+        return False
+    pairs = list(zip(together.values, [*alone[0].values, *alone[1].values]))
+    most = 1e-4 * max((abs(one) for one, _ in pairs if isinstance(one, float) and abs(one) < math.inf), default=0.0)
+    for one, two in pairs:
+        if one == two:
+            continue
+        if isinstance(one, str) or not (abs(one - two) <= most or (math.isnan(one) and math.isnan(two))):
+            return False
+    return True
 
 
 def joined(tensors: Sequence[Any]) -> Any:
