@@ -192,6 +192,13 @@ OLD_WEIGHTS: Mapping[tuple[str, str], OldWeights] = {
 }
 
 
+# Options that a version did not save though they matter: (class, option) -> the version that saved it, what is read.
+NOT_SAVED: Mapping[tuple[str, str], tuple[Version, str]] = {
+    ("ConvLSTM2D", "strides"): ((2,), "1"),
+    ("Conv2DTranspose", "output_shape"): ((1, 1), "what the kernel makes"),
+}
+
+
 def backend_of(weight_names: Sequence[str]) -> str:
     """The backend of a file that does not say it, as none of Keras 1 does; "" if they are not as Keras 1 made them.
 

@@ -67,6 +67,9 @@ def _differences(model: Model, version: eras.Version, backend: str) -> Iterator[
 def _of_config(class_name: str, config: Mapping[str, Any], version: eras.Version) -> Iterator[str]:
     missing = {key: value for key, value in eras.defaults(class_name, version).items() if key not in config}
     yield from (f"{class_name}: {key} is {value} by default" for key, value in missing.items() if key in _TOLD)
+    for (of, option), (saved_from, read) in eras.NOT_SAVED.items():
+        if of == class_name and version < saved_from and config.get(option) is None:
+            yield f"{class_name}: {option} was not saved, {read} is taken, as Keras itself did"
     used = {**missing, **config}
     for key in ACTIVATIONS:
         name = used.get(key)

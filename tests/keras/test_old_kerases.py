@@ -142,3 +142,10 @@ def made_table():
 
 def test_the_documentation_says_what_was_made():
     assert made_table() in (GOLDEN.parents[2] / "docs" / "keras.md").read_text("utf-8")
+
+
+def test_what_keras_1_did_not_save_is_said(folder):
+    said = KerasImporter().load(folder / "conv_lstm_back_tf.1.2.2.tensorflow.h5").metadata["era"]
+    assert "ConvLSTM2D: strides was not saved, 1 is taken" in said
+    said = KerasImporter().load(folder / "conv_lstm_back_last.2.3.1.tensorflow.h5").metadata["era"]
+    assert "not saved" not in said
