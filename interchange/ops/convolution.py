@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 
@@ -17,6 +16,7 @@ from interchange.ops._spatial import (
     pad_spatial,
     resolve_pads,
     tap,
+    transposed_geometry,
     window,
 )
 
@@ -147,39 +147,6 @@ def QLinearConv(
     scale = (x_scale.astype(np.float64) * w_scale / y_scale).reshape(channels)
     limits = np.iinfo(y_zero_point.dtype)
     return np.clip(np.rint(y * scale) + y_zero_point, limits.min, limits.max).astype(y_zero_point.dtype)
-
-
-def transposed_geometry(
-    x: Any,
-    w: Any,
-    group: int,
-    auto_pad: str,
-    dilations: Any,
-    output_padding: Any,
-    output_shape: Any,
-    pads: Any,
-    strides: Any,
-) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
-    """Begin pads, output sizes, strides and dilations of a transposed convolution; `w` is (*kernel, out, in)."""
-    rank = x.ndim - 2
-    if x.shape[-1] != w.shape[-1] or w.shape[-1] % group or w.ndim != x.ndim:
-        raise ValueError(f"{x.shape[-1]} channels do not fit the kernel {w.shape} in {group} group(s)")
-    strides, dilations = tuple(strides or (1,) * rank), tuple(dilations or (1,) * rank)
-    extra, extent = tuple(output_padding or (0,) * rank), window(w.shape[:-2], dilations)
-    sizes = x.shape[1:-1]
-    full = tuple(s * (n - 1) + e + k for s, n, e, k in zip(strides, sizes, extra, extent, strict=True))
-    if auto_pad in ("SAME_UPPER", "SAME_LOWER") and not output_shape:
-        output_shape = tuple(n * s for n, s in zip(sizes, strides, strict=True))
-    if output_shape:
-        wanted = tuple(output_shape)[-rank:]
-        surplus = tuple(max(f - n, 0) for f, n in zip(full, wanted, strict=True))
-        begins = tuple(n // 2 if auto_pad == "SAME_UPPER" else n - n // 2 for n in surplus)
-        return begins, wanted, strides, dilations
-    pads = resolve_pads(sizes, extent, strides, auto_pad, pads)
-    wanted = tuple(f - begin - end for f, (begin, end) in zip(full, pads, strict=True))
-    if min(wanted) < 1:
-        raise ValueError(f"the padding {pads} leaves nothing of {full}")
-    return tuple(begin for begin, _ in pads), wanted, strides, dilations
 
 
 def _conv_transpose_shape(

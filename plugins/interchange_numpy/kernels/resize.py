@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from interchange.graph import Array
-from interchange.ops.resize import nearest_places, resize_plan, source_coordinates, taps_of
+from interchange.ops._resizing import nearest_places, resize_plan, source_coordinates, taps_of
 from interchange_numpy.kernel import Context, Kernel, Memory, Step
 from interchange_numpy.network import Op
 from interchange_numpy.tiles import LONG_ROW

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from interchange.ops.convolution import transposed_geometry
+from interchange.ops._spatial import transposed_geometry
 from interchange_numpy.network import Network, Op, merged
 from interchange_numpy.passes.chain import Chains, channel_axis
 from interchange_numpy.passes.convolution import is_known
