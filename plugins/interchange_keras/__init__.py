@@ -47,6 +47,7 @@ class KerasImporter:
                 name or its class: `{"lambda_1": my_function}`; the text "package.module:function" is imported.
             backend: the Keras backend to read the file by ("theano"), whatever the file says.
             data_format: "channels_first" or "channels_last", for layers of Keras 1 where nothing in the file says it.
+            tensorflow: the version of TensorFlow that wrote the file ("2.1"), where several wrote its `keras_version`.
             architecture: a file with the architecture, where this one holds weights only: the JSON of model.to_json(),
                 or a whole model. It is taken instead of the one in this file, if there is one.
 
@@ -62,6 +63,7 @@ class KerasImporter:
             "backend": str,
             "architecture": str,
             "data_format": str,
+            "tensorflow": str,
         }
         unknown = [name for name in options if name not in known]
         if unknown:

@@ -14,7 +14,15 @@ from typing import Any, NamedTuple
 from interchange.errors import BadInput
 from interchange.graph import Array
 from interchange_keras import ARCHITECTURE, WEIGHTS, begins_as_keras_zip
-from interchange_keras.eras import LAST_WITHOUT_VERSION, UNVERSIONED, Version, backend_of, parse_version
+from interchange_keras.eras import (
+    LAST_WITHOUT_VERSION,
+    TF_KERAS,
+    UNVERSIONED,
+    Version,
+    backend_of,
+    parse_version,
+    tensorflow_seen,
+)
 from interchange_keras.hdf5 import ALWAYS_ALLOWED, MOST_EXPANSION, Hdf5, Section, open_hdf5
 
 ASSETS = "assets/"
@@ -87,6 +95,8 @@ def read(path: Path, *, weights: bool = True, architecture: Path | None = None) 
     version = parse_version(whole.keras) if whole.keras else UNVERSIONED
     if given is not None and given.format == "keras-json" and not whole.keras:
         version = LAST_WITHOUT_VERSION
+    if version[:4] == (2, 2, 4, TF_KERAS):
+        version = (*version, *tensorflow_seen(whole.architecture))
     backend = whole.backend
     if not backend and version < (2,):
         backend = backend_of([name for group in whole.groups for name, _ in group.weights])

@@ -51,13 +51,28 @@ def load(
     backend: str = "",
     architecture: str | Path = "",
     data_format: str = "",
+    tensorflow: str = "",
 ) -> Graph:
     """See `KerasImporter.load`."""
     source = read(path, architecture=Path(architecture) if architecture else None)
     if data_format not in ("", "channels_last", "channels_first"):
         raise BadInput("IX103", f"The option 'data_format' is {data_format!r}.", why="channels_last or channels_first")
+    if tensorflow:
+        source = source._replace(version=_of_tensorflow(source.version, tensorflow))
     model = read_model(source, data_format)
     return _Conversion(source, model, _replacements(layers), backend or source.backend).graph()
+
+
+def _of_tensorflow(version: eras.Version, tensorflow: str) -> eras.Version:
+    """The version of a file of which the user says which TensorFlow wrote it."""
+    possible = {".".join(map(str, each)): each for each in eras.tensorflows(version)}
+    told = next((each for text, each in possible.items() if f"{tensorflow}.".startswith(f"{text}.")), None)
+    seen = eras.tensorflow_of(version)
+    if told is None or told[: len(seen)] != seen:
+        why = f"its keras_version is that of TensorFlow {', '.join(possible)}" if possible else "the file needs it not"
+        why += f", and it is of TensorFlow {seen[0]}" if seen else ""
+        raise BadInput("IX103", f"The option 'tensorflow' is {tensorflow!r}.", why=why)
+    return eras.with_tensorflow(version, told)
 
 
 def _replacements(layers: Any) -> dict[str, LayerFunction]:
@@ -321,7 +336,8 @@ class _Conversion:
         if policy.casts_inputs_of(class_name):
             kinds = {layer.dtype(x) for x in inputs if layer.is_float(x)} - {layer.compute_dtype}
             if kinds and eras.may_not_cast(self.source.version):
-                raise Fault("IX301", f"a {layer.compute_dtype} layer on {kinds.pop()}, which not every TensorFlow cast")
+                why = f"a {layer.compute_dtype} layer on {min(kinds)}, which TensorFlow 1 did not cast"
+                raise Fault("IX301", why, eras.ask_tensorflow(self.source.version))
             inputs = [layer.cast(x, layer.compute_dtype) if layer.is_float(x) else x for x in inputs]
         inputs, exact = self._exact_inputs(layer, step, inputs)
         args, named = call.filled(inputs)

@@ -20,8 +20,14 @@ Version = tuple[int, ...]
 UNVERSIONED: Version = (1,)
 # But the JSON of an architecture names its version since 1.0.5.
 LAST_WITHOUT_VERSION: Version = (1, 0, 4)
-# The fourth number of a version of tf.keras.
+# The fourth number of a version of tf.keras; the version of TensorFlow follows, as far as it is known.
 TF_KERAS = 1
+# The versions of TensorFlow that wrote the same `keras_version`.
+TENSORFLOWS: Mapping[Version, Sequence[Version]] = {
+    (2, 2, 4): ((1, 13), (1, 14), (1, 15), (2, 0), (2, 1)),
+    (2, 3, 0): ((2, 1), (2, 2)),
+    (2, 4, 0): ((2, 3), (2, 4)),
+}
 
 CLASSES: Mapping[str, str] = {
     # Keras 1
@@ -110,8 +116,7 @@ class Default(NamedTuple):
     before_tf: Version | None = None
 
     def holds(self, version: Version) -> bool:
-        is_of_tf = len(version) > 3 and self.before_tf is not None
-        return version < (self.before_tf if is_of_tf and self.before_tf is not None else self.before)
+        return version < (self.before_tf if self.before_tf is not None and is_of_tensorflow(version) else self.before)
 
 
 DEFAULTS: Sequence[Default] = (
@@ -232,7 +237,48 @@ def bilinear_sampling(version: Version, backend: str) -> str:
 
 def is_of_tensorflow(version: Version) -> bool:
     """Whether tf.keras wrote it; since 2.4 there is no other Keras 2."""
-    return (2, 4) <= version < (3,) or version[3:] == (TF_KERAS,)
+    return (2, 4) <= version < (3,) or version[3:4] == (TF_KERAS,)
+
+
+def tensorflows(version: Version) -> Sequence[Version]:
+    """The versions of TensorFlow that a file of this version may be of, where there is more than one."""
+    return TENSORFLOWS.get(version[:3], ()) if is_of_tensorflow(version) else ()
+
+
+def with_tensorflow(version: Version, tensorflow: Version) -> Version:
+    """The version of a file that this TensorFlow wrote."""
+    return (*version[:3], TF_KERAS, *tensorflow)
+
+
+def tensorflow_of(version: Version) -> Version:
+    """The version of TensorFlow that wrote a file, as far as it is known; () if it is not."""
+    return version[4:]
+
+
+def ask_tensorflow(version: Version) -> str:
+    """What to do where it decides; "" where no answer would help."""
+    possible = " or ".join(".".join(map(str, each)) for each in tensorflows(version))
+    is_known = not possible or bool(tensorflow_of(version))
+    return "" if is_known else f"give --import-option tensorflow={possible}, whichever wrote the file"
+
+
+INITIALIZERS = frozenset({"GlorotNormal", "GlorotUniform", "Orthogonal", "VarianceScaling"})
+
+
+def tensorflow_seen(architecture: Any) -> Version:
+    """(1,) or (2,), the TensorFlow that wrote a file of "2.2.4-tf": these initializers have a dtype in 1, and none in
+    2. () if the file has none of them, or both kinds."""
+    found: set[Version] = set()
+    pending = [architecture]
+    while pending:
+        item = pending.pop()
+        if isinstance(item, Mapping):
+            if item.get("class_name") in INITIALIZERS and isinstance(item.get("config"), Mapping):
+                found.add((1,) if "dtype" in item["config"] else (2,))
+            pending.extend(item.values())
+        elif isinstance(item, list):
+            pending.extend(item)
+    return found.pop() if len(found) == 1 else ()
 
 
 def passes_masks_through_relu(version: Version) -> bool:
@@ -249,26 +295,32 @@ def salts_hashes(version: Version, salt: Any) -> bool:
 def least_deviation(version: Version) -> float | None:
     """What Normalization divides by at least: nothing before TensorFlow 2.4; None where that cannot be known, since
     TensorFlow 2.3 and 2.4 both wrote "2.4.0"."""
-    if version >= (2, 5):
-        return 1e-7
-    return None if version >= (2, 4) else 0.0
+    if (2, 4) <= version < (2, 5):
+        tensorflow = tensorflow_of(version)
+        return None if not tensorflow else 1e-7 if tensorflow >= (2, 4) else 0.0
+    return 1e-7 if version >= (2, 5) else 0.0
 
 
 def zeroes_masked_steps(version: Version, fused: bool) -> bool | None:
     """Whether LSTM and GRU obey `zero_output_for_mask`; None if it cannot be known.
 
-    Those of TensorFlow 2.0 and 2.1 forgot it, where they may use a fused kernel. "2.2.4-tf" of such a layer is of 2.0
-    or 2.1, "2.3.0-tf" of 2.1 or 2.2.
+    Those of TensorFlow 2.0 and 2.1 forgot it, where they may use a fused kernel. "2.2.4-tf" is of 1.13 to 2.1,
+    "2.3.0-tf" of 2.1 or 2.2.
     """
-    if not fused or version[3:] != (TF_KERAS,):
+    tensorflow = tensorflow_of(version)
+    if not fused or not (2, 2, 4, TF_KERAS) <= version < (2, 4) or version[3:4] != (TF_KERAS,):
         return True
-    return False if version < (2, 3) else None
+    if tensorflow[:1] == (1,):
+        return True
+    if version < (2, 3):
+        return False if tensorflow else None
+    return tensorflow >= (2, 2) if tensorflow else None
 
 
 def may_not_cast(version: Version) -> bool:
     """Whether a layer may have computed in the dtype of its input instead of its own: "2.2.4-tf" is of TensorFlow 1,
-    which did so, or 2.0, which did not."""
-    return version[3:] == (TF_KERAS,) and version < (2, 3)
+    which did so, or 2, which did not."""
+    return version[3:4] == (TF_KERAS,) and version < (2, 3) and tensorflow_of(version) < (2,)
 
 
 def mean_overflows(version: Version) -> bool:
@@ -311,9 +363,10 @@ def softmax_of_masked(version: Version) -> str:
     """
     if version >= (3, 10):
         return "zeros"
-    if version >= (2, 5):
-        return "masks"
-    return "" if version >= (2, 4) else "ignores"
+    if (2, 4) <= version < (2, 5):
+        tensorflow = tensorflow_of(version)
+        return "" if not tensorflow else "masks" if tensorflow >= (2, 4) else "ignores"
+    return "masks" if version >= (2, 5) else "ignores"
 
 
 def modern_class(name: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import io
 import json
 import re
 import sys
@@ -10,12 +11,13 @@ import tarfile
 from collections.abc import Mapping
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 from interchange_keras import KerasImporter
 
 import interchange
-from interchange.errors import InterchangeError, Unsupported
+from interchange.errors import BadInput, InterchangeError, Unsupported
 from interchange.evaluate import evaluate
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "keras_versions"
@@ -53,13 +55,13 @@ REFUSED: Mapping[str, str] = {
 }
 
 
-def load(name, folder):
+def load(name, folder, **options):
     path = folder / f"model{Path(name).suffix}"
     path.write_bytes(FILES[name])
     row = ROWS[name.partition("@")[0]]
     refusal = None
     try:
-        graph = KerasImporter().load(path)
+        graph = KerasImporter().load(path, **options)
     except InterchangeError as error:
         refusal = error
     if refusal is not None:
@@ -117,3 +119,94 @@ def test_few_are_refused():
     refused = [name for name in FILES if any(re.fullmatch(row, name.partition("@")[0]) for row in REFUSED)]
     assert len(refused) < len(FILES) / 7
     assert len({name.partition("@")[2] for name in FILES}) >= 8
+
+
+SETTLED = [
+    name
+    for name in FILES
+    if re.fullmatch(
+        r"(mask_(bidirectional(_pooled)?|zero_output)@tf-2\.1\..*"
+        r"|(mask_softmax(_of_scores)?|normalization_constant_column)@tf-2\.[34]\..*)",
+        name,
+    )
+]
+
+
+@pytest.mark.parametrize("name", SETTLED)
+def test_the_tensorflow_that_wrote_it_settles_it(name, tmp_path):
+    path = tmp_path / f"untold{Path(name).suffix}"
+    path.write_bytes(FILES[name])
+    with pytest.raises(Unsupported, match=r"--import-option tensorflow=2\.\d or 2\.\d"):
+        KerasImporter().load(path)
+    tensorflow = re.search(r"@tf-([\d.]+)\.(h5|keras)$", name).group(1)
+    graph, feeds = load(name, tmp_path, tensorflow=tensorflow)
+    with np.errstate(all="ignore"):
+        check(name, list(evaluate(graph, feeds).values()))
+
+
+def test_some_are_settled():
+    assert len(SETTLED) >= 6
+
+
+def _edited(name, folder, change=None, version=None):
+    """The file with other options of its recurrent layers, or of another version."""
+    content = io.BytesIO(FILES[name])
+    with h5py.File(content, "r+") as file:
+        document = json.loads(file.attrs["model_config"])
+        for layer in document["config"]["layers"]:
+            inner = layer["config"].get("layer", layer)
+            if inner["class_name"] == "LSTM":
+                inner["config"].update(change or {})
+        file.attrs["model_config"] = json.dumps(document)
+        file.attrs["keras_version"] = version or file.attrs["keras_version"]
+    path = folder / f"edited{Path(name).suffix}"
+    path.write_bytes(content.getvalue())
+    return path
+
+
+def _masked_steps(path, **options):
+    """What a Bidirectional gives behind the last step that counts."""
+    graph = KerasImporter().load(path, **options)
+    tokens = np.array([[1, 2, 3, 0, 0, 0]] * 4, np.int32)
+    (made,) = evaluate(graph, {next(iter(graph.inputs)): tokens}).values()
+    return made[:, 3:, :3]
+
+
+FUSED = {"activation": "tanh", "recurrent_activation": "sigmoid", "use_bias": True, "implementation": 2}
+
+
+@pytest.mark.parametrize(
+    ("tensorflow", "change", "zeros"),
+    [
+        ("2.0.4", {}, False),
+        ("2.0.4", {"implementation": 1}, False),  # a fused kernel does not ask for it
+        ("2.0.4", {"unroll": True}, True),  # no fused kernel does these
+        ("2.0.4", {"recurrent_dropout": 0.2}, True),
+        ("2.1.4", {"recurrent_dropout": 0.2}, True),
+        ("1.15.5", FUSED, True),  # TensorFlow 1 has no fused kernel behind an LSTM
+    ],
+)
+def test_only_layers_that_could_be_fused_forgot_zeros(tensorflow, change, zeros, tmp_path):
+    made = _masked_steps(_edited(f"mask_bidirectional@tf-{tensorflow}.h5", tmp_path, change))
+    assert bool((made == 0).all()) is zeros
+
+
+def test_what_tensorflow_2_2_made_of_masked_steps(tmp_path):
+    path = _edited("mask_bidirectional@tf-2.1.4.h5", tmp_path)
+    assert (_masked_steps(path, tensorflow="2.2") == 0).all()
+    assert (_masked_steps(path, tensorflow="2.1.0") != 0).all()
+
+
+@pytest.mark.parametrize(
+    ("version", "tensorflow", "why"),
+    [
+        ("2.3.0-tf", "2.3", "TensorFlow 2.1, 2.2"),
+        ("2.3.0", "2.1", "needs it not"),  # that of Keras itself
+        ("2.3.0-tf", "2", "TensorFlow 2.1, 2.2"),
+        ("2.2.4-tf", "1.15", "it is of TensorFlow 2"),
+    ],
+)
+def test_a_tensorflow_that_cannot_have_written_it(version, tensorflow, why, tmp_path):
+    path = _edited("mask_bidirectional@tf-2.1.4.h5", tmp_path, version=version)
+    with pytest.raises(BadInput, match=why):
+        KerasImporter().load(path, tensorflow=tensorflow)

@@ -279,7 +279,8 @@ def softmax_layer(layer: Layer, x: str, *, axis: Ints = (-1,)) -> str:
     if mask is None or how == "ignores":
         return softmax(layer, x, axis=axis)
     if not how:
-        layer.refuse("a Softmax layer with a mask, which TensorFlow 2.3 ignored and 2.4 applied; the file is of either")
+        why = "a Softmax layer with a mask, which TensorFlow 2.3 ignored and 2.4 applied; the file is of either"
+        layer.refuse(why, eras.ask_tensorflow(layer.version))
     if layer.rank(mask) < layer.rank(x):
         layer.refuse("a Softmax layer with a mask of fewer dimensions, which Keras itself cannot put over its input")
     mask = layer.cast(mask, "bool")

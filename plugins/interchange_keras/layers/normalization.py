@@ -117,7 +117,8 @@ def normalization(
     deviation, least = np.sqrt(variances), eras.least_deviation(layer.version)
     if least is None:
         if (deviation < 1e-7).any():
-            layer.refuse("a variance of 0, by which TensorFlow 2.3 divided and 2.4 did not; the file is of either")
+            why = "a variance of 0, by which TensorFlow 2.3 divided and 2.4 did not; the file is of either"
+            layer.refuse(why, eras.ask_tensorflow(layer.version))
         least = 1e-7
     deviation = np.maximum(deviation, np.asarray(least, dtype))
     deviation = np.broadcast_to(deviation, sizes) if deviation.ndim == 0 else deviation.reshape(sizes)

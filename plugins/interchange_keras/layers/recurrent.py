@@ -189,8 +189,11 @@ def recurrent(
     go_backwards: bool = False,
     time_major: bool = False,
     zero_output_for_mask: bool = False,
+    unroll: bool = False,
+    recurrent_dropout: float | None = 0.0,
 ) -> Any:
-    """`implementation` matters for Keras 1 only: it decides which arrays the file has."""
+    """`implementation` matters for Keras 1 only: it decides which arrays the file has. `unroll` and `recurrent_dropout`
+    decide whether TensorFlow 2.0 and 2.1 could use a fused kernel, which they did without zeros for masked steps."""
     if layer.rank(x) != 3:
         layer.reject(f"its input has {layer.rank(x)} dimensions")
     options = {
@@ -200,6 +203,8 @@ def recurrent(
         "use_bias": use_bias,
         "reset_after": reset_after,
         "implementation": implementation,
+        "unroll": unroll,
+        "recurrent_dropout": recurrent_dropout,
     }
     cell = make_cell(layer.class_name, "cell/", layer.version, options)
     recurrence = Recurrence((cell,), return_sequences, return_state, go_backwards, time_major, zero_output_for_mask)
@@ -213,10 +218,11 @@ def _as_it_was(layer: Layer, recurrence: Recurrence, class_name: str, options: M
         return recurrence
     fused = (options["activation"], options["recurrent_activation"], options["use_bias"]) == ("tanh", "sigmoid", True)
     fused &= class_name == "LSTM" or (class_name == "GRU" and bool(options["reset_after"]))
-    fused &= options["implementation"] == FUSED
+    fused &= not options["unroll"] and not options["recurrent_dropout"]
     obeys = eras.zeroes_masked_steps(layer.version, fused)
     if obeys is None:
-        layer.refuse("zeros for masked steps, which TensorFlow 2.1 forgot and 2.2 made; the file is of either")
+        why = "zeros for masked steps, which TensorFlow 2.0 and 2.1 forgot; the file may be of these or of another"
+        layer.refuse(why, eras.ask_tensorflow(layer.version))
     return recurrence if obeys else replace(recurrence, zero_output_for_mask=False)
 
 
@@ -369,11 +375,10 @@ def _read(document: Any, path: str, version: eras.Version) -> Recurrence:
     return Recurrence(tuple(cells), *(options[name] for name in names))
 
 
-def _options_of(document: Any) -> tuple[str, Mapping[str, Any]]:
+def _options_of(document: Any, version: eras.Version) -> tuple[str, Mapping[str, Any]]:
     """The class of a wrapped layer, and its options with those that are not given."""
     class_name, config = class_and_config(document)
-    defaults = dict.fromkeys(("activation", "recurrent_activation", "use_bias", "reset_after", "implementation"))
-    return class_name, {**defaults, **config}
+    return class_name, {**(recurrent.__kwdefaults__ or {}), **eras.defaults(class_name, version), **config}
 
 
 def _both(forward: Any, backward: Any, version: eras.Version) -> tuple[Recurrence, Recurrence]:
@@ -405,8 +410,11 @@ def bidirectional(
     forward, backward = _both(wrapped, backward_layer, layer.version)
     if zero_output_for_mask:
         forward, backward = (
-            _as_it_was(layer, replace(each, zero_output_for_mask=each.return_sequences), *_options_of(document))
-            for each, document in ((forward, wrapped), (backward, backward_layer or wrapped))
+            _as_it_was(layer, replace(each, zero_output_for_mask=each.return_sequences), *options)
+            for each, options in (
+                (forward, _options_of(wrapped, layer.version)),
+                (backward, _options_of(backward_layer or wrapped, layer.version)),
+            )
         )
     rank = 3 if isinstance(forward.cells[0], Cell) else layer.rank(x)
     if layer.rank(x) != rank or forward.time_major or backward.time_major:
