@@ -317,6 +317,35 @@ def zeroes_masked_steps(version: Version, fused: bool) -> bool | None:
     return tensorflow >= (2, 2) if tensorflow else None
 
 
+class Meaning(NamedTuple):
+    """What layers of a class computed otherwise before a version, in words."""
+
+    name: str
+    what: str
+    before: Version
+
+
+MEANINGS: Sequence[Meaning] = (
+    Meaning("CenterCrop", "whole numbers stay what they are", before=(2, 8)),
+    Meaning("RandomCrop", "the middle of what was resized to cover the shape", before=(2, 7)),
+)
+
+
+def meanings(class_name: str, config: Mapping[str, Any], version: Version) -> list[str]:
+    """What a layer of that version computed otherwise than today, in words."""
+    found = [row.what for row in MEANINGS if row.name == class_name and version < row.before]
+    salt = config.get("salt")
+    if class_name == "Hashing" and salt is not None and not salts_hashes(version, salt):
+        found.append("the salt was not used")
+    if (
+        class_name in ("GRU", "LSTM")
+        and config.get("return_sequences")
+        and not zeroes_masked_steps(version, fused=True)
+    ):
+        found.append("a fused kernel made no zeros for masked steps")
+    return found
+
+
 def may_not_cast(version: Version) -> bool:
     """Whether a layer may have computed in the dtype of its input instead of its own: "2.2.4-tf" is of TensorFlow 1,
     which did so, or 2, which did not."""

@@ -70,6 +70,7 @@ def _of_config(class_name: str, config: Mapping[str, Any], version: eras.Version
     for (of, option), (saved_from, read) in eras.NOT_SAVED.items():
         if of == class_name and version < saved_from and config.get(option) is None:
             yield f"{class_name}: {option} was not saved, {read} is taken, as Keras itself did"
+    yield from (f"{class_name}: {what}" for what in eras.meanings(class_name, config, version))
     used = {**missing, **config}
     for key in ACTIVATIONS:
         name = used.get(key)

@@ -14,7 +14,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from interchange_keras import KerasImporter
+from interchange_keras import KerasExporter, KerasImporter
 
 import interchange
 from interchange.errors import BadInput, InterchangeError, Unsupported
@@ -210,3 +210,42 @@ def test_a_tensorflow_that_cannot_have_written_it(version, tensorflow, why, tmp_
     path = _edited("mask_bidirectional@tf-2.1.4.h5", tmp_path, version=version)
     with pytest.raises(BadInput, match=why):
         KerasImporter().load(path, tensorflow=tensorflow)
+
+
+@pytest.mark.parametrize(
+    ("name", "version", "why"),
+    [
+        ("mask_bidirectional@tf-2.0.4.h5", None, "what becomes of masks"),
+        ("mask_zero_output@tf-2.0.4.h5", None, "what becomes of masks"),
+        ("mask_bidirectional@tf-2.3.4.h5", "2.2.4", "what becomes of masks"),  # of Keras itself
+        ("bidirectional_LSTM@tf-2.3.4.h5", "2.2.4", None),  # without a mask
+        ("mask_bidirectional@tf-2.3.4.h5", None, None),
+        ("mask_gru_reset_after@tf-2.0.4.h5", None, None),
+    ],
+)
+def test_masked_steps_are_not_written_for_keras_3_as_something_else(name, version, why, tmp_path):
+    graph = KerasImporter().load(_edited(name, tmp_path, version=version))
+    if why is not None:
+        with pytest.raises(Unsupported, match=why):
+            KerasExporter().save(graph, tmp_path / "again.keras")
+        return
+    KerasExporter().save(graph, tmp_path / "again.keras")
+    again = KerasImporter().load(tmp_path / "again.keras")
+    (feed,) = ROWS[name.partition("@")[0]].feeds()
+    made, known = (next(iter(evaluate(g, dict.fromkeys(g.inputs, feed)).values())) for g in (again, graph))
+    np.testing.assert_allclose(made, known, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("name", "era"),
+    [
+        ("hashing@tf-2.3.4.h5", "Keras 2; Hashing: the salt was not used"),
+        ("mask_bidirectional@tf-2.0.4.h5", "Keras 2; LSTM: a fused kernel made no zeros for masked steps"),
+        ("mask_bidirectional@tf-2.3.4.h5", "Keras 2; nothing in it means something else today"),
+        ("center_crop_uint8@tf-2.3.4.h5", "Keras 2; CenterCrop: whole numbers stay what they are"),
+    ],
+)
+def test_the_era_says_what_that_version_computed_otherwise(name, era, tmp_path):
+    path = tmp_path / "model.h5"
+    path.write_bytes(FILES[name])
+    assert KerasImporter().load(path).metadata["era"] == era

@@ -67,6 +67,8 @@ def made_of(
         raise CannotExport("it is no layer of Keras")
     options = {**eras.defaults(entry.class_name, version), **entry.config}
     class_name, options = _renamed(entry.class_name, options)
+    if class_name == "Bidirectional":  # no option of Keras; it matters where there are masks, which the model knows
+        options.pop("zero_output_for_mask", None)
     made = Made(class_name, _config(entry.class_name, class_name, options, version))
     made.config |= {"name": entry.name, "dtype": _policy(entry.config.get("dtype"))}
     for slot in (slot for slot in slots if slot.only != "h5"):
@@ -267,9 +269,6 @@ def _cells(made: Made, document: Any, slots: Sequence[Slot], version: eras.Versi
 
 def _bidirectional(made: Made, options: Mapping[str, Any], slots: Sequence[Slot], version: eras.Version) -> None:
     """Both layers in the config of a Bidirectional, and their weights."""
-    if options.get("zero_output_for_mask") is False and options.get("masked"):
-        raise CannotExport("what it makes of masks is not what Keras 3 makes of them")
-    made.config.pop("zero_output_for_mask", None)
     goes_backwards = False
     halves = {"forward_layer": options.get("wrapped"), "backward_layer": options.get("backward_layer")}
     for attribute, document in halves.items():

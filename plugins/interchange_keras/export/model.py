@@ -26,6 +26,22 @@ MASKS_DIFFER = frozenset(
 )
 
 
+def _treats_masks_otherwise(entry: LayerEntry, version: eras.Version) -> bool:
+    """Whether a layer of that version, with a mask, may not compute what the same one of Keras 3 does."""
+    if version >= (3,) or entry.class_name in MASKS_DIFFER:
+        return version < (3,)
+    if entry.class_name == "ReLU":
+        return not eras.passes_masks_through_relu(version)
+    inner = entry.config.get("wrapped") if entry.class_name == "Bidirectional" else {"config": entry.config}
+    config = inner.get("config") if isinstance(inner, Mapping) else None
+    if not isinstance(config, Mapping) or not config.get("return_sequences"):
+        return False
+    forgets = not eras.zeroes_masked_steps(version, fused=True)
+    if entry.class_name == "Bidirectional":
+        return forgets or eras.defaults("Bidirectional", version).get("zero_output_for_mask") is False
+    return forgets and bool(config.get("zero_output_for_mask"))
+
+
 @dataclass
 class Writer:
     """What becomes of a model. `faults` says what Keras 3 cannot express, by layer; `empty` values hold nothing."""
@@ -131,7 +147,7 @@ class Writer:
             raise CannotExport("it leaves nothing of its input, which Keras 3 refuses")
         slots = self.origin.slots.get(scoped, ())
         made = made_of(entry, slots, self.origin.arrays.get(scoped, {}), self.origin.version, inside)
-        if self.origin.version < (3,) and entry.class_name in MASKS_DIFFER and self._has_masks():
+        if _treats_masks_otherwise(entry, self.origin.version) and self._has_masks():
             raise CannotExport("what becomes of masks here is something else in Keras 3")
         folder = "layer" if inside else _folder(folder_of(made.class_name), folders)
         for part, arrays in made.weights.items():
