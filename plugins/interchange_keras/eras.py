@@ -317,6 +317,15 @@ def zeroes_masked_steps(version: Version, fused: bool) -> bool | None:
     return tensorflow >= (2, 2) if tensorflow else None
 
 
+def wants_zeros(class_name: str, config: Mapping[str, Any]) -> bool:
+    """Whether a recurrent layer shall give sequences with zeros for masked steps: always in a Bidirectional."""
+    inner = config.get("wrapped") if class_name == "Bidirectional" else {"config": config}
+    own = inner.get("config") if isinstance(inner, Mapping) else None
+    if not isinstance(own, Mapping) or not own.get("return_sequences"):
+        return False
+    return class_name == "Bidirectional" or bool(own.get("zero_output_for_mask"))
+
+
 class Meaning(NamedTuple):
     """What layers of a class computed otherwise before a version, in words."""
 
@@ -337,11 +346,7 @@ def meanings(class_name: str, config: Mapping[str, Any], version: Version) -> li
     salt = config.get("salt")
     if class_name == "Hashing" and salt is not None and not salts_hashes(version, salt):
         found.append("the salt was not used")
-    if (
-        class_name in ("GRU", "LSTM")
-        and config.get("return_sequences")
-        and not zeroes_masked_steps(version, fused=True)
-    ):
+    if wants_zeros(class_name, config) and not zeroes_masked_steps(version, fused=True):
         found.append("a fused kernel made no zeros for masked steps")
     return found
 

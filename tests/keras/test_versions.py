@@ -240,8 +240,9 @@ def test_masked_steps_are_not_written_for_keras_3_as_something_else(name, versio
     ("name", "era"),
     [
         ("hashing@tf-2.3.4.h5", "Keras 2; Hashing: the salt was not used"),
-        ("mask_bidirectional@tf-2.0.4.h5", "Keras 2; LSTM: a fused kernel made no zeros for masked steps"),
+        ("mask_bidirectional@tf-2.0.4.h5", "Keras 2; Bidirectional: a fused kernel made no zeros for masked steps"),
         ("mask_bidirectional@tf-2.3.4.h5", "Keras 2; nothing in it means something else today"),
+        ("mask_gru_reset_after@tf-2.0.4.h5", "Keras 2; nothing in it means something else today"),
         ("center_crop_uint8@tf-2.3.4.h5", "Keras 2; CenterCrop: whole numbers stay what they are"),
     ],
 )

@@ -32,14 +32,10 @@ def _treats_masks_otherwise(entry: LayerEntry, version: eras.Version) -> bool:
         return version < (3,)
     if entry.class_name == "ReLU":
         return not eras.passes_masks_through_relu(version)
-    inner = entry.config.get("wrapped") if entry.class_name == "Bidirectional" else {"config": entry.config}
-    config = inner.get("config") if isinstance(inner, Mapping) else None
-    if not isinstance(config, Mapping) or not config.get("return_sequences"):
+    if not eras.wants_zeros(entry.class_name, entry.config):
         return False
-    forgets = not eras.zeroes_masked_steps(version, fused=True)
-    if entry.class_name == "Bidirectional":
-        return forgets or eras.defaults("Bidirectional", version).get("zero_output_for_mask") is False
-    return forgets and bool(config.get("zero_output_for_mask"))
+    of_era = eras.defaults(entry.class_name, version).get("zero_output_for_mask")
+    return of_era is False or not eras.zeroes_masked_steps(version, fused=True)
 
 
 @dataclass
