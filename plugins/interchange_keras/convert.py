@@ -219,6 +219,10 @@ class _Conversion:
             why = "whether its channels come first: Keras 1 did not save that, and no other layer of the file tells it"
             next_step = "give --import-option data_format=channels_first (dim_ordering th) or channels_last (tf)"
             self._note(name, entry, Fault("IX301", f"nobody knows {why}", next_step))
+        if replacement is None and not self.backend and self.source.version < (2,) and "Conv" in entry.class_name:
+            why = "whether its kernels are flipped: Keras 1 did not save its backend, and no name of a weight tells it"
+            next_step = "give --import-option backend=tensorflow or backend=theano"
+            self._note(name, entry, Fault("IX301", f"nobody knows {why}", next_step))
         asks = replacement is None and self.backend == "cntk"
         if asks and (why := cntk.differs(entry.class_name, entry.config, self.source.version)):
             self._note(name, entry, Fault("IX301", f"nobody knows what it computed: it has {why}", cntk.NEXT_STEP))

@@ -308,3 +308,17 @@ def test_an_lstm_of_cntk_is_refused_wherever_it_is(tmp_path):
             KerasImporter().load(path)
         KerasImporter().load(one(tmp_path, class_name, config, weights, "2.0.9", "cntk"))
         KerasImporter().load(path, backend="tensorflow")
+
+
+def test_keras_1_with_names_that_tell_no_backend(tmp_path):
+    """Whether a convolution's kernels are flipped must be told then."""
+    config = {"nb_filter": 5, "nb_row": 3, "nb_col": 2, "dim_ordering": "tf", "bias": False}
+    model = sequential(("Convolution2D", {"name": "l", "batch_input_shape": [None, 11, 7, 3], **config}))
+    path = write(tmp_path / "m.h5", model, {"l": [("param_0", values(3, 2, 3, 5))]}, "1.2.2")
+    with pytest.raises(Unsupported, match="kernels are flipped") as raised:
+        KerasImporter().load(path)
+    assert "backend=theano" in str(raised.value)
+    x = values(2, 11, 7, 3, seed=1)
+    (theano,), _ = run(path, x, backend="theano")
+    (tensorflow,), _ = run(path, x, backend="tensorflow")
+    assert np.abs(theano - tensorflow).max() > 0.1
