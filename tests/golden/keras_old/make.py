@@ -11,6 +11,7 @@ refused.<version>.<backend>.json with its words. pack.py makes the archives.
 
 import json
 import os
+import re
 import sys
 import traceback
 import warnings
@@ -116,7 +117,8 @@ def main():
             made = computed(model, [feed.array(i) for i, feed in enumerate(row.feeds)])
             save(model, os.path.join(folder, f"{row.name}.{who}.h5"))
         except Exception as error:
-            refused[row.name] = f"{type(error).__name__}: {str(error).strip()[-300:]}"
+            words = re.sub(r'(File ")[^"]*site-packages/', r"\1", str(error).strip())  # wherever it was installed
+            refused[row.name] = f"{type(error).__name__}: {words[-300:]}"
             if wanted:
                 traceback.print_exc()
             continue
