@@ -64,8 +64,8 @@ class Geometry:
 def geometry(op: Op, network: Network) -> Geometry:
     """The sizes of an op "conv"; one spatial dimension becomes the width of an image of height 1."""
     nhwc = op.attributes["layout"] == "NHWC"
-    images, size, channels = _parts(network.shape(op.inputs[0]) or (), nhwc)
-    _, out_size, filters = _parts(network.shape(op.attributes.get("unpooled", op.outputs[0])) or (), nhwc)
+    images, size, channels = parts_of(network.shape(op.inputs[0]) or (), nhwc)
+    _, out_size, filters = parts_of(network.shape(op.attributes.get("unpooled", op.outputs[0])) or (), nhwc)
     weight = network.constants[op.attributes["weight"]].shape
     kernel = weight[:-2] if nhwc else weight[2:]
     a = op.attributes
@@ -76,21 +76,23 @@ def geometry(op: Op, network: Network) -> Geometry:
         channels,
         out_size,
         filters,
-        _pair(kernel),
-        _pair(a["strides"]),
-        _pair(a["dilations"]),
+        pair(kernel),
+        pair(a["strides"]),
+        pair(a["dilations"]),
         pads,
         a["group"],
     )
 
 
-def _parts(shape: tuple[int, ...], nhwc: bool) -> tuple[int, Pair, int]:
+def parts_of(shape: tuple[int, ...], nhwc: bool) -> tuple[int, Pair, int]:
+    """The number of images, height and width, and channels."""
     images, channels = shape[0], shape[-1 if nhwc else 1]
-    return images, _pair(shape[1:-1] if nhwc else shape[2:]), channels
+    return images, pair(shape[1:-1] if nhwc else shape[2:]), channels
 
 
-def _pair(sizes: Any) -> Pair:
-    return (1, int(sizes[0])) if len(sizes) == 1 else (int(sizes[0]), int(sizes[1]))
+def pair(sizes: Any, height: int = 1) -> Pair:
+    """Two sizes; of one dimension, the width, beside that of an image of height 1."""
+    return (height, int(sizes[0])) if len(sizes) == 1 else (int(sizes[0]), int(sizes[1]))
 
 
 def padding(g: Geometry, *, winograd: bool) -> tuple[Pair, Pair]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,6 +72,12 @@ class Epilogue:
 
     bias: Array | None  # float32, one for each channel
     activation: Activation | None
+
+    @classmethod
+    def of(cls, attributes: Mapping[str, Any]) -> Epilogue:
+        """What an op says of it: `shift` and `activation` (`passes/epilogue.py`)."""
+        shift = attributes["shift"]
+        return cls(None if shift is None else shift.astype(np.float32), attributes["activation"])
 
     def scratch(self, count: int) -> dict[str, Scratch]:
         """The memory that `steps` for up to `count` elements need; each thread needs its own."""

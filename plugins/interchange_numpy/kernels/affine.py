@@ -20,8 +20,7 @@ def choose(op: Op, context: Context) -> Kernel | None:
     order = (*(i for i in range(rank) if i != a["axis"]), a["axis"])
     rows = math.prod(shape) // channels
     scale = a["scale"].astype(np.float32)
-    shift = a["shift"].astype(np.float32)
-    epilogue = Epilogue(shift if shift.any() else None, a["activation"])
+    epilogue = Epilogue.of(a)
     has_gaps = y in context.gapped
     lead = [shape[i] for i in order[:-1]]
     lines = math.prod(lead[:-1])  # of `width` rows each

@@ -84,10 +84,8 @@ class Conv:
 
 def choose(op: Op, context: Context) -> Kernel | None:
     g = geometry(op, context.network)
-    shift = op.attributes["shift"]
-    epilogue = Epilogue(None if shift is None else shift.astype(np.float32), op.attributes["activation"])
     nhwc = op.attributes["layout"] == "NHWC"
-    conv = Conv(op, g, nhwc, epilogue, op.outputs[0] not in context.gapped)
+    conv = Conv(op, g, nhwc, Epilogue.of(op.attributes), op.outputs[0] not in context.gapped)
     if g.is_depthwise:
         return depthwise.choose(conv, context)
     if g.is_pointwise:

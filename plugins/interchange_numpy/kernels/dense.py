@@ -22,8 +22,7 @@ def choose(op: Op, context: Context) -> Kernel | None:
     rows = math.prod(out_shape[:-1])
     if y in context.gapped:
         return None
-    shift, scale = a["shift"], a["scale"]
-    epilogue = Epilogue(None if shift is None else shift.astype(np.float32), a["activation"])
+    scale, epilogue = a["scale"], Epilogue.of(a)
     most = min(per_band(rows, columns, fewest=rows_worth(inner)), rows)
     if epilogue.is_nothing and not residual:
         most = rows

@@ -28,14 +28,19 @@ def order_like_operands(op: Op, context: Context) -> Order | None:
     return next((context.order(name) for name in computed if context.shape(name) == shape), None)
 
 
-def ufunc(function: Callable[..., Any], dtypes: tuple[str, ...] = FLOATS) -> Chooser:
-    """A chooser for operators that are one ufunc on operands of one dtype."""
+def elementwise(call: Callable[..., Step], dtypes: tuple[str, ...], inputs: int = 0) -> Chooser:
+    """A chooser for operators that are one call on operands of one dtype.
+
+    Args:
+        call: makes it from the operands, the last of which is the output.
+        inputs: how many there must be; 0 for any number.
+    """
 
     def choose(op: Op, context: Context) -> Kernel | None:
         y = op.outputs[0]
         if len({context.network.dtype(name) for name in (*op.inputs, y)}) != 1:
             return None
-        if str(context.network.dtype(y)) not in dtypes:
+        if str(context.network.dtype(y)) not in dtypes or (inputs and len(op.inputs) != inputs):
             return None
 
         order = order_like_operands(op, context)
@@ -43,11 +48,16 @@ def ufunc(function: Callable[..., Any], dtypes: tuple[str, ...] = FLOATS) -> Cho
         def emit(memory: Memory) -> Iterator[Step]:
             operands = [memory[name] for name in (*op.inputs, y)]
             are_constants = [name in context.network.constants for name in (*op.inputs, y)]
-            yield function, tuple(with_long_rows(operands, are_constants, order or c_order(operands[-1].ndim)))
+            yield call(*with_long_rows(operands, are_constants, order or c_order(operands[-1].ndim)))
 
         return Kernel(emit, orders={} if order is None else {y: order}, overwrites=op.inputs)
 
     return choose
+
+
+def ufunc(function: Callable[..., Any], dtypes: tuple[str, ...] = FLOATS) -> Chooser:
+    """A chooser for operators that are one ufunc on operands of one dtype."""
+    return elementwise(lambda *operands: (function, operands), dtypes)
 
 
 def with_long_rows(operands: Sequence[Array], are_constants: Sequence[bool], order: Order) -> list[Array]:
@@ -95,30 +105,12 @@ def condition(function: Callable[..., Any], dtypes: tuple[str, ...] = NUMBERS) -
     return choose
 
 
-def extreme(step: Callable[[Array, Array, Array], Step]) -> Chooser:
-    """A chooser for Max or Min of two operands of one dtype."""
-
-    def choose(op: Op, context: Context) -> Kernel | None:
-        y = op.outputs[0]
-        dtypes = {str(context.network.dtype(name)) for name in (*op.inputs, y)}
-        if len(op.inputs) != 2 or len(dtypes) != 1 or not dtypes <= set(NUMBERS):
-            return None
-
-        def emit(memory: Memory) -> Iterator[Step]:
-            yield step(memory[op.inputs[0]], memory[op.inputs[1]], memory[y])
-
-        order = order_like_operands(op, context)
-        return Kernel(emit, orders={} if order is None else {y: order}, overwrites=op.inputs)
-
-    return choose
-
-
 KERNELS: dict[str, Chooser] = {
     "Add": ufunc(np.add, NUMBERS),
     "Sub": ufunc(np.subtract, NUMBERS),
     "Mul": ufunc(np.multiply, NUMBERS),
-    "Max": extreme(larger),
-    "Min": extreme(smaller),
+    "Max": elementwise(larger, NUMBERS, inputs=2),
+    "Min": elementwise(smaller, NUMBERS, inputs=2),
     "Equal": condition(np.equal),
     "Less": condition(np.less),
     "LessOrEqual": condition(np.less_equal),

@@ -15,12 +15,10 @@ import numpy as np
 
 from interchange.graph import Array
 from interchange_numpy.gemm import blocks_for, pack, products
-from interchange_numpy.geometry import images_of
+from interchange_numpy.geometry import images_of, pair, parts_of
 from interchange_numpy.kernel import Context, Kernel, Memory, Scratch, Step, c_order, channels_last
 from interchange_numpy.network import Op
 from interchange_numpy.tiles import TILE, Epilogue, bands, in_parallel, per_band, shared_by
-
-Pair = tuple[int, int]
 
 
 def choose(op: Op, context: Context) -> Kernel | None:
@@ -29,17 +27,15 @@ def choose(op: Op, context: Context) -> Kernel | None:
     nhwc = a["layout"] == "NHWC"
     rank = len(context.shape(x))
     order = c_order(rank) if nhwc else channels_last(rank)
-    images, size, channels = _parts(context.shape(x), nhwc)
-    _, out_size, filters = _parts(context.shape(y), nhwc)
-    strides, dilations, begins = (
-        _pair(a[name], fill) for name, fill in (("strides", 1), ("dilations", 1), ("begins", 0))
-    )
+    images, size, channels = parts_of(context.shape(x), nhwc)
+    _, out_size, filters = parts_of(context.shape(y), nhwc)
+    strides, dilations, begins = pair(a["strides"]), pair(a["dilations"]), pair(a["begins"], 0)
     stored = network.constants[a["weight"]]
-    kernel = _pair(stored.shape[:-2] if nhwc else stored.shape[2:], 1)
+    kernel = pair(stored.shape[:-2] if nhwc else stored.shape[2:])
     taps = math.prod(kernel)
     is_apart = kernel == strides and dilations == (1, 1) and begins == (0, 0) and not residual
     is_apart = is_apart and out_size == (size[0] * strides[0], size[1] * strides[1])
-    epilogue = Epilogue(None if a["shift"] is None else a["shift"].astype(np.float32), a["activation"])
+    epilogue = Epilogue.of(a)
     work = images * size[0] * size[1] * channels * taps * filters
     per = per_band(size[0], size[1] * taps * filters, TILE, -(-channels // size[1]))
     per = min(per, shared_by(network.threads if is_apart else 1, images * size[0], work), size[0])
@@ -110,16 +106,6 @@ def _inside(first: int, stride: int, count: int, size: int) -> tuple[slice, slic
     stop = min(count, -(-(size - first) // stride))
     at = first + start * stride
     return slice(start, max(stop, start)), slice(at, max(at, first + (stop - 1) * stride + 1), stride)
-
-
-def _parts(shape: tuple[int, ...], nhwc: bool) -> tuple[int, Pair, int]:
-    places = shape[1:-1] if nhwc else shape[2:]
-    return shape[0], _pair(places, 1), shape[-1 if nhwc else 1]
-
-
-def _pair(sizes: tuple[int, ...], fill: int) -> Pair:
-    """Of one dimension, the width of an image of height 1."""
-    return (fill, int(sizes[0])) if len(sizes) == 1 else (int(sizes[0]), int(sizes[1]))
 
 
 KERNELS = {"transposed": choose}

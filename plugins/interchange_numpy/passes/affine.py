@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from interchange_numpy.activations import Activation
 from interchange_numpy.network import Network, Op, merged
 from interchange_numpy.passes.chain import Chains, channel_axis, per_channel
+from interchange_numpy.passes.epilogue import take_epilogue
 
 
 def affine(network: Network) -> None:
@@ -28,17 +28,6 @@ def _fuse(chains: Chains, i: int, op: Op) -> None:
     if found is None:
         return
     scale, shift = found
-    activation: Activation | None = None
     chain = chains.start(i)
-    while (following := chain.next()) is not None:
-        more = per_channel(following, chain.value, axis, network)
-        if more is not None:
-            scale, shift = scale * more[0], shift * more[0] + more[1]
-            chain.append(following)
-            continue
-        if following.kind == "activation":
-            activation = following.attributes["activation"]
-            chain.append(following)
-        break
-    attributes = {"axis": axis, "scale": scale, "shift": shift, "activation": activation}
-    chain.replace(merged("affine", chain.ops(), (x,), (chain.value,), **attributes))
+    epilogue = take_epilogue(chain, shift, axis, network, scale=scale, adds=False)
+    chain.replace(merged("affine", chain.ops(), (x,), (chain.value,), axis=axis, **epilogue.attributes))

@@ -77,9 +77,7 @@ def _fuse(chains: Chains, i: int, op: Op) -> None:
             strides=strides,
             dilations=dilations,
             group=op.attributes.get("group", 1),
-            scale=epilogue.scale,
-            shift=epilogue.shift,
-            activation=epilogue.activation,
+            **epilogue.attributes,
         )
     )
 

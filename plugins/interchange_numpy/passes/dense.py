@@ -55,8 +55,6 @@ def _fuse(chains: Chains, i: int, op: Op) -> None:
             (chain.value,),
             weight=op.inputs[1],
             transposed=bool(op.attributes.get("transB", 0)),
-            scale=epilogue.scale,
-            shift=epilogue.shift,
-            activation=epilogue.activation,
+            **epilogue.attributes,
         )
     )

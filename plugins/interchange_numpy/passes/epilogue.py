@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from interchange.graph import Array
 from interchange_numpy.activations import Activation
@@ -18,15 +18,23 @@ class Fused(NamedTuple):
     residual: str  # a value of the same shape, or ""
     activation: Activation | None
 
+    @property
+    def attributes(self) -> dict[str, Any]:
+        """Those of the op that takes it in; the residual is an input."""
+        return {"scale": self.scale, "shift": self.shift, "activation": self.activation}
 
-def take_epilogue(chain: Chain, shift: Array, axis: int, network: Network) -> Fused:
+
+def take_epilogue(
+    chain: Chain, shift: Array, axis: int, network: Network, *, scale: Array | None = None, adds: bool = True
+) -> Fused:
     """Lets the chain grow by what an epilogue can hold.
 
     Args:
+        scale: what there is already, float64, one for each channel.
         shift: the bias, float64, one for each channel.
         axis: that of the channels.
+        adds: whether a residual can be taken in.
     """
-    scale: Array | None = None
     residual = ""
     activation: Activation | None = None
     while (following := chain.next()) is not None:
@@ -39,7 +47,7 @@ def take_epilogue(chain: Chain, shift: Array, axis: int, network: Network) -> Fu
                 shift = shift * factor + term
                 chain.append(following)
                 continue
-            residual = residual_of(following, chain.value, network)
+            residual = residual_of(following, chain.value, network) if adds else ""
             if residual:
                 chain.append(following)
                 continue

@@ -43,8 +43,6 @@ def _fuse(chains: Chains, i: int, op: Op) -> None:
             begins=begins,
             strides=strides,
             dilations=dilations,
-            scale=epilogue.scale,
-            shift=epilogue.shift,
-            activation=epilogue.activation,
+            **epilogue.attributes,
         )
     )
