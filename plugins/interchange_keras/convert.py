@@ -215,23 +215,25 @@ class _Conversion:
             )
             return
         self.functions[name] = function
-        if replacement is None and self.source.version < (2,) and lacks_format(entry):
-            why = "whether its channels come first: Keras 1 did not save that, and no other layer of the file tells it"
-            next_step = "give --import-option data_format=channels_first (dim_ordering th) or channels_last (tf)"
+        for why, next_step in self._untold(entry) if replacement is None else ():
             self._note(name, entry, Fault("IX301", f"nobody knows {why}", next_step))
-        if replacement is None and not self.backend and self.source.version < (2,) and "Conv" in entry.class_name:
-            why = "whether its kernels are flipped: Keras 1 did not save its backend, and no name of a weight tells it"
-            next_step = "give --import-option backend=tensorflow or backend=theano"
-            self._note(name, entry, Fault("IX301", f"nobody knows {why}", next_step))
-        asks = replacement is None and self.backend == "cntk"
-        if asks and (why := cntk.differs(entry.class_name, entry.config, self.source.version)):
-            self._note(name, entry, Fault("IX301", f"nobody knows what it computed: it has {why}", cntk.NEXT_STEP))
         arguments, faults = bind(function, entry.class_name, entry.config, self.source.version)
         if replacement is not None:  # the user knows what the other options mean
             faults = [fault for fault in faults if not fault.endswith("is not supported")]
         for why in faults:
             self._note(name, entry, Fault("IX301", why))
         self.arguments[name] = arguments
+
+    def _untold(self, entry: LayerEntry) -> Iterator[tuple[str, str]]:
+        """What matters for a layer and nothing in the file tells, and what to do about it."""
+        if self.source.version < (2,) and lacks_format(entry):
+            why = "whether its channels come first: Keras 1 did not save that, and no other layer of the file tells it"
+            yield why, "give --import-option data_format=channels_first (dim_ordering th) or channels_last (tf)"
+        if self.source.version < (2,) and not self.backend and "Conv" in entry.class_name:
+            why = "whether its kernels are flipped: Keras 1 did not save its backend, and no name of a weight tells it"
+            yield why, "give --import-option backend=tensorflow or backend=theano"
+        if self.backend == "cntk" and (why := cntk.differs(entry.class_name, entry.config, self.source.version)):
+            yield f"what it computed: it has {why}", cntk.NEXT_STEP
 
     def _policy(self, name: str) -> Policy:
         return self.policies.get(name, Policy("float32"))
@@ -376,9 +378,8 @@ class _Conversion:
             raise Fault("IX301", f"what Keras does with an input of {kinds} is not known")
         if inside == GIVEN:
             return inputs, ""
-        own = (
-            layer.compute_dtype if layer.compute_dtype in FLOATS else "float32"
-        )  # TensorFlow 1 wrote that of its input
+        # TensorFlow 1 wrote that of its input
+        own = layer.compute_dtype if layer.compute_dtype in FLOATS else "float32"
         wanted, back = (own, "") if inside == OWN else (inside, next(iter(exact)))
         return [layer.cast(x, wanted) if n in numbers else x for n, x in enumerate(inputs)], back
 

@@ -308,9 +308,7 @@ def zeroes_masked_steps(version: Version, fused: bool) -> bool | None:
     "2.3.0-tf" of 2.1 or 2.2.
     """
     tensorflow = tensorflow_of(version)
-    if not fused or not (2, 2, 4, TF_KERAS) <= version < (2, 4) or version[3:4] != (TF_KERAS,):
-        return True
-    if tensorflow[:1] == (1,):
+    if not fused or not is_of_tensorflow(version) or not (2, 2, 4) <= version < (2, 4) or tensorflow[:1] == (1,):
         return True
     if version < (2, 3):
         return False if tensorflow else None
@@ -354,7 +352,7 @@ def meanings(class_name: str, config: Mapping[str, Any], version: Version) -> li
 def may_not_cast(version: Version) -> bool:
     """Whether a layer may have computed in the dtype of its input instead of its own: "2.2.4-tf" is of TensorFlow 1,
     which did so, or 2, which did not."""
-    return version[3:4] == (TF_KERAS,) and version < (2, 3) and tensorflow_of(version) < (2,)
+    return is_of_tensorflow(version) and version < (2, 3) and tensorflow_of(version) < (2,)
 
 
 def mean_overflows(version: Version) -> bool:
@@ -376,7 +374,7 @@ def keeps_padded_volumes(version: Version) -> bool:
 def outputs_first_state(version: Version, backend: str) -> bool:
     """Whether a recurrent layer gives its first state, not 0, before the first step that counts: on TensorFlow up to
     Keras 2.2.4. (That is 0 itself unless the layer is called with states.)"""
-    return version < (2, 2, 5) and len(version) <= 3 and backend == "tensorflow"
+    return version < (2, 2, 5) and not is_of_tensorflow(version) and backend == "tensorflow"
 
 
 def keeps_deviation(version: Version) -> bool:
