@@ -6,7 +6,6 @@ import importlib.util
 import json
 import shutil
 import sys
-import tarfile
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -14,6 +13,8 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
+
+from tests.keras.archives import arrays_in, unpacked
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "keras"
 
@@ -46,17 +47,13 @@ sys.path.pop(0)
 @pytest.fixture(scope="session")
 def golden(tmp_path_factory) -> Path:
     """A folder with every model file of tests/golden/keras/models.tar.xz."""
-    folder = tmp_path_factory.mktemp("keras")
-    with tarfile.open(GOLDEN / "models.tar.xz") as archive:
-        archive.extractall(folder, filter="data")
-    return folder
+    return unpacked(GOLDEN / "models.tar.xz", tmp_path_factory.mktemp("keras"))
 
 
 @pytest.fixture(scope="session")
 def truth() -> dict[str, np.ndarray]:
     """What Keras computed: "<name>:0", or "<name>.k2:0" where Keras 2 and 3 differ."""
-    with np.load(GOLDEN / "outputs.npz") as stored:
-        return dict(stored)
+    return arrays_in(GOLDEN / "outputs.npz")
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-import tarfile
 from pathlib import Path
 
 import h5py
@@ -13,6 +12,7 @@ import pytest
 from interchange_keras import KerasImporter
 
 from interchange.evaluate import evaluate
+from tests.keras.archives import unpacked
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "keras_calls"
 
@@ -24,8 +24,7 @@ ROWS = [*sys.modules["keras_calls_rows"].ROWS, *sys.modules["keras_calls_rows"].
 def files(tmp_path_factory):
     folder = tmp_path_factory.mktemp("keras_calls")
     for table in ("models", "options"):
-        with tarfile.open(GOLDEN / f"{table}.tar.xz") as archive:
-            archive.extractall(folder, filter="data")
+        unpacked(GOLDEN / f"{table}.tar.xz", folder)
     return folder
 
 

@@ -4,7 +4,6 @@ one error that says that it is not known; never numbers in another precision.
 
 from __future__ import annotations
 
-import tarfile
 from collections import Counter
 from pathlib import Path
 
@@ -16,11 +15,11 @@ from interchange_keras.layers import random
 
 from interchange.errors import InterchangeError
 from interchange.evaluate import evaluate
+from tests.keras.archives import arrays_in, unpacked
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "keras_inputs"
 HALF_PIXEL, ASYMMETRIC = [0, 0.25, 0.75, 1], [0, 0.5, 1, 1]
-with np.load(GOLDEN / "outputs.npz") as stored:
-    TRUTH = dict(stored)
+TRUTH = arrays_in(GOLDEN / "outputs.npz")
 # tests/golden/keras_preprocessing
 PICTURES = ("AutoContrast", "CenterCrop", "ContrastLimitedAdaptiveHistogramEqualization", "RandomCrop", "Resizing")
 # Keras 3 gives whole numbers back where these are called, as in tests/golden/keras_preprocessing, but float32 where the
@@ -31,10 +30,7 @@ FILES = sorted({key.rpartition(":")[0] for key in TRUTH})
 
 @pytest.fixture(scope="session")
 def folder(tmp_path_factory):
-    made = tmp_path_factory.mktemp("keras_inputs")
-    with tarfile.open(GOLDEN / "models.tar.xz") as archive:
-        archive.extractall(made, filter="data")
-    return made
+    return unpacked(GOLDEN / "models.tar.xz", tmp_path_factory.mktemp("keras_inputs"))
 
 
 def test_every_file(folder):

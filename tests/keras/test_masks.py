@@ -9,7 +9,6 @@ from __future__ import annotations
 import importlib.util
 import subprocess
 import sys
-import tarfile
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +19,7 @@ from interchange_keras import KerasImporter
 
 import interchange
 from interchange.evaluate import evaluate
+from tests.keras.archives import arrays_in, unpacked
 from tests.keras.test_plugin import _environment
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "keras_calls"
@@ -30,16 +30,13 @@ TIME = 7
 
 @pytest.fixture(scope="module")
 def graphs(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("masks")
-    with tarfile.open(GOLDEN / "masks.tar.xz") as archive:
-        archive.extractall(folder, filter="data")
+    folder = unpacked(GOLDEN / "masks.tar.xz", tmp_path_factory.mktemp("masks"))
     return {path.name: KerasImporter().load(path) for path in sorted(folder.iterdir())}, folder
 
 
 @pytest.fixture(scope="module")
 def truth():
-    with np.load(GOLDEN / "masks.npz") as stored:
-        return dict(stored)
+    return arrays_in(GOLDEN / "masks.npz")
 
 
 def close(made, known):

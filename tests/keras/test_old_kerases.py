@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-import tarfile
 from collections import defaultdict
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from interchange_keras import KerasImporter
 import interchange
 from interchange.errors import Unsupported
 from interchange.evaluate import evaluate
+from tests.keras.archives import arrays_in, unpacked
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "keras_old"
 ROWS = {major: sys.modules[f"keras_old_rows{major}"].T.names() for major in "12"}
@@ -37,16 +37,12 @@ ALONE = tuple(f"1/{kind}{n}d" for kind in ("cropping", "upsampling", "zero_paddi
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
-    made = tmp_path_factory.mktemp("keras_old")
-    with tarfile.open(GOLDEN / "saved.tar.xz") as archive:
-        archive.extractall(made, filter="data")
-    return made
+    return unpacked(GOLDEN / "saved.tar.xz", tmp_path_factory.mktemp("keras_old"))
 
 
 @pytest.fixture(scope="module")
 def truth() -> dict[str, np.ndarray]:
-    with np.load(GOLDEN / "outputs.npz") as stored:
-        return dict(stored)
+    return arrays_in(GOLDEN / "outputs.npz")
 
 
 def expected(truth, row, who):

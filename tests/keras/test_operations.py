@@ -6,7 +6,6 @@ import importlib
 import importlib.util
 import re
 import sys
-import tarfile
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +15,7 @@ from interchange_keras.operations import OPERATIONS
 
 import interchange
 from interchange.evaluate import evaluate
+from tests.keras.archives import arrays_in, unpacked
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "keras_ops"
 _spec = importlib.util.spec_from_file_location("keras_ops_rows", GOLDEN / "rows.py")
@@ -26,16 +26,12 @@ sys.modules[_spec.name] = _rows
 _spec.loader.exec_module(_rows)
 ROWS = _rows.ROWS
 
-with np.load(GOLDEN / "outputs.npz") as stored:
-    TRUTH = dict(stored)
+TRUTH = arrays_in(GOLDEN / "outputs.npz")
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
-    path = tmp_path_factory.mktemp("operations")
-    with tarfile.open(GOLDEN / "models.tar.xz") as archive:
-        archive.extractall(path, filter="data")
-    return path
+    return unpacked(GOLDEN / "models.tar.xz", tmp_path_factory.mktemp("operations"))
 
 
 def check(made, row):

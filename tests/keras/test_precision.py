@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import tarfile
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +14,7 @@ import interchange
 from interchange.errors import InterchangeError
 from interchange.evaluate import evaluate
 from interchange.graph import dtype_of
+from tests.keras.archives import arrays_in, unpacked
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "keras_precision"
 
@@ -27,8 +27,7 @@ def _rows():
 
 
 rows = _rows()
-with np.load(GOLDEN / "outputs.npz") as stored:
-    TRUTH = dict(stored)
+TRUTH = arrays_in(GOLDEN / "outputs.npz")
 FLOATS = [name for name in TRUTH if not name.startswith("dtype:") and name.count(".") == 2]
 QUANTISED = [f"{name}.k3" for name in rows.QUANTISED]
 
@@ -39,10 +38,7 @@ UNIT = {"float16": 2.0**-10, "bfloat16": 2.0**-7, "float32": 2.0**-23, "float64"
 
 @pytest.fixture(scope="session")
 def files(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("precision")
-    with tarfile.open(GOLDEN / "models.tar.xz") as archive:
-        archive.extractall(folder, filter="data")
-    return folder
+    return unpacked(GOLDEN / "models.tar.xz", tmp_path_factory.mktemp("precision"))
 
 
 def path_of(folder, name):

@@ -14,6 +14,7 @@ from interchange_keras import KerasImporter
 import interchange
 from interchange.errors import Unsupported
 from interchange.evaluate import evaluate
+from tests.keras.archives import arrays_in, unpacked
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "keras_preprocessing"
 _spec = importlib.util.spec_from_file_location("keras_preprocessing_rows", GOLDEN / "rows.py")
@@ -24,18 +25,14 @@ sys.modules[_spec.name] = _rows
 _spec.loader.exec_module(_rows)
 ROWS = {row.name: row for row in _rows.ROWS}
 
-with np.load(GOLDEN / "outputs.npz") as stored:
-    TRUTH = dict(stored)
+TRUTH = arrays_in(GOLDEN / "outputs.npz")
 with tarfile.open(GOLDEN / "models.tar.xz") as archive:
     FILES = archive.getnames()
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
-    path = tmp_path_factory.mktemp("preprocessing")
-    with tarfile.open(GOLDEN / "models.tar.xz") as archive:
-        archive.extractall(path, filter="data")
-    return path
+    return unpacked(GOLDEN / "models.tar.xz", tmp_path_factory.mktemp("preprocessing"))
 
 
 def feeds_of(row):

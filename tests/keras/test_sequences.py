@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-import tarfile
 from pathlib import Path
 
 import h5py
@@ -18,6 +17,7 @@ from interchange_keras.layers.cells import GATES, from_cudnn, onnx_weights
 import interchange
 from interchange.errors import Unsupported
 from interchange.evaluate import evaluate
+from tests.keras.archives import arrays_in, unpacked
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "keras_sequences"
 
@@ -29,16 +29,12 @@ BY_NAME = {row.name: row for row in rows.ROWS}
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
-    made = tmp_path_factory.mktemp("keras_sequences")
-    with tarfile.open(GOLDEN / "models.tar.xz") as archive:
-        archive.extractall(made, filter="data")
-    return made
+    return unpacked(GOLDEN / "models.tar.xz", tmp_path_factory.mktemp("keras_sequences"))
 
 
 @pytest.fixture(scope="module")
 def truth() -> dict[str, np.ndarray]:
-    with np.load(GOLDEN / "outputs.npz") as stored:
-        return dict(stored)
+    return arrays_in(GOLDEN / "outputs.npz")
 
 
 def expected(truth, row, era):

@@ -23,6 +23,7 @@ import pytest
 from interchange_keras import KerasImporter
 
 import interchange
+from tests.keras.archives import arrays_in
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 LAYERS: Mapping[str, Any] = json.loads((GOLDEN / "keras_calls" / "classes.json").read_text("utf-8"))
@@ -81,8 +82,7 @@ def files(table: str) -> dict[str, bytes]:
 @cache
 def truths(table: str) -> dict[str, np.ndarray]:
     folder, _, name = table.partition("/")
-    with np.load(GOLDEN / folder / f"{'outputs' if name == 'models' else name}.npz") as stored:
-        return dict(stored)
+    return arrays_in(GOLDEN / folder / f"{'outputs' if name == 'models' else name}.npz")
 
 
 def content(case: Case) -> tuple[str, bytes]:

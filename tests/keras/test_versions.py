@@ -19,22 +19,28 @@ from interchange_keras import KerasExporter, KerasImporter
 import interchange
 from interchange.errors import BadInput, InterchangeError, Unsupported
 from interchange.evaluate import evaluate
+from tests.keras.archives import arrays_in
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "keras_versions"
 
 
-def _rows():
-    spec = importlib.util.spec_from_file_location("keras_versions_rows", GOLDEN / "rows.py")
+def _module(name):
+    spec = importlib.util.spec_from_file_location(f"keras_versions_{name}", GOLDEN / f"{name}.py")
     module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    return {row.name: row for row in module.ROWS}
+    return module
+
+
+def _rows():
+    rows = _module("rows")
+    _module("functions").fill(rows.row, rows.values, rows.PICTURE)
+    return {row.name: row for row in rows.ROWS}
 
 
 ROWS = _rows()
 with tarfile.open(GOLDEN / "models.tar.xz") as _archive:
     FILES = {entry.name: _archive.extractfile(entry).read() for entry in _archive}
-with np.load(GOLDEN / "outputs.npz") as _stored:
-    TRUTH = dict(_stored)
+TRUTH = arrays_in(GOLDEN / "outputs.npz")
 SAME = json.loads(str(TRUTH.pop("same")))  # file -> the first one with these outputs
 
 # Rows that are refused, in all versions or in some, and what is said. Anything else must be right.

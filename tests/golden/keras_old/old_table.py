@@ -57,5 +57,29 @@ class Table(list):
         """A single layer."""
         self.row(name, feed(*shape), lambda L, x: getattr(L, class_name)(*args, **options)(x))
 
+    def masked(self, name, between):
+        """A layer that hands a mask on, or not, to a recurrent one."""
+        self.row("mask_" + name, TOKENS, lambda L, x: L.SimpleRNN(3)(between(L, L.Embedding(11, 4, mask_zero=True)(x))))
+
+    def wrapped(self, name, shape, build):
+        """A layer in a TimeDistributed."""
+        self.row("time_distributed_" + name, feed(*shape), lambda L, x: L.TimeDistributed(build(L))(x))
+
     def names(self):
         return {row.name: row for row in self}
+
+
+# --- models that all of them make in the same words -----------------------------------------------------------------
+
+
+def nested_sequentials(L):
+    inner = L.Sequential([L.Dense(4, input_dim=5, activation="relu"), L.Dropout(0.5), L.Dense(3)])
+    deeper = L.Sequential([inner, L.Activation("tanh")])
+    return L.Sequential([deeper, L.Dense(2), L.Sequential([L.Dense(4, input_dim=2)])])
+
+
+def compiled(L):
+    model = L.Sequential([L.Dense(4, input_dim=5), L.BatchNormalization(), L.Dense(2, activation="softmax")])
+    model.compile("adam", "categorical_crossentropy", metrics=["accuracy"])
+    model.train_on_batch(values((3, 5)), values((3, 2)))
+    return model

@@ -1,6 +1,6 @@
 """Models of Keras 1, in its own words: one row for each class and option. make.py runs them in the real Keras 1."""
 
-from old_table import PADDED, TIME, TOKENS, Table, feed, values
+from old_table import PADDED, TIME, TOKENS, Table, compiled, feed, nested_sequentials, values
 
 T = Table()
 
@@ -262,25 +262,21 @@ T.row(
 )
 
 
-def masked(name, between):
-    T.row("mask_" + name, TOKENS, lambda L, x: L.SimpleRNN(3)(between(L, L.Embedding(11, 4, mask_zero=True)(x))))
-
-
-masked("dense", lambda L, x: L.TimeDistributed(L.Dense(4, activation="relu"))(x))
-masked("time_distributed_dense", lambda L, x: L.TimeDistributedDense(4)(x))
-masked("activation", lambda L, x: L.Activation("tanh")(x))
-masked("softmax", lambda L, x: L.Activation("softmax")(x))
-masked("leaky", lambda L, x: L.LeakyReLU(0.2)(x))
-masked("prelu", lambda L, x: L.PReLU()(x))
-masked("elu", lambda L, x: L.ELU(0.7)(x))
-masked("parametric_softplus", lambda L, x: L.ParametricSoftplus()(x))
-masked("srelu", lambda L, x: L.SReLU()(x))
-masked("norm", lambda L, x: L.BatchNormalization()(x))
-masked("noise", lambda L, x: L.GaussianNoise(0.2)(L.GaussianDropout(0.2)(x)))
-masked("highway", lambda L, x: L.TimeDistributed(L.Highway())(x))
-masked("maxout", lambda L, x: L.TimeDistributed(L.MaxoutDense(4))(x))
-masked("lstm", lambda L, x: L.LSTM(4, return_sequences=True)(x))
-masked("bidirectional", lambda L, x: L.Bidirectional(L.GRU(4, return_sequences=True))(x))
+T.masked("dense", lambda L, x: L.TimeDistributed(L.Dense(4, activation="relu"))(x))
+T.masked("time_distributed_dense", lambda L, x: L.TimeDistributedDense(4)(x))
+T.masked("activation", lambda L, x: L.Activation("tanh")(x))
+T.masked("softmax", lambda L, x: L.Activation("softmax")(x))
+T.masked("leaky", lambda L, x: L.LeakyReLU(0.2)(x))
+T.masked("prelu", lambda L, x: L.PReLU()(x))
+T.masked("elu", lambda L, x: L.ELU(0.7)(x))
+T.masked("parametric_softplus", lambda L, x: L.ParametricSoftplus()(x))
+T.masked("srelu", lambda L, x: L.SReLU()(x))
+T.masked("norm", lambda L, x: L.BatchNormalization()(x))
+T.masked("noise", lambda L, x: L.GaussianNoise(0.2)(L.GaussianDropout(0.2)(x)))
+T.masked("highway", lambda L, x: L.TimeDistributed(L.Highway())(x))
+T.masked("maxout", lambda L, x: L.TimeDistributed(L.MaxoutDense(4))(x))
+T.masked("lstm", lambda L, x: L.LSTM(4, return_sequences=True)(x))
+T.masked("bidirectional", lambda L, x: L.Bidirectional(L.GRU(4, return_sequences=True))(x))
 
 # --- dense and what stands around it --------------------------------------------------------------------------------
 
@@ -329,18 +325,14 @@ T.row("batch_normalization_2_last", feed(4, 5, batch=3), lambda L, x: L.BatchNor
 # --- wrappers -------------------------------------------------------------------------------------------------------
 
 
-def wrapped(name, shape, build):
-    T.row("time_distributed_" + name, feed(*shape), lambda L, x: L.TimeDistributed(build(L))(x))
-
-
-wrapped("conv_th", (4, 3, 6, 5), lambda L: L.Convolution2D(2, 3, 2, dim_ordering="th"))
-wrapped("conv_tf", (4, 6, 5, 3), lambda L: L.Convolution2D(2, 3, 2, dim_ordering="tf", border_mode="same"))
-wrapped("pool", (4, 6, 5, 3), lambda L: L.MaxPooling2D(dim_ordering="tf"))
-wrapped("flatten", (4, 6, 5), lambda L: L.Flatten())
-wrapped("norm", (4, 5), lambda L: L.BatchNormalization(mode=0))
-wrapped("lstm", (4, 3, 5), lambda L: L.LSTM(2))
-wrapped("activation", (4, 5), lambda L: L.Activation("softmax"))
-wrapped(
+T.wrapped("conv_th", (4, 3, 6, 5), lambda L: L.Convolution2D(2, 3, 2, dim_ordering="th"))
+T.wrapped("conv_tf", (4, 6, 5, 3), lambda L: L.Convolution2D(2, 3, 2, dim_ordering="tf", border_mode="same"))
+T.wrapped("pool", (4, 6, 5, 3), lambda L: L.MaxPooling2D(dim_ordering="tf"))
+T.wrapped("flatten", (4, 6, 5), lambda L: L.Flatten())
+T.wrapped("norm", (4, 5), lambda L: L.BatchNormalization(mode=0))
+T.wrapped("lstm", (4, 3, 5), lambda L: L.LSTM(2))
+T.wrapped("activation", (4, 5), lambda L: L.Activation("softmax"))
+T.wrapped(
     "sequential",
     (4, 5),
     lambda L: L.Sequential([L.Dense(3, input_dim=5, activation="relu"), L.Dense(2)]),
@@ -427,12 +419,6 @@ T.row(
 # --- models ---------------------------------------------------------------------------------------------------------
 
 
-def nested_sequentials(L):
-    inner = L.Sequential([L.Dense(4, input_dim=5, activation="relu"), L.Dropout(0.5), L.Dense(3)])
-    deeper = L.Sequential([inner, L.Activation("tanh")])
-    return L.Sequential([deeper, L.Dense(2), L.Sequential([L.Dense(4, input_dim=2)])])
-
-
 T.row("nested_sequentials", feed(5), nested_sequentials, whole=True)
 
 
@@ -486,13 +472,6 @@ def odd_names(L):
 
 
 T.row("odd_names", feed(5), odd_names, whole=True)
-
-
-def compiled(L):
-    model = L.Sequential([L.Dense(4, input_dim=5), L.BatchNormalization(), L.Dense(2, activation="softmax")])
-    model.compile("adam", "categorical_crossentropy", metrics=["accuracy"])
-    model.train_on_batch(values((3, 5)), values((3, 2)))
-    return model
 
 
 T.row("compiled", feed(5), compiled, whole=True)

@@ -1,6 +1,6 @@
 """Models of Keras 2.0 to 2.3, with any of its backends: one row for each class and option. make.py runs them there."""
 
-from old_table import PADDED, TIME, TOKENS, Table, feed, values
+from old_table import PADDED, TIME, TOKENS, Table, compiled, feed, nested_sequentials, values
 
 T = Table()
 SEQUENCE = (TIME, 5)
@@ -332,24 +332,20 @@ T.row(
 )
 
 
-def masked(name, between):
-    T.row("mask_" + name, TOKENS, lambda L, x: L.SimpleRNN(3)(between(L, L.Embedding(11, 4, mask_zero=True)(x))))
-
-
-masked("dense", lambda L, x: L.Dense(4, activation="relu")(x))
-masked("time_distributed", lambda L, x: L.TimeDistributed(L.Dense(4, activation="relu"))(x))
-masked("activation", lambda L, x: L.Activation("tanh")(x))
-masked("leaky", lambda L, x: L.LeakyReLU(0.2)(x))
-masked("prelu", lambda L, x: L.PReLU()(x))
-masked("elu", lambda L, x: L.ThresholdedReLU(0.3)(L.ELU(0.7)(x)))
-masked("softmax", lambda L, x: L.Softmax()(x))
-masked("relu", lambda L, x: L.ReLU(1.0)(x))
-masked("norm", lambda L, x: L.BatchNormalization()(x))
-masked("noise", lambda L, x: L.GaussianNoise(0.2)(L.GaussianDropout(0.2)(L.AlphaDropout(0.1)(x))))
-masked("dropout", lambda L, x: L.SpatialDropout1D(0.2)(L.Dropout(0.2)(x)))
-masked("lstm", lambda L, x: L.LSTM(4, return_sequences=True)(x))
-masked("bidirectional", lambda L, x: L.Bidirectional(L.GRU(4, return_sequences=True))(x))
-masked("regularization", lambda L, x: L.ActivityRegularization(0.1)(x))
+T.masked("dense", lambda L, x: L.Dense(4, activation="relu")(x))
+T.masked("time_distributed", lambda L, x: L.TimeDistributed(L.Dense(4, activation="relu"))(x))
+T.masked("activation", lambda L, x: L.Activation("tanh")(x))
+T.masked("leaky", lambda L, x: L.LeakyReLU(0.2)(x))
+T.masked("prelu", lambda L, x: L.PReLU()(x))
+T.masked("elu", lambda L, x: L.ThresholdedReLU(0.3)(L.ELU(0.7)(x)))
+T.masked("softmax", lambda L, x: L.Softmax()(x))
+T.masked("relu", lambda L, x: L.ReLU(1.0)(x))
+T.masked("norm", lambda L, x: L.BatchNormalization()(x))
+T.masked("noise", lambda L, x: L.GaussianNoise(0.2)(L.GaussianDropout(0.2)(L.AlphaDropout(0.1)(x))))
+T.masked("dropout", lambda L, x: L.SpatialDropout1D(0.2)(L.Dropout(0.2)(x)))
+T.masked("lstm", lambda L, x: L.LSTM(4, return_sequences=True)(x))
+T.masked("bidirectional", lambda L, x: L.Bidirectional(L.GRU(4, return_sequences=True))(x))
+T.masked("regularization", lambda L, x: L.ActivityRegularization(0.1)(x))
 T.row(
     "mask_pooling",
     TOKENS,
@@ -359,20 +355,16 @@ T.row(
 # --- wrappers -------------------------------------------------------------------------------------------------------
 
 
-def wrapped(name, shape, build):
-    T.row("time_distributed_" + name, feed(*shape), lambda L, x: L.TimeDistributed(build(L))(x))
-
-
-wrapped("dense", SEQUENCE, lambda L: L.Dense(4, activation="softmax"))
-wrapped("any_time", (None, 5), lambda L: L.Dense(4))
-wrapped("conv", (4, 6, 5, 3), lambda L: L.Conv2D(2, (3, 2), data_format=LAST, padding="same"))
-wrapped("conv_first", (4, 3, 6, 5), lambda L: L.Conv2D(2, (3, 2), data_format=FIRST))
-wrapped("pool", (4, 6, 5, 3), lambda L: L.MaxPooling2D(data_format=LAST))
-wrapped("flatten", (4, 6, 5), lambda L: L.Flatten())
-wrapped("norm", (4, 5), lambda L: L.BatchNormalization())
-wrapped("lstm", (4, 3, 5), lambda L: L.LSTM(2))
-wrapped("twice", (3, 4, 5), lambda L: L.TimeDistributed(L.Dense(2)))
-wrapped("sequential", (4, 5), lambda L: L.Sequential([L.Dense(3, input_dim=5, activation="relu"), L.Dense(2)]))
+T.wrapped("dense", SEQUENCE, lambda L: L.Dense(4, activation="softmax"))
+T.wrapped("any_time", (None, 5), lambda L: L.Dense(4))
+T.wrapped("conv", (4, 6, 5, 3), lambda L: L.Conv2D(2, (3, 2), data_format=LAST, padding="same"))
+T.wrapped("conv_first", (4, 3, 6, 5), lambda L: L.Conv2D(2, (3, 2), data_format=FIRST))
+T.wrapped("pool", (4, 6, 5, 3), lambda L: L.MaxPooling2D(data_format=LAST))
+T.wrapped("flatten", (4, 6, 5), lambda L: L.Flatten())
+T.wrapped("norm", (4, 5), lambda L: L.BatchNormalization())
+T.wrapped("lstm", (4, 3, 5), lambda L: L.LSTM(2))
+T.wrapped("twice", (3, 4, 5), lambda L: L.TimeDistributed(L.Dense(2)))
+T.wrapped("sequential", (4, 5), lambda L: L.Sequential([L.Dense(3, input_dim=5, activation="relu"), L.Dense(2)]))
 
 # --- merging --------------------------------------------------------------------------------------------------------
 
@@ -419,12 +411,6 @@ T.row(
 )
 
 # --- models ---------------------------------------------------------------------------------------------------------
-
-
-def nested_sequentials(L):
-    inner = L.Sequential([L.Dense(4, input_dim=5, activation="relu"), L.Dropout(0.5), L.Dense(3)])
-    deeper = L.Sequential([inner, L.Activation("tanh")])
-    return L.Sequential([deeper, L.Dense(2), L.Sequential([L.Dense(4, input_dim=2)])])
 
 
 T.row("nested_sequentials", feed(5), nested_sequentials, whole=True)
@@ -493,13 +479,6 @@ def odd_names(L):
 
 
 T.row("odd_names", feed(5), odd_names, whole=True)
-
-
-def compiled(L):
-    model = L.Sequential([L.Dense(4, input_dim=5), L.BatchNormalization(), L.Dense(2, activation="softmax")])
-    model.compile("adam", "categorical_crossentropy", metrics=["accuracy"])
-    model.train_on_batch(values((3, 5)), values((3, 2)))
-    return model
 
 
 T.row("compiled", feed(5), compiled, whole=True)

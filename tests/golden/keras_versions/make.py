@@ -5,8 +5,8 @@ Keras 3, from TensorFlow 1.13 on.
     python tests/golden/keras_versions/make.py pack FOLDER             # then with any that has NumPy and h5py
 
 `run` writes FOLDER/<version>/<row>.h5 and .keras, and the outputs of that version; it wants Python 3.7 or later.
-`pack` keeps the rows of rows.py, and of the files of a row one of those that say the same: the version, the
-architecture and the outputs decide.
+`pack` keeps the rows of rows.py and functions.py, and of the files of a row one of those that say the same: the
+version, the architecture and the outputs decide.
 """
 
 from __future__ import annotations
@@ -54,7 +54,9 @@ def module(path: Path) -> Any:
 
 def cases(era: str) -> Iterator[Case]:
     """Those of every table that Keras 2 ("2") or Keras 3 ("3") can build."""
-    for row in module(HERE / "rows.py").ROWS:
+    own = module(HERE / "rows.py")
+    module(HERE / "functions.py").fill(own.row, own.values, own.PICTURE)
+    for row in own.ROWS:
         if era in row.eras:
             yield Case(f"versions.{row.name}", row.feeds, row.shapes, row.build, row.fixed, row.given)
     rows = module(HERE.parent / "keras" / "rows.py")
