@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections import ChainMap, Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple
@@ -20,6 +21,17 @@ from interchange_pyscript.text import WIDTH, Call, assignment, identifier, plain
 __all__ = ["Style", "network_text"]
 
 SHORT = ("x", "y", "z")
+# What a line may have, and what the docstring of the function says of it then.
+READING = (
+    ("Gemm(", "Gemm is a dense layer. "),
+    ('layout="NHWC"', "NHWC: the channels are the last dimension. "),
+    (
+        "noise=",
+        "Layers on lanes pack numbers side by side into one integer: bits, exponent and limit keep each in its lane, "
+        "noise tells what rounding costs. ",
+    ),
+    ('*w("', "w(start, *ends) gives the weights of the names start + end. "),
+)
 BodySpecs = Mapping[int, Mapping[str, TensorSpec]]
 
 
@@ -206,16 +218,29 @@ def network_text(
     parameters = [*block.parameters(), "w: Weights"]
     is_mixed = any(_kind(specs.get(name)) != "tensor" for name in graph.outputs)
     lines = wrapped(parameters, "def network(", f") -> dict[str, {'Any' if is_mixed else style.value_type}]:", 0)
-    lines.append(
-        '    """The model, layer by layer; comments have the name of the layer and the shape of its result."""'
-    )
+    body: list[str] = []
     for name, spec in graph.inputs.items() if not style.is_numpy else ():
         if spec.dtype in SMALL_FLOATS and spec.kind == "tensor":
             variable = block.names[name]
-            lines += assignment(variable, Call("to_small_float", (("", variable), ("", quoted(spec.dtype)))), 4)
-    lines += block.lines()
+            body += assignment(variable, Call("to_small_float", (("", variable), ("", quoted(spec.dtype)))), 4)
+    body += block.lines()
     results = [f"{quoted(name)}: {block.value(name)}" for name in graph.outputs]
-    return [*lines, *wrapped(results, "return {", "}", 4)]
+    return [*lines, *_network_docstring("\n".join(body), style), *body, *wrapped(results, "return {", "}", 4)]
+
+
+def _network_docstring(body: str, style: Style) -> list[str]:
+    """What the lines of the function are, and of what they say that which a reader may not know."""
+    words = "The model, layer by layer; comments have the name of the layer and the shape of its result."
+    notes = "" if style.is_numpy else "A Tensor has its numbers in one list and their shape. "
+    notes += "".join(explained for mark, explained in READING if mark in body)
+    if not notes:
+        return [f'    """{words}"""']
+    return [
+        f'    """{words}',
+        "",
+        *textwrap.wrap(notes, 118, initial_indent="    ", subsequent_indent="    "),
+        '    """',
+    ]
 
 
 def _returned(values: Sequence[str], indent: int) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from interchange_pyscript.kernels.linear import Linear, rows_of
+from interchange_pyscript.kernels.linear import Linear, columns_of
 from interchange_pyscript.kernels.spatial import extents_of, resolve_pads, window_counts
 from interchange_pyscript.kernels.tensor import (
     Tensor,
@@ -39,7 +39,12 @@ def Conv(
     strides: Sequence[int] | None = None,
     layout: str = "NCHW",
 ) -> Tensor:
-    """Slides the kernel over the input: each output is the dot product of a window and a filter."""
+    """Slides the kernel over the input: each output is the dot product of a window and a filter.
+
+    With channels last: x is (batch, *sizes, channels), w (*kernel, channels / group, filters), the result (batch,
+    *counts, filters). In the flat list of a padded x, `corners` are the places where windows begin, and `taps` how far
+    from there the numbers under the kernel are, channel 0 of each.
+    """
     x, w = channels_last(x, layout), prepared(w, layout, lambda: kernel_hwio(w, layout))
     *kernel, channels, filters = w.shape
     if x.shape[-1] != channels * group or filters % group:
@@ -68,7 +73,7 @@ def grouped(
 ) -> list[float]:
     """Every window as one list of numbers, multiplied with all filters of its group."""
     channels, per_group = w.shape[-2], w.shape[-1] // group
-    rows = prepared(w, "rows", lambda: rows_of(w))
+    rows = prepared(w, "rows", lambda: columns_of(w))
     parts = [slice(g * per_group, (g + 1) * per_group) for g in range(group)]
     linears = prepared(w, ("linears", group), lambda: [Linear(rows[part]) for part in parts])
     biases = [bias[part] for part in parts]
@@ -99,7 +104,7 @@ def depthwise(
 ) -> list[float]:
     """Every channel has filters of its own, so that no window is summed over channels."""
     dot = getattr(math, "sumprod", inner)  # sumprod: from Python 3.12 on
-    rows = prepared(w, "rows", lambda: rows_of(w))
+    rows = prepared(w, "rows", lambda: columns_of(w))
     multiplier = len(rows) // group
     result: list[float] = []
     for corner in corners:

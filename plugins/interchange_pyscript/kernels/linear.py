@@ -23,12 +23,15 @@ from interchange_pyscript.kernels.tensor import (
 
 
 class Linear:
-    """x -> the dot products of x with rows of weights, plus a bias: the heart of dense and convolution layers.
+    """x -> x . row + bias for every row of weights: the heart of dense and convolution layers.
 
-    On CPython math.dist is the fastest dot product of the standard library, because it runs in C and makes no float
-    objects: x . row = (|x|**2 + |row|**2 - dist(x, row)**2) / 2. This loses digits where one is much longer than the
-    other: rows are scaled by powers of two to similar lengths, and an x much shorter or longer, or with infinities or
-    NaN, is multiplied out instead. So is everything on PyPy, whose compiler makes the better loop.
+    `x` has as many numbers as each row; there is a row, a number of the bias and a result for each output.
+
+    On CPython math.dist is the fastest dot product of the standard library: it runs in C and makes no float objects.
+    The square of a distance is |x - row|**2 = |x|**2 + |row|**2 - 2 * (x . row), so that
+    x . row = |x|**2 / 2 + |row|**2 / 2 - dist(x, row)**2 / 2. This loses digits where x and row differ much in length:
+    rows are divided by powers of two to be about equally long, and an x much shorter or longer than they, or with
+    infinities or NaN, is multiplied out instead. So is everything on PyPy, whose compiler makes the better loop.
     """
 
     def __init__(self, rows: Sequence[tuple[float, ...]]) -> None:
@@ -76,8 +79,8 @@ def four_by_four(x: list[float], rows: list[list[float]]) -> list[float]:
     return result + [inner(x, row) for row in rows[len(rows) // 4 * 4 :]]
 
 
-def rows_of(kernel: Tensor) -> list[tuple[float, ...]]:
-    """The columns of a matrix (..., outputs): the weights of each output."""
+def columns_of(kernel: Tensor) -> list[tuple[float, ...]]:
+    """The weights of each output, which are the columns of a matrix (..., outputs)."""
     outputs = kernel.shape[-1]
     return [tuple(kernel.values[i::outputs]) for i in range(outputs)]
 
@@ -89,9 +92,9 @@ def matrix(a: Tensor, b: Tensor) -> list[float]:
     if length == 0 or outputs == 0:
         return [0.0] * (a.shape[0] * outputs)
     if is_whole(a):
-        columns = rows_of(b)
+        columns = columns_of(b)
         return [inner(a.values[i : i + length], column) for i in starts for column in columns]
-    linear, nothing = prepared(b, "linear", lambda: Linear(rows_of(b))), [0.0] * outputs
+    linear, nothing = prepared(b, "linear", lambda: Linear(columns_of(b))), [0.0] * outputs
     return [value for i in starts for value in linear(a.values[i : i + length], nothing)]
 
 
