@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import product
 
 from interchange_pyscript.kernels.spatial import extents_of, resolve_pads, window_counts
@@ -50,16 +50,22 @@ def spans_of(
 
 def pooled(x: Tensor, spans: Sequence[Sequence[Sequence[int]]], function: Callable[[Sequence[float]], float]) -> Tensor:
     """`function` of each window of each channel; a window is a list of values."""
+    result: list[float] = []
+    for pixels in windows_of(x, spans):
+        result += map(function, zip(*pixels))
+    return Tensor(result, [x.shape[0], *map(len, spans), x.shape[-1]])
+
+
+def windows_of(x: Tensor, spans: Sequence[Sequence[Sequence[int]]]) -> Iterator[list[Sequence[float]]]:
+    """The pixels of each window: their values for all channels."""
     channels, values = x.shape[-1], x.values
     image, *steps, _ = steps_of(x.shape)
-    result: list[float] = []
     for corner in range(0, x.shape[0] * image, max(image, 1)):
         for window in product(*spans):
             places = [corner]
             for indices, step in zip(window, steps):
                 places = [place + i * step for place in places for i in indices]
-            result += map(function, zip(*[values[place : place + channels] for place in places]))
-    return Tensor(result, [x.shape[0], *map(len, spans), channels])
+            yield [values[place : place + channels] for place in places]
 
 
 def MaxPool(
@@ -77,8 +83,17 @@ def MaxPool(
     """The largest value of each window."""
     x = channels_last(x, layout)
     spans = spans_of(x.shape[1:-1], kernel_shape, auto_pad, ceil_mode, dilations, pads, strides)
-    has_nan = any(map(math.isnan, x.values))
-    return from_channels_last(pooled(x, spans, largest if has_nan else max), layout)
+    if any(map(math.isnan, x.values)):
+        return from_channels_last(pooled(x, spans, largest), layout)
+    result: list[float] = []
+    for pixels in windows_of(x, spans):
+        highest = list(pixels[0])
+        for pixel in pixels[1:]:
+            for c, value in enumerate(pixel):
+                if value > highest[c]:  # noqa: PLR1730 - max() takes longer
+                    highest[c] = value
+        result += highest
+    return from_channels_last(Tensor(result, [x.shape[0], *map(len, spans), x.shape[-1]]), layout)
 
 
 def max_pool_with_indices(
