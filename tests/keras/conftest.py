@@ -34,7 +34,8 @@ _module("keras_sequence_rows", GOLDEN.parent / "keras_sequences" / "rows.py")
 _calls = _module("keras_calls_rows", GOLDEN.parent / "keras_calls" / "rows.py")
 _module("keras_calls_operations", GOLDEN.parent / "keras_calls" / "operations.py").fill(_calls.ROWS)
 _calls.OPTIONS = _calls.Table()
-_module("keras_calls_options", GOLDEN.parent / "keras_calls" / "options.py").fill(_calls.OPTIONS)
+for _part in ("options", "wirings"):
+    _module(f"keras_calls_{_part}", GOLDEN.parent / "keras_calls" / f"{_part}.py").fill(_calls.OPTIONS)
 _calls.MASKS = _calls.Table()
 _module("keras_calls_masks", GOLDEN.parent / "keras_calls" / "masks.py").fill(_calls.MASKS)
 

@@ -31,11 +31,13 @@ sys.path.insert(0, str(Path(__file__).parent))
 import masks
 import operations
 import options
+import wirings
 from rows import ROWS, Row, Table, values
 
 operations.fill(ROWS)
 OPTIONS = Table()
 options.fill(OPTIONS)
+wirings.fill(OPTIONS)
 MASKS = Table()
 masks.fill(MASKS)
 TABLES = {"models": ROWS, "options": OPTIONS, "masks": MASKS}
