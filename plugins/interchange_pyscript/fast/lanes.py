@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import sys
 from array import array
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache, reduce
 from itertools import compress
 from operator import or_
@@ -159,26 +159,27 @@ def pack(values: Sequence[float], exponent: int) -> int:
     """The nearest integers to value * 2**exponent, packed."""
     scale = 2.0**exponent
     bits = array("d", [value * scale + ROUND for value in values])
-    return bytes_in_order(bits) - fill(len(values), 0x4338 << 48)
-
-
-def bytes_in_order(numbers: array[Any]) -> int:
-    """The integer that the bytes of numbers of 64 bits are, the first number in the lowest bits."""
     if sys.byteorder == "big":
-        numbers.byteswap()
-    return int.from_bytes(numbers.tobytes(), "little")
+        bits.byteswap()
+    return int.from_bytes(bits.tobytes(), "little") - fill(len(values), 0x4338 << 48)
 
 
-def packed(numbers: array[int]) -> int:
-    """Numbers as lanes."""
-    signs = fill(len(numbers), 1 << 63)
-    return (bytes_in_order(numbers) ^ signs) - signs
+def packed(numbers: bytes, positive: bool = False) -> int:
+    """Numbers of 8 bytes, the lowest first, as lanes; `positive` if none is below 0."""
+    whole = int.from_bytes(numbers, "little")
+    signs = 0 if positive else fill(len(numbers) // 8, 1 << 63)
+    return (whole ^ signs) - signs if signs else whole
+
+
+def lane_bytes(packed: int, count: int) -> bytes:
+    """The lanes of a packed integer as numbers of 8 bytes."""
+    signs = fill(count, 1 << 63)
+    return ((packed + signs) ^ signs).to_bytes(8 * count, "little")
 
 
 def numbers_in(packed: int, count: int) -> array[int]:
     """The lanes of a packed integer."""
-    signs = fill(count, 1 << 63)
-    numbers = array("q", ((packed + signs) ^ signs).to_bytes(8 * count, "little"))
+    numbers = array("q", lane_bytes(packed, count))
     if sys.byteorder == "big":
         numbers.byteswap()
     return numbers
@@ -217,7 +218,10 @@ def relu(packed: int, count: int) -> int:
 
 def larger(a: int, b: int, count: int) -> int:
     """The larger of each pair of lanes."""
-    return b + relu(a - b, count)
+    signs = fill(count, 1 << 63)
+    more = a - b + signs
+    positive = more & signs
+    return b + (more & (positive - (positive >> 63)))
 
 
 def divided(packed: int, bits: int, count: int) -> int:
@@ -290,7 +294,7 @@ def scaled(x: Tensor, bits: int, limit: int, even: bool) -> Lanes | None:
     """As `settled`, for floats: all in one packed integer. None also for infinities and NaN."""
     least, count = min(x.values), len(x.values)
     largest = max(max(x.values), -least)
-    if not sum(map(abs, x.values)) < math.inf:
+    if not math.isfinite(sum(x.values)):  # also of sums that only become too large
         return None
     if not largest:
         return Lanes([0], count, x.shape, limit, bits, True)
@@ -320,46 +324,66 @@ def floats(sample: Lanes | Tensor) -> Sequence[float]:
 
 def numbers_in_order(sample: Lanes) -> Sequence[int]:
     """The whole numbers of a sample, row by row, pixel by pixel."""
-    if not sample.phases:
-        return [number for p in sample.ints for number in numbers_in(p, sample.count)]
-    channels = sample.shape[2]
-    numbers = array("q", bytes(8 * math.prod(sample.shape)))
-    for c, plane in enumerate(whole_planes(sample)):
-        numbers[c::channels] = plane
+    numbers = array("q", bytes_in_order(sample))
+    if sys.byteorder == "big":
+        numbers.byteswap()
     return numbers
 
 
-def whole_planes(sample: Lanes) -> list[array[int]]:
-    """The channels of a sample of planes, each row by row, without what is beyond the edge."""
+def bytes_in_order(sample: Lanes) -> bytes:
+    """The same as numbers of 8 bytes."""
+    if not sample.phases:
+        return b"".join([lane_bytes(p, sample.count) for p in sample.ints])
+    data, channels = bytearray(8 * math.prod(sample.shape)), sample.shape[2]
+    numbers = memoryview(data).cast("q")
+    for c, plane in enumerate(whole_planes(sample)):
+        numbers[c::channels] = memoryview(plane).cast("q")
+    return bytes(data)
+
+
+def whole_planes(sample: Lanes) -> Iterator[bytes]:
+    """The channels of a sample of planes, each row by row, without what is beyond the edge; numbers of 8 bytes."""
     (height, width, channels), phases, pitch, count = sample.shape, sample.phases, sample.pitch, sample.count
-    planes = []
     for c in range(channels):
-        plane = array("q", bytes(8 * height * width))
+        data = bytearray(8 * height * width)
+        plane = memoryview(data).cast("q")
         for k, p in enumerate(sample.ints[c * phases * phases : (c + 1) * phases * phases]):
             i, j = divmod(k, phases)
-            numbers, size = numbers_in(p, count), len(range(j, width, phases))
+            numbers, size = memoryview(lane_bytes(p, count)).cast("q"), len(range(j, width, phases))
             for start, y in zip(range(0, count, pitch), range(i * width, height * width, phases * width)):
                 plane[y + j : y + width : phases] = numbers[start : start + size]
-        planes.append(plane)
-    return planes
+        yield bytes(data)
 
 
-def planes_of(planes: Iterable[array[int]], like: Lanes, channels: int, phases: int, pads: Sequence[int]) -> Lanes:
-    """Planes of `phases` from whole ones, with rows and columns of zeros around: `pads` above, left, below, right."""
-    (height, width, _), (top, left, bottom, right) = like.shape, pads
-    tall, wide = height + top + bottom, width + left + right
-    lines, pitch = -(-tall // phases), -(-wide // phases)
-    before, after = array("q", bytes(8 * left)), array("q", bytes(8 * (pitch * phases - left - width)))
-    empty = array("q", bytes(8 * pitch * phases))
-    above, below = [empty] * top, [empty] * (lines * phases - top - height)
-    ints = []
-    for plane in planes:
-        rows = [before + plane[y : y + width] + after for y in range(0, height * width, width)]
-        rows = above + rows + below
-        for i in range(phases):
-            whole = array("q", b"".join(rows[i::phases]))
-            ints += [packed(whole[j::phases]) for j in range(phases)]
+def planes_of(
+    parts: Iterable[bytes], like: Lanes, phases: int, pads: Sequence[int], side: int = 1, pitch: int = 0
+) -> Lanes:
+    """Planes of `phases` with rows and columns of zeros around: `pads` above, left, below, right.
+
+    `parts` are for each of side * side phases the bytes of all channels, with `pitch` numbers for a row (or as many as
+    it has).
+    """
+    (height, width, channels), (top, left, bottom, right) = like.shape, pads
+    tall, wide, share = height + top + bottom, width + left + right, phases // side
+    lines, across = -(-tall // phases), -(-wide // phases)
+    empty, size, ints = bytes(8 * across * share), 8 * lines * across, [0] * (channels * phases * phases)
+    for k, of_channels in enumerate(zip(*[iter(parts)] * channels)):
+        i, j = divmod(k, side)
+        high, broad = len(range(i, height, side)), len(range(j, width, side))
+        (above, row), (before, column) = divmod(i + top, side), divmod(j + left, side)
+        head, tail, step = empty[: 8 * before], empty[8 * (before + broad) :], 8 * (pitch or broad)
+        rows, below = [], [empty] * (lines * share - above - high)
+        for part in of_channels:
+            rows += [empty] * above
+            rows += [head + part[start : start + 8 * broad] + tail for start in range(0, high * step, step)]
+            rows += below
+        for m in range(share):  # a phase becomes share * share
+            whole = memoryview(b"".join(rows[m::share])).cast("q")
+            for n in range(share):
+                data, place = whole[n::share].tobytes(), (row + side * m) * phases + column + side * n
+                made = [packed(data[start : start + size], like.positive) for start in range(0, len(data), size)]
+                ints[place :: phases * phases] = made
     shape = (tall, wide, channels)
-    made = Lanes(ints, lines * pitch, shape, like.exponent, like.size, like.positive, phases, pitch, like.error)
-    made.doubt = like.doubt
-    return made
+    y = Lanes(ints, lines * across, shape, like.exponent, like.size, like.positive, phases, across, like.error)
+    y.doubt = like.doubt
+    return y

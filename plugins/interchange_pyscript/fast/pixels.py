@@ -6,7 +6,6 @@ is a whole dense layer, or all channels of a pixel after a convolution.
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Sequence
 from itertools import compress
 from operator import mul
@@ -14,6 +13,7 @@ from operator import mul
 from interchange_pyscript.fast.lanes import (
     Lanes,
     Sample,
+    bytes_in_order,
     each,
     lanes_for,
     lanes_of,
@@ -35,27 +35,23 @@ def pixels(x: Sample, bits: int, limit: int, even: bool) -> Lanes | None:
     if isinstance(x, Lanes):
         return settled(as_pixels(x), bits, limit, even)
     whole = scaled(x, bits, limit, even)
-    if whole is None:
-        return None
-    channels, data = x.shape[2], numbers_in(whole.ints[0], whole.count)
-    ints = [packed(data[i : i + channels]) for i in range(0, whole.count, channels)]
-    return Lanes(ints, channels, x.shape, whole.exponent, bits, whole.positive)
+    return None if whole is None else as_pixels(whole)
 
 
 def as_pixels(x: Lanes) -> Lanes:
-    """Planes as pixels."""
-    if not x.phases:
+    """A sample in any form as pixels."""
+    if x.count == x.shape[2] and not x.phases:
         return x
-    numbers, channels = array("q", numbers_in_order(x)), x.shape[2]
-    ints = [packed(numbers[i : i + channels]) for i in range(0, len(numbers), channels)]
-    return Lanes(ints, channels, x.shape, x.exponent, x.size, x.positive, error=x.error)
+    size, data = 8 * x.shape[2], bytes_in_order(x)
+    ints = [packed(data[i : i + size], x.positive) for i in range(0, len(data), size)]
+    return Lanes(ints, x.shape[2], x.shape, x.exponent, x.size, x.positive, error=x.error)
 
 
 def bias_lanes(bias: Tensor | None, exponent: int) -> int:
     """A bias in the unit 2**-exponent, packed."""
     if bias is None:
         return 0
-    return packed(array("q", [round(value * 2.0**exponent) for value in bias.values]))
+    return packed(b"".join([round(value * 2.0**exponent).to_bytes(8, "little", signed=True) for value in bias.values]))
 
 
 def weighted(numbers: Sequence[int], weights: Sequence[int], bias: int) -> int:

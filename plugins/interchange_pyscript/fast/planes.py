@@ -6,18 +6,17 @@ the plane shifted by lanes. Where a layer steps over pixels, or works in tiles, 
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Iterator, Sequence
 from operator import mul
 
 from interchange_pyscript.fast.lanes import (
     Lanes,
     Sample,
+    bytes_in_order,
     dropped,
     each,
     fill,
-    numbers_in,
-    numbers_in_order,
+    lane_bytes,
     planes_of,
     scaled,
     settled,
@@ -32,19 +31,17 @@ from interchange_pyscript.kernels.tensor import Tensor, prepared
 def planes(x: Sample, phases: int, pads: Sequence[int], bits: int, limit: int, even: bool) -> Lanes | None:
     """A sample as planes with a border of zeros, for a layer that takes numbers of `bits` bits."""
     channels = x.shape[2]
-    if isinstance(x, Tensor):
-        ready = scaled(x, bits, limit, even)
-        if ready is None:
-            return None
-        numbers = numbers_in(ready.ints[0], ready.count)
-        return planes_of((numbers[c::channels] for c in range(channels)), ready, channels, phases, pads)
-    settled_x = settled(x, bits, limit, even)
-    if settled_x is None or (x.phases == phases and not any(pads)):
-        return settled_x
-    if x.phases:
-        return planes_of(whole_planes(settled_x), settled_x, channels, phases, pads)
-    numbers = array("q", numbers_in_order(settled_x))
-    return planes_of((numbers[c::channels] for c in range(channels)), settled_x, channels, phases, pads)
+    ready = scaled(x, bits, limit, even) if isinstance(x, Tensor) else settled(x, bits, limit, even)
+    if ready is None or (ready.phases == phases and not any(pads)):
+        return ready
+    if ready.phases and phases % ready.phases == 0:
+        phases_of = [ready.ints[k :: ready.phases**2] for k in range(ready.phases**2)]
+        parts = (lane_bytes(p, ready.count) for ints in phases_of for p in ints)
+        return planes_of(parts, ready, phases, pads, ready.phases, ready.pitch)
+    if ready.phases:
+        return planes_of(whole_planes(ready), ready, phases, pads)
+    numbers = memoryview(bytes_in_order(ready)).cast("q")
+    return planes_of((numbers[c::channels].tobytes() for c in range(channels)), ready, phases, pads)
 
 
 def weights_of(numbers: Tensor) -> list[list[int]]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from functools import reduce
 
 from interchange_pyscript.fast.lanes import (
     ANY,
@@ -115,7 +114,10 @@ def LaneMaxPool(
 
 def largest_lanes(ints: Sequence[int], count: int) -> int:
     """The largest of each lane."""
-    return reduce(lambda a, b: larger(a, b, count), ints)
+    best = ints[0]
+    for p in ints[1:]:
+        best = larger(best, p, count)
+    return best
 
 
 def pooled_phases(x: Lanes) -> Lanes:

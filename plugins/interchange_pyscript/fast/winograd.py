@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 def input6(a: int, b: int, c: int, d: int, e: int, f: int) -> tuple[int, ...]:
     """The transform of six inputs in a row, for four outputs."""
     even, odd, more, half = e - (c << 2), d - (b << 2), e - c, (d - b) << 1
-    return (a - c << 2) + e - c, even + odd, even - odd, more + half, more - half, (b - d << 2) + f - d
+    return (a - c << 2) + more, even + odd, even - odd, more + half, more - half, f - d - (half << 1)
 
 
 def output4(a: int, b: int, c: int, d: int, e: int, f: int) -> tuple[int, ...]:
