@@ -201,14 +201,18 @@ def group_normalization(
     """-1 groups are as many as channels."""
     (at,), rank = layer.axes(x, axis), layer.rank(x)
     size = layer.shape(x)[at]
-    if size is None or rank < 3:
-        layer.refuse("the number of channels of its input is not known" if size is None else "an input of rank 2")
+    if size is None:
+        layer.refuse("the number of channels of its input is not known")
     groups = size if groups == -1 else groups
     if groups < 1 or size % groups:
         layer.reject(f"{size} channels in {groups} groups")
     gamma = layer.weight("gamma", (size,)) if scale else layer.constant("gamma", np.ones(size, np.float32))
     beta = layer.weight("beta", (size,)) if center else layer.constant("beta", np.zeros(size, np.float32))
     options: dict[str, Any] = {"num_groups": groups, "epsilon": epsilon}
+    if rank == 2:  # ONNX wants a place for the channels
+        y = layer.add("Unsqueeze", x, [1])
+        y = layer.add("GroupNormalization", y, gamma, beta, layout="NHWC", **options)
+        return layer.add("Squeeze", y, [1])
     if at in (1, rank - 1):
         order = "NHWC" if at == rank - 1 else "NCHW"
         return layer.add("GroupNormalization", x, gamma, beta, layout=order, **options)

@@ -175,6 +175,7 @@ def _shapes(t: Any) -> None:
     )
     t.layer("group_normalization_epsilon", (5, 4, 6), lambda L: L.GroupNormalization(2, epsilon=0.1))
     t.layer("group_normalization_1d", (5, 6), lambda L: L.GroupNormalization(3, axis=-1, center=False, scale=False))
+    t.layer("group_normalization_vector", (6,), lambda L: L.GroupNormalization(2, epsilon=0.01))
     t.layer("group_normalization_3d", (3, 5, 4, 6), lambda L: L.GroupNormalization(6))
     t.layer("layer_normalization_3d", VOLUME, lambda L: L.LayerNormalization(axis=[1, 2, 3]))
     t.layer("rms_normalization_epsilon", IMAGE, lambda L: L.RMSNormalization(epsilon=0.1), eras="3")
