@@ -4,8 +4,8 @@
 
 builds the models of these seeds, saves each as .h5 and .keras, and prints those whose files are refused here, or
 compute something else than Keras did: by the operators, on the NumPy runtime and ONNX Runtime, and as the .keras file
-that our exporter writes, in Keras 3. A model is a graph of ten or so layers with random options on pictures, sequences with or
-without masks, or vectors; layers are called twice, models lie in models.
+that our exporter writes, in Keras 3. A model is a graph of ten or so layers with random options on pictures, volumes,
+vectors or sequences, with or without masks; models are called twice, and lie in models.
 """
 
 from __future__ import annotations
