@@ -76,21 +76,22 @@ def grouped(
     rows = prepared(w, "rows", lambda: columns_of(w))
     parts = [slice(g * per_group, (g + 1) * per_group) for g in range(group)]
     linears = prepared(w, ("linears", group), lambda: [Linear(rows[part]) for part in parts])
-    biases = [bias[part] for part in parts]
+    biases = [list(bias[part]) for part in parts]
     runs = [[tap, tap + channels] for tap in taps[:1]]
     for tap in taps[1:]:
         if tap == runs[-1][1] and group == 1:
             runs[-1][1] += channels  # neighbours in the list: cut out together
         else:
             runs.append([tap, tap + channels])
-    result: list[float] = []
+    result, place = [0.0] * (len(corners) * w.shape[-1]), 0  # PyPy fills a list faster than it makes one longer
     for corner in corners:
         for g, (linear, part) in enumerate(zip(linears, biases)):
             start = corner + g * channels
             window: list[float] = []
             for begin, end in runs:
                 window += values[start + begin : start + end]
-            result += linear(window, part)
+            result[place : place + per_group] = linear(window, part)
+            place += per_group
     return result
 
 

@@ -85,15 +85,16 @@ def MaxPool(
     spans = spans_of(x.shape[1:-1], kernel_shape, auto_pad, ceil_mode, dilations, pads, strides)
     if any(map(math.isnan, x.values)):
         return from_channels_last(pooled(x, spans, largest), layout)
-    result: list[float] = []
-    for pixels in windows_of(x, spans):
+    channels = x.shape[-1]
+    result = [0.0] * (x.shape[0] * math.prod(map(len, spans)) * channels)
+    for place, pixels in zip(range(0, len(result), max(channels, 1)), windows_of(x, spans)):
         highest = list(pixels[0])
         for pixel in pixels[1:]:
             for c, value in enumerate(pixel):
                 if value > highest[c]:  # noqa: PLR1730 - max() takes longer
                     highest[c] = value
-        result += highest
-    return from_channels_last(Tensor(result, [x.shape[0], *map(len, spans), x.shape[-1]]), layout)
+        result[place : place + channels] = highest
+    return from_channels_last(Tensor(result, [x.shape[0], *map(len, spans), channels]), layout)
 
 
 def max_pool_with_indices(
