@@ -20,7 +20,7 @@ from interchange_keras.calls import Input, leaves
 from interchange_keras.container import Source, read
 from interchange_keras.dtypes import GIVEN, OWN, computes
 from interchange_keras.history import era_of
-from interchange_keras.layer import MOST_ELEMENTS, Fault, Layer, LayerFunction, Slot, call_names_of, slots_for
+from interchange_keras.layer import MOST_ELEMENTS, Fault, Layer, LayerFunction, Slot, call_names_of, slots_for, slots_of
 from interchange_keras.layers import ACTIVATIONS, LAYERS
 from interchange_keras.layers.wrapping import STEPS
 from interchange_keras.masks import Mask, outputs_masks
@@ -39,6 +39,7 @@ REASONS: Mapping[str, tuple[str, str]] = {
 }
 OPERATION = "keras.ops."  # before the class of what is no layer
 LAMBDA = ("Lambda", "__lambda__")
+ACTIVATION = "activation"  # the attribute that holds it, and the folder of its weights
 OTHERWISE = (
     "export the model as a SavedModel or ONNX and convert that; or write a layer plugin (docs/writing-a-plugin.md)"
 )
@@ -251,13 +252,21 @@ class _Conversion:
         defaults = getattr(function, "__kwdefaults__", None) or {}
         options = {**defaults, **self.arguments[name]}
         try:
-            return slots_for(function, entry.class_name, options, self.source.version)
+            slots = slots_for(function, entry.class_name, options, self.source.version)
+            return [*slots, *self._activation_slots(function, options.get(ACTIVATION))]
         except Fault as fault:
             self._note(name, entry, fault)
         except KeyError:  # an option is missing, which has been noted
             if not any(name == layer for layer, _ in self.faults):
                 raise
         return ()
+
+    def _activation_slots(self, function: LayerFunction, activation: Any) -> list[Slot]:
+        """The weights of a layer that is the activation of another, which follow the other's."""
+        if not _is_own(function) or not isinstance(activation, Mapping) or not is_of_keras(activation):
+            return []
+        layer = LAYERS.get(eras.modern_class(str(activation.get("class_name"))))
+        return [slot._replace(name=f"{ACTIVATION}/{slot.name}") for slot in slots_of(layer)] if layer else []
 
     def _inputs(self, names: Sequence[str]) -> dict[Value, str]:
         entries = {entry.name: entry for entry in self.model.layers}
@@ -430,7 +439,7 @@ class _Conversion:
         arguments, faults = bind(function, name, config, self.source.version)
         if faults:
             raise Fault("IX301", f"the activation {name}: {'; '.join(faults)}")
-        result: str = function(layer, x, **arguments)
+        result: str = function(layer.part(ACTIVATION) if slots_of(function) else layer, x, **arguments)
         return result
 
     # --- the end ---

@@ -20,6 +20,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from types import MappingProxyType
 from typing import Any, NamedTuple, NoReturn, TypeVar
 
@@ -193,7 +194,14 @@ class Layer:
         self._assets = assets
         self._reserved = reserved
         self._activate = activate
+        self._folder = ""  # what its weights' names begin with, if it is part of another
         self._constants: dict[str, list[tuple[Array, str]]] = {}
+
+    def part(self, folder: str) -> Layer:
+        """A layer that this one holds, such as an activation with weights, and that has them in this folder."""
+        part = copy(self)
+        part._folder = f"{self._folder}{folder}/"
+        return part
 
     @property
     def source(self) -> str:
@@ -240,6 +248,7 @@ class Layer:
 
     def array(self, name: str, shape: Sequence[int | None] | None = None) -> Array:
         """A weight's values, as the file has them; `shape` is checked, None in it is any size."""
+        name = self._folder + name
         if name not in self._arrays:
             raise Fault("IX207", f"the file has no weight {name!r} for it")
         self.used.add(name)
@@ -257,7 +266,7 @@ class Layer:
 
     def has(self, name: str) -> bool:
         """Whether the file has that weight, where not every kind of file has it."""
-        return name in self._arrays
+        return self._folder + name in self._arrays
 
     def weight(self, name: str, shape: Sequence[int | None] | None = None) -> str:
         """A weight as a constant of the graph, byte for byte."""

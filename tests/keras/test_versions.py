@@ -47,16 +47,11 @@ SAME = json.loads(str(TRUTH.pop("same")))  # file -> the first one with these ou
 REFUSED: Mapping[str, str] = {
     r"(int16|int32|uint8)_(average|dot|max_pooling|prelu|relu_6|thresholded)(_after_flip)?": "input of .* is not known",
     r"uint8_global_average(_after_flip)?": "input of uint8 is not known",  # its sum overflowed before TensorFlow 2.3
-    r"tf_nn_(crelu|l2_normalize|log_softmax)|named_log_softmax(_wide)?": "activation '.*' is not supported",
-    r"activation_object_PReLU": "the file has 3",
-    r"call_(einsum|image_\w+|linalg_norm|nn_lrn|nn_swish|roll|strided_slice|tensordot)": "it is|does not write down",
-    r"call_(pad_symmetric|backend_resize|backend_batch_flatten)": "mode is|that the graph computes|it is",
+    r"call_einsum": "does not write down",
     r"mask_(bidirectional|bidirectional_pooled|zero_output)": "zeros for masked steps",
     r"mask_softmax(_of_scores)?": "Softmax layer with a mask",
     r"normalization_constant_column": "a variance of 0",
     r"category_encoding_tf-idf_max_tokens": "output_mode is",
-    r"residual_wrapper": "the cell ResidualWrapper",
-    r"(mask_rnn_cells|rnn_dropout_wrapper)": "needs 6 weights",
     r"text_\w+|(string|integer)_lookup_adapted": "its vocabulary is not in the file",
 }
 

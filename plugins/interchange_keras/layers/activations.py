@@ -183,9 +183,16 @@ def sparsemax(layer: Layer, x: str, *, axis: int = -1) -> str:
     return layer.add("Relu", layer.add("Sub", x, tau))
 
 
+def l2_normalized(layer: Layer, x: str) -> str:
+    """x / √(the sum of all x²), all samples together: what tf.nn.l2_normalize does if nobody names an axis."""
+    squares = layer.add("ReduceSumSquare", x)
+    return layer.add("Div", x, layer.add("Sqrt", layer.add("Max", squares, 1e-12)))
+
+
 ACTIVATIONS: Mapping[str, LayerFunction] = {
     "celu": celu,
     "crelu": crelu,
+    "crelu_v2": crelu,  # what functions of TensorFlow 2 call themselves
     "elu": elu,
     "exponential": exponential,
     "gelu": gelu,
@@ -195,10 +202,13 @@ ACTIVATIONS: Mapping[str, LayerFunction] = {
     "hard_silu": hard_silu,
     "hard_swish": hard_silu,
     "hard_tanh": hard_tanh,
+    "l2_normalize": l2_normalized,
+    "l2_normalize_v2": l2_normalized,
     "leaky_relu": leaky_relu,
     "linear": linear,
     "log_sigmoid": log_sigmoid,
     "log_softmax": log_softmax,
+    "log_softmax_v2": log_softmax,
     "mish": mish,
     "relu": relu,
     "relu6": relu6,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -59,6 +59,7 @@ class Cell:
     reset_after: bool = False
     is_split: bool = False  # a file of Keras 1 with an array for each gate
     is_cudnn: bool = False
+    is_residual: bool = False  # its input is added to its output
 
     @property
     def weights(self) -> list[str]:
@@ -114,12 +115,24 @@ def read_cells(document: Any, path: str, version: eras.Version) -> list[Cell]:
         if config.get("reverse_state_order"):
             raise Fault("IX301", "reverse_state_order is true")
         return _stacked(config.get("cells"), path, version)
+    if class_name == "ResidualWrapper":
+        return [_residual(config, path, version)]
     if class_name not in ("SimpleRNNCell", "LSTMCell", "GRUCell"):
         raise Fault("IX301", f"the cell {class_name} is not supported", "write a layer plugin")
     options, faults = bind(cell_options, class_name, config, version)
     if faults or (fault := dtype_fault(config)):
         raise Fault("IX301", f"the cell {class_name}: {'; '.join(faults) or fault}")
     return [make_cell(class_name, path, version, cell_options(**options))]
+
+
+def _residual(config: Mapping[str, Any], path: str, version: eras.Version) -> Cell:
+    """tf.nn.RNNCellResidualWrapper"""
+    if set(config) - {"cell", "name", "trainable", "dtype"}:
+        raise Fault("IX301", "a ResidualWrapper with a function of its own")
+    cells = read_cells(config.get("cell"), f"{path}cell/", version)
+    if len(cells) > 1 or cells[0].is_residual:
+        raise Fault("IX301", "a ResidualWrapper around several cells")
+    return replace(cells[0], is_residual=True)
 
 
 def _stacked(documents: Any, path: str, version: eras.Version) -> list[Cell]:

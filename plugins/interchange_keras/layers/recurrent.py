@@ -65,9 +65,12 @@ def run(layer: Layer, recurrence: Recurrence, x: str, states: Sequence[str], ste
         how = {"backwards": backwards, "zero_others": zero, "sequences": recurrence.return_sequences}
         _check_first_state(layer, states, steps)
         return Result(*run_conv(layer, convolution, x, states, steps.mask, **how))
+    is_residual = any(cell.is_residual for cell in cells)
+    if is_residual and steps.mask is not None:
+        layer.refuse("a ResidualWrapper with a mask")
     if any(activation_attributes(layer, [cell]) is None for cell in cells):
-        if len(cells) > 1:
-            layer.refuse("stacked cells with other activations than ONNX's recurrent operators have")
+        if len(cells) > 1 or is_residual:
+            layer.refuse("stacked or residual cells with other activations than ONNX's recurrent operators have")
         how = {"backwards": backwards, "zero_others": zero, "sequences": recurrence.return_sequences}
         _check_first_state(layer, states, steps)
         return Result(*run_cell(layer, cells[0], x, states, mask=steps.mask, **how))
@@ -78,7 +81,8 @@ def run(layer: Layer, recurrence: Recurrence, x: str, states: Sequence[str], ste
     for cell in cells:
         first = [waiting.pop(0) for _ in range(STATES[cell.kind])] if states else []
         made, *last = _operator(layer, [cell], y, [first], steps.lengths, direction)
-        y = layer.add("Squeeze", made, [1])
+        made = layer.add("Squeeze", made, [1])
+        y = layer.add("Add", made, y) if cell.is_residual else made
         after = [layer.add("Squeeze", state, [0]) for state in last]
         finals += map(steps.state, after, first) if first else after
     if len(cells) > 1:
@@ -89,6 +93,8 @@ def run(layer: Layer, recurrence: Recurrence, x: str, states: Sequence[str], ste
         output = steps.spread(y, backwards=recurrence.go_backwards, zero_others=zero, at_first=before)
     else:
         hidden = finals[-STATES[cells[-1].kind]]
+        if is_residual:  # then it is not the state
+            hidden = layer.add("Gather", y, np.int64(0 if backwards else -1), axis=0)
         given = bool(states) and before is None
         output = steps.at_end(hidden, backwards=recurrence.go_backwards, zero_others=zero, states_given=given)
     return Result(output, tuple(finals))

@@ -107,13 +107,17 @@ def resized(
     layer: Layer,
     x: str,
     axes: Sequence[int],
-    sizes: Sequence[int] | None,
+    sizes: Sequence[int] | str | None,
     interpolation: str,
     *,
     factors: Sequence[int] = (),
     antialias: bool = False,
 ) -> str:
-    """x with other sizes along two neighbouring axes: `sizes`, or `factors` times as large."""
+    """x with other sizes along two neighbouring axes: `sizes`, or `factors` times as large.
+
+    Args:
+        sizes: a value if the graph computes them.
+    """
     rank = layer.rank(x)
     before = [layer.shape(x)[axis] for axis in axes]
     if sizes is None and None not in before:
@@ -129,14 +133,22 @@ def resized(
             scales = np.ones(rank, np.float32)
             scales[list(axes)] = factors
             return layer.add("Resize", x, None, scales, **operator)
-        return layer.add("Resize", x, None, None, list(sizes), axes=list(axes), **operator)
+        return layer.add(
+            "Resize", x, None, None, sizes if isinstance(sizes, str) else list(sizes), axes=list(axes), **operator
+        )
     if interpolation not in INTERPOLATIONS:
         layer.refuse(f"interpolation is {interpolation!r}", f"{', '.join(INTERPOLATIONS)} are supported")
-    if sizes is None or None in before:
+    if sizes is None or isinstance(sizes, str) or None in before:
         layer.refuse(f"interpolation {interpolation!r} of pictures of unknown size")
     height, width = (
         matrix(int(n or 0), m, interpolation, antialias=antialias) for n, m in zip(before, sizes, strict=True)
     )
+    return with_matrices(layer, x, axes, height, width)
+
+
+def with_matrices(layer: Layer, x: str, axes: Sequence[int], height: Array, width: Array) -> str:
+    """x with each row and each column a sum of those before: a matrix (outputs, inputs) for each of two axes."""
+    rank = layer.rank(x)
     order = [axis for axis in range(rank) if axis not in axes] + list(axes)
     moved = order != list(range(rank))
     y = layer.add("Transpose", x, perm=order) if moved else x

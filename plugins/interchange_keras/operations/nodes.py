@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from interchange_keras.layer import Fault, Layer, LayerFunction, Tensor, takes_calls_as_written
-from interchange_keras.operations import nn, shaping
+from interchange_keras.operations import algebra, nn, shaping
 from interchange_keras.operations.operands import Operand, as_dtype, joined, tensor
 from interchange_keras.operations.tensorflow import FUNCTIONS
 
@@ -29,6 +29,7 @@ TYPES: Mapping[str, str] = {
     **{f"DT_{sign}INT{bits}": f"{sign.lower()}int{bits}" for sign in ("", "U") for bits in (8, 16, 32, 64)},
 }
 MOST_INPUTS = 1000
+MASKS = ("begin_mask", "end_mask", "ellipsis_mask", "new_axis_mask", "shrink_axis_mask")
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,23 +151,9 @@ def _split_by_sizes(layer: Layer, node: Node, xs: Sequence[Operand]) -> Any:
 
 
 def _strided_slice(layer: Layer, node: Node, xs: Sequence[Operand]) -> Any:
-    """x[begin:end:strides]; bit i of a mask concerns item i of these."""
-    begin, end, strides = (_numbers(layer, x, "the ends of a slice") for x in xs[1:4])
-    if not len(begin) == len(end) == len(strides):
-        layer.reject("the ends of its slice are not of one length")
-    items: list[Any] = []
-    for i, (first, last, step) in enumerate(zip(begin, end, strides, strict=True)):
-        bit = 1 << i
-        if node.number("ellipsis_mask") & bit:
-            items.append(...)
-        elif node.number("new_axis_mask") & bit:
-            items.append(None)
-        elif node.number("shrink_axis_mask") & bit:
-            items.append(first)
-        else:
-            is_first, is_last = node.number("begin_mask") & bit, node.number("end_mask") & bit
-            items.append(slice(None if is_first else first, None if is_last else last, step))
-    return shaping.get_item(layer, xs[0], items)
+    ends = (_numbers(layer, x, "the ends of a slice") for x in xs[1:4])
+    masks = {name: node.number(name) for name in MASKS}
+    return algebra.strided_slice(layer, xs[0], *ends, **masks)
 
 
 def _slice(layer: Layer, node: Node, xs: Sequence[Operand]) -> Any:
@@ -228,10 +215,29 @@ def _top_k(layer: Layer, node: Node, xs: Sequence[Operand]) -> Any:
 def _resize(name: str) -> Operation:
     def call(layer: Layer, node: Node, xs: Sequence[Operand]) -> Any:
         options = {key: node.flag(key) for key in ("align_corners", "half_pixel_centers")}
-        size = _numbers(layer, xs[1], "a size")
+        size = xs[1] if isinstance(xs[1], Tensor) else _numbers(layer, xs[1], "a size")
         return FUNCTIONS[f"compat.v1.image.{name}"](layer, xs[0], size, **options)
 
     return call
+
+
+def _roll(layer: Layer, node: Node, xs: Sequence[Operand]) -> Any:
+    return shaping.roll(layer, xs[0], shift=_numbers(layer, xs[1], "a shift"), axis=_numbers(layer, xs[2], "an axis"))
+
+
+def _einsum(layer: Layer, node: Node, xs: Sequence[Operand]) -> Any:
+    return algebra.einsum(layer, node.text("equation"), *xs)
+
+
+def _lrn(layer: Layer, node: Node, xs: Sequence[Operand]) -> Any:
+    defaults = {"depth_radius": 5, "bias": 1.0, "alpha": 1.0, "beta": 0.5}
+    return algebra.local_response_normalization(
+        layer, xs[0], **{name: node.attributes.get(name, default) for name, default in defaults.items()}
+    )
+
+
+def _each_as_it_is(layer: Layer, node: Node, xs: Sequence[Operand]) -> Any:
+    return tuple(tensor(layer, x) for x in xs)
 
 
 def _window(layer: Layer, node: Node, name: str) -> list[int]:
@@ -316,10 +322,14 @@ NODES: Mapping[str, Operation] = {
     "Cumprod": _cumulative("math.cumprod"),
     "Cumsum": _cumulative("math.cumsum"),
     "DepthToSpace": _blocks("nn.depth_to_space"),
+    "Einsum": _einsum,
+    "EuclideanNorm": lambda layer, node, xs: algebra.euclidean_norm(layer, xs[0], xs[1], node.flag("keep_dims")),
     "ExpandDims": lambda layer, node, xs: shaping.expand_dims(layer, xs[0], axis=_number(layer, xs[1], "an axis")),
     "Fill": _function("fill"),
     "GatherNd": _gather_nd,
     "GatherV2": _gather,
+    "IdentityN": _each_as_it_is,
+    "LRN": _lrn,
     "LeakyRelu": _function("nn.leaky_relu", alpha="alpha"),
     "MatMul": _function("matmul", transpose_a="transpose_a", transpose_b="transpose_b"),
     "MaxPool": _pool("MaxPool"),
@@ -330,9 +340,11 @@ NODES: Mapping[str, Operation] = {
     "Pad": _pad,
     "PadV2": _pad,
     "Reshape": _constant_axis("reshape"),
+    "ResizeBicubic": _resize("resize_bicubic"),
     "ResizeBilinear": _resize("resize_bilinear"),
     "ResizeNearestNeighbor": _resize("resize_nearest_neighbor"),
     "ReverseV2": lambda layer, node, xs: shaping.flip(layer, xs[0], axis=_numbers(layer, xs[1], "axes")),
+    "Roll": _roll,
     "Select": _select,
     "SelectV2": _select,
     "Shape": _function("shape", out_type="out_type"),

@@ -201,11 +201,28 @@ def take_along_axis(layer: Layer, x: Operand, indices: Operand, *, axis: int | N
 def pad(layer: Layer, x: Operand, constant_values: Any = None, *, pad_width: Any, mode: str = "constant") -> str:
     x = tensor(layer, x)
     pairs = np.broadcast_to(np.asarray(pad_width, np.int64), (layer.rank(x), 2))
-    if mode == "symmetric" or (mode == "constant" and (pairs < 0).any()) or mode not in ("constant", "reflect"):
-        layer.refuse(f"mode is {mode!r}")
+    if mode not in ("constant", "reflect", "symmetric") or (pairs < 0).any():
+        layer.refuse(f"mode is {mode!r}, the padding {pairs.tolist()}")
     layer.check_size(math.prod(float(s or 64) + p.sum() for s, p in zip(layer.shape(x), pairs, strict=True)))
+    if mode == "symmetric":
+        return _mirrored(layer, x, pairs.tolist())
     given = [] if constant_values is None else [as_dtype(layer, constant_values, layer.dtype(x))]
     return layer.add("Pad", x, pairs.T.ravel(), *given, **({} if mode == "constant" else {"mode": mode}))
+
+
+def _mirrored(layer: Layer, x: str, pairs: Sequence[Sequence[int]]) -> str:
+    """Padded with what is beside the edge, itself included, in reverse."""
+    for axis, (before, after) in enumerate(pairs):
+        size = layer.shape(x)[axis]
+        if size is not None and max(before, after) > size:
+            layer.reject(f"{before} and {after} to be mirrored of {size}")
+        parts = [x]
+        if before:
+            parts.insert(0, layer.add("Slice", x, [before - 1], [-END], [axis], [-1]))
+        if after:
+            parts.append(layer.add("Slice", x, [-1], [-after - 1], [axis], [-1]))
+        x = layer.add("Concat", *parts, axis=axis) if len(parts) > 1 else x
+    return x
 
 
 def tile(layer: Layer, x: Operand, *, repeats: Any) -> str:

@@ -13,8 +13,7 @@ from typing import Any
 import numpy as np
 
 from interchange_keras.layer import Layer, LayerFunction, Tensor, takes_calls_as_written
-from interchange_keras.layers.resizing import resized
-from interchange_keras.operations import elementwise, nn, reduction, shaping
+from interchange_keras.operations import algebra, elementwise, nn, pictures, reduction, shaping
 from interchange_keras.operations.operands import (
     Operand,
     as_dtype,
@@ -121,44 +120,6 @@ def _one_hot(
         layer.refuse("one_hot with other values than 0 and 1")
     name = "float32" if dtype is None else elementwise.dtype_name(layer, dtype)
     return shaping.one_hot(layer, indices, num_classes=depth, axis=-1 if axis is None else axis, dtype=name)
-
-
-def _resize(
-    layer: Layer,
-    images: Operand,
-    size: Sequence[int],
-    method: str = "bilinear",
-    preserve_aspect_ratio: bool = False,
-    antialias: bool = False,
-) -> str:
-    if preserve_aspect_ratio or isinstance(size, Tensor):
-        layer.refuse("a size that the graph computes, or preserve_aspect_ratio")
-    x = tensor(layer, images) if method == "nearest" else floating(layer, images)
-    at = layer.rank(x) - 3
-    if method == "area":
-        layer.refuse("method is 'area'")
-    return resized(layer, x, [at, at + 1], [int(s) for s in size], method, antialias=antialias)
-
-
-def _old_resize(mode: str) -> LayerFunction:
-    def call(
-        layer: Layer,
-        images: Operand,
-        size: Sequence[int],
-        align_corners: bool = False,
-        half_pixel_centers: bool = False,
-    ) -> str:
-        """The functions of TensorFlow 1: a pixel is a point, not a square."""
-        x = tensor(layer, images) if mode == "nearest" else floating(layer, images)
-        if isinstance(size, Tensor) or (mode == "nearest" and align_corners):
-            layer.refuse("a size that the graph computes, or align_corners")
-        way = "align_corners" if align_corners else "half_pixel" if half_pixel_centers else "asymmetric"
-        options = {"mode": mode, "coordinate_transformation_mode": way}
-        if mode == "nearest":
-            options["nearest_mode"] = "round_prefer_ceil" if half_pixel_centers else "floor"
-        return layer.add("Resize", x, None, None, [int(s) for s in size], axes=[1, 2], **options)
-
-    return call
 
 
 def _l2_normalize(layer: Layer, x: Operand, axis: Any = None, epsilon: float = 1e-12, dim: Any = None) -> str:
@@ -335,9 +296,8 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     **{"expand_dims": _expand, "compat.v1.expand_dims": _expand, "squeeze": _squeeze, "compat.v1.squeeze": _squeeze},
     **{"transpose": _transpose, "compat.v1.transpose": _transpose, "cast": _cast, "clip_by_value": _clip},
     **{"pad": _pad, "compat.v1.pad": _pad, "fill": _sizes},
-    **dict.fromkeys(("image.resize", "image.resize_images", "compat.v1.image.resize"), _resize),
-    **{f"compat.v1.image.resize_{kind}": _old_resize(mode) for kind, mode in
-       (("bilinear", "linear"), ("nearest_neighbor", "nearest"))},
+    **pictures.FUNCTIONS,
+    **algebra.FUNCTIONS,
     **dict.fromkeys(("math.l2_normalize", "nn.l2_normalize", "linalg.l2_normalize"), _l2_normalize),
     **{"math.add_n": _add_n, "add_n": _add_n, "math.squared_difference": _squared_difference},
     **{"math.cumsum": _sum_along("CumSum"), "cumsum": _sum_along("CumSum"), "math.cumprod": _sum_along("CumProd")},
