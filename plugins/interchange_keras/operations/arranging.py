@@ -100,7 +100,7 @@ def meshgrid(layer: Layer, *xs: Operand, indexing: str = "xy") -> tuple[str, ...
 
 
 def ndim(layer: Layer, x: Operand) -> str:
-    return layer.constant("ndim", np.asarray(layer.rank(tensor(layer, x)), np.int32))
+    return layer.add("Identity", layer.constant("ndim", np.asarray(layer.rank(tensor(layer, x)), np.int32)))
 
 
 def trace(layer: Layer, x: Operand, *, offset: int = 0, axis1: int = 0, axis2: int = 1) -> str:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from interchange_keras.layer import Fault, Layer, LayerFunction, Tensor, takes_calls_as_written
-from interchange_keras.operations import algebra, nn, shaping
+from interchange_keras.operations import algebra, nn, pictures, reduction, shaping
 from interchange_keras.operations.operands import Operand, as_dtype, joined, tensor
 from interchange_keras.operations.tensorflow import FUNCTIONS
 
@@ -151,9 +151,9 @@ def _split_by_sizes(layer: Layer, node: Node, xs: Sequence[Operand]) -> Any:
 
 
 def _strided_slice(layer: Layer, node: Node, xs: Sequence[Operand]) -> Any:
-    ends = (_numbers(layer, x, "the ends of a slice") for x in xs[1:4])
-    masks = {name: node.number(name) for name in MASKS}
-    return algebra.strided_slice(layer, xs[0], *ends, **masks)
+    begin, end, strides = (_numbers(layer, x, "the ends of a slice") for x in xs[1:4])
+    masks = [node.number(name) for name in MASKS]
+    return algebra.strided_slice(layer, xs[0], begin, end, strides, *masks)
 
 
 def _slice(layer: Layer, node: Node, xs: Sequence[Operand]) -> Any:
@@ -209,7 +209,11 @@ def _one_hot(layer: Layer, node: Node, xs: Sequence[Operand]) -> Any:
 
 
 def _top_k(layer: Layer, node: Node, xs: Sequence[Operand]) -> Any:
-    return FUNCTIONS["math.top_k"](layer, xs[0], k=_number(layer, xs[1], "k"))
+    if not isinstance(xs[1], Tensor):
+        return FUNCTIONS["math.top_k"](layer, xs[0], k=_number(layer, xs[1], "k"))
+    k, x = layer.add("Reshape", as_dtype(layer, xs[1], "int64"), [1]), tensor(layer, xs[0])
+    values, places = layer.add_many("TopK", x, k, outputs=2, axis=layer.rank(x) - 1)
+    return values, as_dtype(layer, Tensor(places), "int32")
 
 
 def _resize(name: str) -> Operation:
@@ -226,7 +230,7 @@ def _roll(layer: Layer, node: Node, xs: Sequence[Operand]) -> Any:
 
 
 def _einsum(layer: Layer, node: Node, xs: Sequence[Operand]) -> Any:
-    return algebra.einsum(layer, node.text("equation"), *xs)
+    return reduction.einsum(layer, *xs, subscripts=node.text("equation"))
 
 
 def _lrn(layer: Layer, node: Node, xs: Sequence[Operand]) -> Any:
@@ -234,6 +238,28 @@ def _lrn(layer: Layer, node: Node, xs: Sequence[Operand]) -> Any:
     return algebra.local_response_normalization(
         layer, xs[0], **{name: node.attributes.get(name, default) for name, default in defaults.items()}
     )
+
+
+def _band_part(layer: Layer, node: Node, xs: Sequence[Operand]) -> Any:
+    return algebra.band_part(layer, xs[0], *(_number(layer, x, "the width of a band") for x in xs[1:3]))
+
+
+def _depthwise(layer: Layer, node: Node, xs: Sequence[Operand]) -> Any:
+    spread = _window(layer, node, "dilations") if node.sizes("dilations") else 1
+    return algebra.depthwise_conv2d(
+        layer, xs[0], xs[1], _window(layer, node, "strides"), node.text("padding"), None, spread
+    )
+
+
+def _patches(layer: Layer, node: Node, xs: Sequence[Operand]) -> Any:
+    sizes, strides, rates = (node.sizes(name) for name in ("ksizes", "strides", "rates"))
+    return pictures.extract_patches(layer, xs[0], sizes, strides, rates, node.text("padding"))
+
+
+def _contrast(layer: Layer, node: Node, xs: Sequence[Operand]) -> Any:
+    if isinstance(xs[1], Tensor):
+        layer.refuse("a contrast that the graph computes")
+    return pictures.adjust_contrast(layer, xs[0], float(np.ravel(xs[1])[0]))
 
 
 def _each_as_it_is(layer: Layer, node: Node, xs: Sequence[Operand]) -> Any:
@@ -292,19 +318,20 @@ _UNARY = {
     "Softplus": "softplus", "Softsign": "softsign", "Sqrt": "sqrt", "Square": "square", "Tan": "tan", "Tanh": "tanh",
     "Relu": "nn.relu", "Relu6": "nn.relu6", "Elu": "nn.elu", "Selu": "nn.selu", "Softmax": "nn.softmax",
     "LogSoftmax": "nn.log_softmax", "Identity": "identity", "StopGradient": "stop_gradient", "ZerosLike": "zeros_like",
-    "OnesLike": "ones_like",
+    "OnesLike": "ones_like", "Erfc": "math.erfc",
 }  # fmt: skip
 _BINARY = {
     "Add": "add", "AddV2": "add", "Sub": "subtract", "Mul": "multiply", "Maximum": "maximum", "Minimum": "minimum",
     "Greater": "greater", "GreaterEqual": "greater_equal", "Less": "less", "LessEqual": "less_equal", "Equal": "equal",
     "NotEqual": "not_equal", "LogicalAnd": "logical_and", "LogicalOr": "logical_or", "FloorDiv": "floordiv",
     "FloorMod": "floormod", "Pow": "pow", "Atan2": "atan2", "DivNoNan": "divide_no_nan", "RealDiv": "realdiv",
-    "SquaredDifference": "math.squared_difference",
+    "SquaredDifference": "math.squared_difference", "MulNoNan": "math.multiply_no_nan", "Xlogy": "math.xlogy",
 }  # fmt: skip
 
 NODES: Mapping[str, Operation] = {
     **{op: _function(name) for op, name in (*_UNARY.items(), *_BINARY.items())},
     **{op: _reduction(op.lower()) for op in ("Sum", "Mean", "Max", "Min", "Prod", "All", "Any")},
+    "AdjustContrastv2": _contrast,
     "AddN": _all_inputs("add_n"),
     "ArgMax": _function("argmax", output_type="output_type"),
     "ArgMin": _function("math.argmin", output_type="output_type"),
@@ -321,17 +348,23 @@ NODES: Mapping[str, Operation] = {
     "Conv3D": _conv,
     "Cumprod": _cumulative("math.cumprod"),
     "Cumsum": _cumulative("math.cumsum"),
+    "DepthwiseConv2dNative": _depthwise,
     "DepthToSpace": _blocks("nn.depth_to_space"),
     "Einsum": _einsum,
     "EuclideanNorm": lambda layer, node, xs: algebra.euclidean_norm(layer, xs[0], xs[1], node.flag("keep_dims")),
+    "ExtractImagePatches": _patches,
     "ExpandDims": lambda layer, node, xs: shaping.expand_dims(layer, xs[0], axis=_number(layer, xs[1], "an axis")),
     "Fill": _function("fill"),
     "GatherNd": _gather_nd,
     "GatherV2": _gather,
+    "HSVToRGB": _function("image.hsv_to_rgb"),
     "IdentityN": _each_as_it_is,
+    "L2Loss": _function("nn.l2_loss"),
     "LRN": _lrn,
     "LeakyRelu": _function("nn.leaky_relu", alpha="alpha"),
     "MatMul": _function("matmul", transpose_a="transpose_a", transpose_b="transpose_b"),
+    "MatrixBandPart": _band_part,
+    "MatrixDiagPart": _function("linalg.diag_part"),
     "MaxPool": _pool("MaxPool"),
     "MaxPool3D": _pool("MaxPool"),
     "MirrorPad": _pad,
@@ -339,6 +372,8 @@ NODES: Mapping[str, Operation] = {
     "Pack": _pack,
     "Pad": _pad,
     "PadV2": _pad,
+    "RGBToHSV": _function("image.rgb_to_hsv"),
+    "Range": _function("range"),
     "Reshape": _constant_axis("reshape"),
     "ResizeBicubic": _resize("resize_bicubic"),
     "ResizeBilinear": _resize("resize_bilinear"),

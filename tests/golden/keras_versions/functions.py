@@ -110,6 +110,75 @@ FUNCTIONS = {
     "subtract_constant": lambda x: x - np.array([103.9, 116.8, 123.7], np.float32),
     "batch_constant": lambda x: _tf("matmul")(x, np.array([[1, 2, 3, 4]] * 3, np.float32)),
 }
+KERNEL = (np.arange(54) % 11 - 5).reshape(3, 3, 3, 2).astype(np.float32) / 7
+DEPTHWISE = (np.arange(36) % 7 - 3).reshape(3, 2, 3, 2).astype(np.float32) / 5
+# functions that came later to this table than those above
+LATER = {
+    "argsort": lambda x: _tf("argsort")(x, axis=1),
+    "argsort_descending": lambda x: _tf("argsort")(x, direction="DESCENDING"),
+    "band_part": lambda x: _tf("linalg.band_part")(x, 1, 0),
+    "band_part_upper": lambda x: _tf("linalg.band_part")(x, -1, 1),
+    "batch_normalization": lambda x: _tf("nn.batch_normalization")(
+        x, np.array([0.1, 0.2, 0.3], np.float32), np.array([1.5, 2, 2.5], np.float32), 0.5, 2.0, 1e-3
+    ),
+    "clip_by_norm": lambda x: _tf("clip_by_norm")(x, 2.0, axes=[1, 2]),
+    "conv1d": lambda x: _tf("nn.conv1d")(x[:, 0], KERNEL[0], 2, "SAME"),
+    "conv2d": lambda x: _tf("nn.conv2d")(x, KERNEL, [1, 2, 1, 1], "SAME"),
+    "conv2d_dilated": lambda x: _tf("nn.conv2d")(x, KERNEL[:2, :2], 1, "VALID", dilations=2),
+    "count_nonzero": lambda x: _tf("math.count_nonzero")(_tf("nn.relu")(x), axis=-1, dtype="int32"),
+    "count_nonzero_all": lambda x: x * _tf("cast")(_tf("math.count_nonzero")(_tf("nn.relu")(x)), "float32"),
+    "crelu": lambda x: _tf("nn.crelu")(x),
+    "depthwise_conv2d": lambda x: _tf("nn.depthwise_conv2d")(x, DEPTHWISE, [1, 1, 1, 1], "SAME"),
+    "diag_part": lambda x: _tf("linalg.diag_part")(x),
+    "embedding_lookup": lambda x: _tf("nn.embedding_lookup")(
+        np.arange(12, dtype=np.float32).reshape(4, 3), _tf("argmax")(x, axis=-1)
+    ),
+    "erfc": lambda x: _tf("math.erfc")(x),
+    "euclidean_norm": lambda x: _tf("math.reduce_euclidean_norm")(x, axis=[1, 2], keepdims=True),
+    "gather_nd": lambda x: _tf("gather_nd")(x, [[0, 1], [1, 4]]),
+    "gather_nd_batch": lambda x: _tf("gather_nd")(x, [[[1, 0]], [[4, 3]]], batch_dims=1),
+    "image_brightness": lambda x: _tf("image.adjust_brightness")(x, 0.25),
+    "image_central": lambda x: _tf("image.central_crop")(x, 0.6),
+    "image_contrast": lambda x: _tf("image.adjust_contrast")(x, 1.75),
+    "image_crop_box": lambda x: _tf("image.crop_to_bounding_box")(x, 1, 0, 3, 2),
+    "image_crop_or_pad": lambda x: _tf("image.resize_with_crop_or_pad")(x, 2, 7),
+    "image_flip_up": lambda x: _tf("image.flip_up_down")(x),
+    "image_gamma": lambda x: _tf("image.adjust_gamma")(_tf("abs")(x), 1.5, 0.5),
+    "image_gray_to_rgb": lambda x: _tf("image.grayscale_to_rgb")(x[..., :1]),
+    "image_hsv": lambda x: _tf("image.rgb_to_hsv")(_tf("sigmoid")(x)),
+    "image_from_hsv": lambda x: _tf("image.hsv_to_rgb")(_tf("sigmoid")(x)),
+    "image_pad_box": lambda x: _tf("image.pad_to_bounding_box")(x, 1, 2, 8, 7),
+    "image_patches": lambda x: _tf("image.extract_patches")(x, [1, 2, 3, 1], [1, 2, 1, 1], [1, 1, 1, 1], "SAME"),
+    "image_transpose": lambda x: _tf("image.transpose")(x),
+    "l2_loss": lambda x: x * _tf("nn.l2_loss")(x),
+    "lrn": lambda x: _tf("nn.lrn")(x, 1, 2.0, 0.5, 0.75),
+    "moments_kept": lambda x: list(_tf("nn.moments")(x, [1], keepdims=True)),
+    "multiply_no_nan": lambda x: _tf("math.multiply_no_nan")(1.0 / x, _tf("nn.relu")(x)),
+    "norm_1": lambda x: _tf("norm")(x, ord=1, axis=1, keepdims=True),
+    "norm_3": lambda x: _tf("norm")(x, ord=3, axis=-1),
+    "norm_all": lambda x: x / _tf("norm")(x),
+    "norm_inf": lambda x: _tf("norm")(x, ord=np.inf, axis=2),
+    "norm_matrix": lambda x: _tf("norm")(x, axis=[1, 2]),
+    "ones_of_shape": lambda x: x[..., 0] + _tf("ones")(_tf("shape")(x)[:3]),
+    "range": lambda x: x + _tf("cast")(_tf("range")(_tf("shape")(x)[2]), "float32")[:, None],
+    "roll_list": lambda x: _tf("roll")(x, shift=[1, -2], axis=[1, 3]),
+    "sequence_mask": lambda x: _tf("sequence_mask")(_tf("cast")(_tf("abs")(x[..., 0, 0]) * 3, "int32"), 6),
+    "size_rank": lambda x: x / _tf("cast")(_tf("size")(x) + _tf("rank")(x), "float32"),
+    "slice": lambda x: _tf("slice")(x, [0, 1, 0, 1], [-1, 2, 4, -1]),
+    "sort": lambda x: _tf("sort")(x, axis=2),
+    "sort_descending": lambda x: _tf("sort")(x, axis=1, direction="DESCENDING"),
+    "strided_masks": lambda x: _tf("strided_slice")(
+        x, [0, 3, 0, 0], [0, 0, 0, 2], [1, -1, 1, 1], begin_mask=1, end_mask=3, ellipsis_mask=4
+    ),
+    "strided_new_axis": lambda x: _tf("strided_slice")(x, [0, 0, 1], [2, 1, 2], new_axis_mask=2, shrink_axis_mask=4),
+    "tensordot_number": lambda x: _tf("tensordot")(x, KERNEL[0, 0], 1),
+    "trace": lambda x: _tf("linalg.trace")(x),
+    "v1_bicubic": lambda x: _tf("compat.v1.image.resize_bicubic")(x, (7, 3)),
+    "v1_bicubic_corners": lambda x: _tf("compat.v1.image.resize_bicubic")(x, (7, 9), align_corners=True),
+    "v1_bicubic_half": lambda x: _tf("compat.v1.image.resize_bicubic")(x, (7, 9), half_pixel_centers=True),
+    "xlogy": lambda x: _tf("math.xlogy")(_tf("nn.relu")(x), _tf("abs")(x)),
+    "zeros_of_shape": lambda x: _tf("zeros")(_tf("shape")(x)) - x,
+}
 
 
 def fill(row: Callable[..., None], values: Callable[..., np.ndarray], picture: np.ndarray) -> None:
@@ -124,6 +193,10 @@ def fill(row: Callable[..., None], values: Callable[..., np.ndarray], picture: n
         row(f"call_{name}", picture, lambda K, x, f=function: f(x), eras="2", fixed=name == "broadcast_to")
         if name in ("reshape_dynamic", "shape_times", "image_resize", "pad_reflect", "reduce_std"):
             row(f"call_{name}_any", picture, lambda K, x, f=function: f(x), eras="2", open=[(None, None, 3)])
+    for name, function in LATER.items():
+        row(f"later_{name}", picture, lambda K, x, f=function: f(x), eras="2", fixed=name.startswith("gather_nd"))
+    for name in ("pad_symmetric", "roll", "image_flip", "strided_slice"):
+        row(f"later_{name}_any", picture, lambda K, x, f=FUNCTIONS[name]: f(x), eras="2", open=[(None, None, 3)])
     row(
         "preprocessed_by_constants",
         values(2, 5, 4, 3, dtype="uint8"),

@@ -6,7 +6,7 @@ Keras 3, from TensorFlow 1.13 on.
 
 `run` writes FOLDER/<version>/<row>.h5 and .keras, and the outputs of that version; it wants Python 3.7 or later.
 `pack` keeps the rows of rows.py and functions.py, and of the files of a row one of those that say the same: the
-version, the architecture and the outputs decide.
+version, the architecture and the outputs decide. Rows that FOLDER does not hold stay as they are in the archive.
 """
 
 from __future__ import annotations
@@ -257,12 +257,26 @@ def architecture(path: Path) -> tuple:
         return file.attrs["keras_version"], json.loads(file.attrs["model_config"])
 
 
+def others(rows: set) -> tuple:
+    """What the archive holds of other rows: files, outputs, and which files have the same outputs."""
+    if not (HERE / "models.tar.xz").exists():
+        return {}, {}, {}
+    with tarfile.open(str(HERE / "models.tar.xz")) as archive:
+        files = {entry.name: archive.extractfile(entry).read() for entry in archive}
+    with np.load(str(HERE / "outputs.npz")) as stored:
+        outputs = dict(stored)
+    same = json.loads(str(outputs.pop("same")))
+    return ({k: v for k, v in part.items() if k.partition("@")[0] not in rows} for part in (files, outputs, same))
+
+
 def pack(folder: str) -> None:
-    outputs: dict = {}
-    files: dict = {}
+    rows = set()
+    for version in Path(folder).iterdir():
+        with np.load(str(version / "outputs.npz")) as stored:
+            rows |= {name.rpartition(":")[0].partition(".")[2] for name in stored.files if name.startswith("versions.")}
+    files, outputs, same = others(rows)
     known: set = set()
     truths: dict = {}  # outputs -> where they were seen first
-    same: dict = {}
     for version in sorted(Path(folder).iterdir()):
         with np.load(str(version / "outputs.npz")) as stored:
             made = dict(stored)
