@@ -14,7 +14,7 @@ from interchange_keras import KerasImporter
 from interchange_keras.layers import LAYERS
 
 from interchange.errors import InterchangeError
-from interchange.evaluate import evaluate
+from interchange.evaluate import evaluate, trace
 
 FOLDER = Path(__file__).parents[3] / "shared" / "models"
 pytestmark = pytest.mark.skipif(not FOLDER.is_dir(), reason="the models are not here")
@@ -56,6 +56,19 @@ def test_recorded_predictions(path):
         assert set(made) == set(record["predictions"])
         for name, data in record["predictions"].items():
             np.testing.assert_allclose(made[name], data[()], rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("path", RECORDED, ids=lambda path: path.stem)
+def test_recorded_activations(path):
+    """What each layer computed there, by its name."""
+    graph = KerasImporter().load(path)
+    with h5py.File(path.with_name(path.name.replace("_model.h5", RECORDS))) as record:
+        made = trace(graph, {name: data[()] for name, data in record["inputs"].items()})
+        known = {name: data[()] for name, data in record["activations"].items()}
+    assert known
+    for name, array in known.items():
+        assert (made[name].shape, made[name].dtype) == (array.shape, array.dtype), name
+        np.testing.assert_allclose(made[name], array, rtol=1e-5, atol=1e-6, err_msg=name)
 
 
 def test_recorded_models_are_many():
