@@ -3,7 +3,8 @@
 ReLU is the clip ufunc, which is vectorised where np.maximum with a number is not (4.1 against 0.8 Gel/s with AVX2, 9.3
 against 2.6 with AVX-512). Sigmoid and swish are one exponential, one addition and one division; the exponential is
 np.exp2 where that is faster, as on AVX-512 (4.5 against 2.1 Gel/s); in swish it is replaced where both are slow
-(`squaring.py`).
+(`squaring.py`). Where the weights before it can take in a factor (`passes/scaled.py`), swish and hard swish are a pass
+shorter: their kinds are "ScaledSwish" and "ScaledHardSwish" then.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ ZERO, ONE = (np.array(v, np.float32) for v in (0.0, 1.0))
 class Activation:
     """A function of one value; `low` and `high` are Clip's, `alpha` is a slope.
 
-    HardSigmoid is alpha x + low from 0 to 1, HardSwish x times that.
+    HardSigmoid is alpha x + low from 0 to 1, HardSwish x times that. ScaledSwish takes squaring.SCALE x,
+    ScaledHardSwish of z = √alpha x is z times z + low between 0 and high.
     """
 
     kind: str
@@ -39,9 +41,22 @@ class Activation:
         """The memory "temporary" that `steps` for up to `count` elements need, if any."""
         if self.kind in ("Clip", "Tanh"):
             return {}
-        if self.kind == "Swish" and count >= squaring.LEAST and squaring.is_exp_slow():
-            count += min(count, squaring.PIECE)
-        return {"temporary": ((count,), np.float32)}
+        squares = self.kind == "ScaledSwish" or (self.kind == "Swish" and is_squared(count))
+        return {"temporary": ((2 * count if squares else count,), np.float32)}
+
+    def scaled(self, count: int) -> tuple[float, Activation] | None:
+        """A factor, and what a kernel for `count` elements makes of values times it; None where it is no gain."""
+        if self.kind == "Swish" and is_squared(count):
+            return squaring.SCALE, Activation("ScaledSwish")
+        if self.kind == "HardSwish" and self.alpha > 0:
+            root = math.sqrt(self.alpha)
+            return root, Activation("ScaledHardSwish", low=self.low / root, high=1 / root)
+        return None
+
+
+def is_squared(count: int) -> bool:
+    """Whether swish of so many elements is computed by repeated squaring."""
+    return count >= squaring.LEAST and squaring.is_exp_slow()
 
 
 def recognise(op: Op, network: Network) -> Activation | None:
@@ -91,11 +106,14 @@ def steps(activation: Activation, y: Array, out: Array, spare: Array | None) -> 
             yield from _one_plus_exp_minus(y, temporary)
             yield np.divide, (ONE, temporary, out)
         case "Swish":
-            if y.size >= squaring.LEAST and squaring.is_exp_slow():
-                yield from squaring.one_plus_exp_minus(y, temporary, spare[y.size :])
+            if is_squared(y.size):
+                yield np.multiply, (y, np.array(squaring.SCALE, f32), out)
+                yield from squaring.swish(out, out, temporary, spare[y.size :][: y.size])
             else:
                 yield from _one_plus_exp_minus(y, temporary)
-            yield np.divide, (y, temporary, out)
+                yield np.divide, (y, temporary, out)
+        case "ScaledSwish":
+            yield from squaring.swish(y, out, temporary, spare[y.size :][: y.size])
         case "LeakyRelu":
             yield np.multiply, (y, np.array(activation.alpha, f32), temporary)
             yield larger(y, temporary, out) if activation.alpha <= 1 else smaller(y, temporary, out)
@@ -103,6 +121,10 @@ def steps(activation: Activation, y: Array, out: Array, spare: Array | None) -> 
             yield np.multiply, (y, np.array(activation.alpha, f32), temporary)
             yield np.add, (temporary, np.array(activation.low, f32), temporary)
             yield clip(), (temporary, ZERO, ONE, temporary)
+            yield np.multiply, (y, temporary, out)
+        case "ScaledHardSwish":
+            yield np.add, (y, np.array(activation.low, f32), temporary)
+            yield clip(), (temporary, ZERO, np.array(activation.high, f32), temporary)
             yield np.multiply, (y, temporary, out)
         case "HardSigmoid":
             yield np.multiply, (y, np.array(activation.alpha, f32), temporary)

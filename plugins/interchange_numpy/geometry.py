@@ -47,6 +47,11 @@ class Geometry:
         return self.group > 1
 
     @property
+    def has_pairs(self) -> bool:
+        """Whether it is depthwise and the taps of a row can go two by two; an odd kernel then reads one pixel more."""
+        return self.is_depthwise and self.strides[1] == 2 and self.dilations[1] == 1 and self.kernel[1] > 1
+
+    @property
     def winograd(self) -> int:
         """The side of Winograd's output tiles, 4 or 2; 0 where it is not used."""
         if self.kernel != (3, 3) or self.strides != (1, 1) or self.dilations != (1, 1) or self.group > 1:
@@ -95,9 +100,15 @@ def pair(sizes: Any, height: int = 1) -> Pair:
     return (height, int(sizes[0])) if len(sizes) == 1 else (int(sizes[0]), int(sizes[1]))
 
 
-def padding(g: Geometry, *, winograd: bool) -> tuple[Pair, Pair]:
-    """The zeros that a kernel wants to find around its input: the pads, and what makes whole tiles."""
-    if not (winograd and g.winograd):
+def padding(g: Geometry, *, precise: bool) -> tuple[Pair, Pair]:
+    """The zeros that a kernel wants to find around its input: the pads, and what makes whole tiles or pairs."""
+    if precise:
+        return g.pads
+    if g.has_pairs:
+        (vertical, (before, after)), kernel = g.pads, g.kernel[1]
+        read = (g.out_size[1] - 1) * 2 + kernel + kernel % 2
+        return vertical, (before, max(after, read - before - g.size[1]))
+    if not g.winograd:
         return g.pads
     more = (-(-n // g.winograd) * g.winograd - n for n in g.out_size)
     return tuple((before, after + m) for (before, after), m in zip(g.pads, more, strict=True))  # type: ignore[return-value]

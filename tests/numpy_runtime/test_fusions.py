@@ -158,18 +158,39 @@ def test_a_number_for_each_channel(op, nhwc):
 def test_swish_by_squaring():
     """Within 1e-6 of max(1, |x|) everywhere, 0 and x at the ends, and NaN stays NaN."""
     x = np.concatenate([np.linspace(-130, 130, 99_991), [-1e30, 1e30, -0.0]]).astype(F32)
-    out, work = np.empty_like(x), np.empty(squaring.PIECE, F32)
+    out, e, work = (np.empty_like(x) for _ in range(3))
+
+    def swish(z):
+        with np.errstate(all="ignore"):
+            for function, arguments in squaring.swish(z, out[: z.size], e[: z.size], work[: z.size]):
+                function(*arguments)
+        return out[: z.size]
+
+    wide = x.astype(np.float64)
     with np.errstate(all="ignore"):
-        for function, arguments in squaring.one_plus_exp_minus(x, out, work):
-            function(*arguments)
-        y = x / out
-        wide = x.astype(np.float64)
         truth = wide / (1 + np.exp(-wide))
-    assert np.all(np.abs(y - truth) <= 1e-6 * np.maximum(1, np.abs(wide)))
-    nan = np.full(7, np.nan, F32)
-    for function, arguments in squaring.one_plus_exp_minus(nan, out[:7], work):
-        function(*arguments)
-    assert np.isnan(out[:7]).all()
+    assert np.all(np.abs(swish((wide * squaring.SCALE).astype(F32)) - truth) <= 1e-6 * np.maximum(1, np.abs(wide)))
+    assert np.isnan(swish(np.full(7, np.nan, F32))).all()
+
+
+@pytest.mark.parametrize("kind", ["Swish", "HardSwish"])
+@pytest.mark.parametrize("nhwc", [True, False])
+def test_scaled_activations(kind, nhwc, monkeypatch):
+    """Their factors go into the weights, with and without a bias, and not where a residual is added before them."""
+    monkeypatch.setattr(squaring, "is_exp_slow", lambda: True)
+    monkeypatch.setattr(squaring, "LEAST", 100)
+    rng = np.random.default_rng(3)
+    b = Builder()
+    x = b.input("x", "float32", shaped(nhwc, 2, 11, 7, 3))
+    value = b.op(kind, convolution(b, x, (3, 2, 3, 5), rng, nhwc=nhwc))
+    value = b.op(kind, convolution(b, value, (1, 1, 5, 4), rng, nhwc=nhwc))
+    other = convolution(b, value, (1, 1, 4, 4), rng, nhwc=nhwc)
+    graph = b.graph([b.op(kind, b.op("Add", other, value))])
+    plan = NumpyModel(graph).plan({"x": graph.inputs["x"].shape})
+    assert plan is not None
+    kinds = [op.attributes["activation"].kind for op in plan.network.ops if op.kind == "conv"]
+    assert kinds == [f"Scaled{kind}", f"Scaled{kind}", kind]
+    assert_close(graph, rng.standard_normal(shaped(nhwc, 2, 11, 7, 3)).astype(F32))
 
 
 def test_weights_stay_in_the_file(tmp_path):

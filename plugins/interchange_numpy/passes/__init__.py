@@ -15,6 +15,7 @@ from interchange_numpy.passes.halos import halos
 from interchange_numpy.passes.pooled import pooled
 from interchange_numpy.passes.pools import pools
 from interchange_numpy.passes.repeats import repeats
+from interchange_numpy.passes.scaled import scaled
 from interchange_numpy.passes.squeeze_excite import squeeze_excite
 from interchange_numpy.passes.transposed import transposed
 
@@ -28,6 +29,7 @@ PASSES: tuple[Callable[[Network], None], ...] = (
     transposed,
     dense,
     affine,
+    scaled,
     pools,
     pooled,
     halos,

@@ -24,7 +24,7 @@ def halos(network: Network) -> None:
             if g.is_pointwise:
                 refused.add(op.inputs[0])
             else:
-                pads = padding(g, winograd=not network.precise)
+                pads = padding(g, precise=network.precise)
                 wanted.setdefault(op.inputs[0], []).append((pads, op.attributes["layout"] == "NHWC"))
             refused.update(name for name in op.reads if name not in op.inputs)
         elif op.kind == "pool" and any(map(any, op.attributes["pads"])):
