@@ -224,9 +224,10 @@ def row(name: str, options: argparse.Namespace, environment: dict[str, str], kno
             size, parameters = int(content["size"]), int(content["parameters"])
         command = [options.ours, "convert", str(model), "--force"]
         # An installed program has its bytecode; that of an editable one is written by the run that is not counted.
-        compiled = {**environment, "PYTHONPYCACHEPREFIX": f"{folder}/bytecode"}
-        for target in ("onnx", "weights", "pyscript"):
-            measured([*command, "--to", target, "-o", f"{folder}/first/"], compiled)
+        compiled = {**environment, "PYTHONPYCACHEPREFIX": options.bytecode}
+        if not any(Path(options.bytecode).iterdir()):
+            for target in ("onnx", "weights", "pyscript"):
+                measured([*command, "--to", target, "-o", f"{folder}/first/"], compiled)
         ours = {
             target: median_of([*command, "--to", target, "-o", f"{folder}/{target}/"], compiled, rounds)
             for target, rounds in (("onnx", ROUNDS), ("weights", 1), ("pyscript", 1))
@@ -286,6 +287,8 @@ def main() -> None:
     print("| " + " | ".join(HEADER + (PEER_HEADER if options.tf2onnx else [])) + " |")
     print("|---" * len(HEADER + (PEER_HEADER if options.tf2onnx else [])) + "|", flush=True)
     known, rows = recorded(options.record), []
+    bytecode = tempfile.TemporaryDirectory()
+    options.bytecode = bytecode.name
     for name in names:
         made: Row | str | None = known.get(name)
         if made is None or options.again:
@@ -298,6 +301,7 @@ def main() -> None:
                     file.write(json.dumps(made._asdict()) + "\n")
         rows.append(made)
         print("| " + " | ".join(made.cells()) + " |", flush=True)
+    bytecode.cleanup()
     print("", *summary(rows), sep="\n")
 
 

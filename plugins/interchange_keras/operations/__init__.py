@@ -11,7 +11,7 @@ from interchange_keras.layer import LayerFunction, takes_calls_as_written
 
 # A module is imported when the first of its operations is met, so those with the most common ones come first.
 OPERATIONS: Catalogue[LayerFunction] = Catalogue(
-    [f"{__name__}.{module}" for module in ("elementwise", "shaping", "reduction", "nn", "numeric", "arranging")],
+    [f"{__name__}.{m}" for m in ("elementwise", "shaping", "reduction", "nn", "numeric", "arranging", "windows")],
     lambda module: {name: takes_calls_as_written(function) for name, function in module.OPERATIONS.items()},
 )
 
