@@ -187,22 +187,24 @@ def numbers_in(packed: int, count: int) -> array[int]:
 
 def lanes_of(numbers: Tensor) -> list[int]:
     """The rows of a matrix of the weights file as packed integers; they are stored as the bytes of these."""
-    return prepared(numbers, "lanes", lambda: [row_in(numbers, i) for i in range(numbers.shape[0])])
+    return prepared(numbers, "lanes", lambda: rows_in(numbers, range(numbers.shape[0])))
 
 
 def lanes_for(factors: Sequence[int], numbers: Tensor) -> list[int]:
     """The same for a product with these factors: rows that are multiplied with 0 stay 0 until they are needed."""
     rows = prepared(numbers, "some lanes", lambda: [0] * numbers.shape[0])
-    for i in compress(range(len(rows)), factors):
-        rows[i] = rows[i] or row_in(numbers, i)
+    if 0 in compress(rows, factors):
+        missing = [i for i, (row, factor) in enumerate(zip(rows, factors)) if factor and not row]
+        for i, row in zip(missing, rows_in(numbers, missing)):
+            rows[i] = row
     return rows
 
 
-def row_in(numbers: Tensor, i: int) -> int:
-    """One row of such a matrix."""
+def rows_in(numbers: Tensor, which: Iterable[int]) -> list[int]:
+    """Some rows of such a matrix."""
     data = numbers.data if isinstance(numbers, StoredTensor) else memoryview(bytes_of(numbers.values, "int64"))
     size = 8 * numbers.shape[1]
-    return int.from_bytes(data[i * size : (i + 1) * size], "little", signed=True)
+    return [int.from_bytes(data[i * size : (i + 1) * size], "little", signed=True) for i in which]
 
 
 # --- arithmetic -------------------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from operator import mul
+from typing import Any
 
 from interchange_pyscript.fast.lanes import (
     Lanes,
@@ -49,7 +50,8 @@ def weights_of(numbers: Tensor) -> list[list[int]]:
     outputs, size = numbers.shape
 
     def make() -> list[list[int]]:
-        return [list(map(int, numbers.values[i * size : (i + 1) * size])) for i in range(outputs)]
+        values: list[Any] = list(numbers.values)
+        return [values[i * size : (i + 1) * size] for i in range(outputs)]
 
     return prepared(numbers, "rows", make)
 
