@@ -25,6 +25,7 @@ from interchange_numpy.kernels import (
     softmax,
     transposed,
     views,
+    volumes,
 )
 from interchange_numpy.network import Network
 
@@ -49,6 +50,7 @@ MODULES = (
     moving,
     reduction,
     rnn,
+    volumes,
 )
 
 _BY_KIND: dict[str, Sequence[Chooser]] = {}
