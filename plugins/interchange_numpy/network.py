@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import mmap
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,6 +13,7 @@ import numpy as np
 from interchange.evaluate import infer_node
 from interchange.graph import Array, Graph, Node, dtype_of
 from interchange.unknown import RULES, Unknown
+from interchange_numpy.branches import branch_of
 
 __all__ = ["Network", "Op", "Unknown", "Weights", "lower"]
 
@@ -173,8 +174,8 @@ def lower(graph: Graph, shapes: Mapping[str, tuple[int, ...]], *, precise: bool 
     for name, spec in graph.inputs.items():
         known[name] = Unknown(dtype_of(spec.dtype), tuple(shapes.get(name, ())), spec.kind)
     ops: list[Op] = []
-    dynamic = _dynamic(graph, known)
-    for node in graph.nodes:
+    nodes, dynamic = _settled(graph, known)
+    for node in nodes:
         known.update(zip(node.outputs, _inferred(node, known, DATA_SIZES[0]), strict=False))
         if all(isinstance(known[name], np.ndarray) and name not in dynamic for name in node.outputs if name):
             constants.update((name, known[name]) for name in node.outputs if name)
@@ -194,22 +195,32 @@ def is_plain(value: Any) -> bool:
     return is_tensor and value.dtype.kind not in "OU"
 
 
-def _dynamic(graph: Graph, given: Mapping[str, Any]) -> set[str]:
-    """The values whose shape depends on other values, and all that is made of them.
+def _settled(graph: Graph, given: Mapping[str, Any]) -> tuple[Sequence[Node], Set[str]]:
+    """The nodes, with the branches that the shapes decide in the place of their If; and the values whose shape depends
+    on other values, with all that is made of them.
 
     Those are found by inferring twice with different sizes for what nobody knows.
     """
     if not any(node.op in RULES or node.bodies for node in graph.nodes):
-        return set()
+        return graph.nodes, set()
     found: set[str] = set()
     small, large = dict(given), dict(given)
-    for node in graph.nodes:
+    names = {*given, *(name for node in graph.nodes for name in node.outputs)}
+    waiting, nodes = deque(graph.nodes), []
+    while waiting:
+        node = waiting.popleft()
+        if node.op == "If" and node.inputs[0] not in found and isinstance(small[node.inputs[0]], np.ndarray):
+            branch = branch_of(node, small[node.inputs[0]], names)
+            if branch is not None:
+                waiting.extendleft(reversed(branch))
+                continue
+        nodes.append(node)
         for known, size in ((small, DATA_SIZES[0]), (large, DATA_SIZES[1])):
             known.update(zip(node.outputs, _inferred(node, known, size), strict=False))
         spread = any(name in found for name in node.reads)
         found.update(name for name in node.outputs if spread or not _same(small.get(name), large.get(name)))
     found.discard("")
-    return found
+    return nodes, found
 
 
 def _same(a: Any, b: Any) -> bool:

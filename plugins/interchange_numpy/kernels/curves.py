@@ -1,4 +1,4 @@
-"""Tanh, Erf and Gelu: functions of single elements that take many passes, a piece at a time."""
+"""Tanh, Erf, Gelu, Elu and its kin: functions of single elements that take many passes, a piece at a time."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ import numpy as np
 
 from interchange.graph import Array
 from interchange_numpy.functions import ERF, HALF_ERF, PIECE, Quotient, erf, gelu, pieces, tanh, tanh_work
-from interchange_numpy.kernel import Chooser, Context, Kernel, Memory, Order, Scratch, Step
+from interchange_numpy.kernel import Chooser, Context, Kernel, Memory, Order, Scratch, Step, larger, smaller
 from interchange_numpy.network import Op
+
+SELU = (1.67326319217681884765625, 1.05070102214813232421875)  # alpha and gamma where the model says nothing
 
 
 def in_one_dimension(array: Array, order: Order) -> Array:
@@ -77,4 +79,39 @@ def choose_gelu(op: Op, context: Context) -> Kernel | None:
     return _kernel(op, context, scratch, steps, in_place=False)
 
 
-KERNELS: Mapping[str, Chooser] = {"Tanh": choose_tanh, "Erf": choose_erf, "Gelu": choose_gelu}
+def decaying(op: Op, context: Context) -> Kernel | None:
+    """Elu, Selu, Celu: x above 0, below it alpha * (exp(x) - 1), all of it times gamma."""
+    x = op.inputs[0]
+    size = int(np.prod(context.shape(x)))
+    if not context.network.is_float32(x, op.outputs[0]) or size == 0:
+        return None
+    usual = SELU if op.kind == "Selu" else (1.0, 1.0)
+    alpha, gamma = (np.float32(op.attributes.get(n, v)) for n, v in zip(("alpha", "gamma"), usual, strict=True))
+    divisor = alpha if op.kind == "Celu" else np.float32(1)
+    zero = np.zeros((), np.float32)
+
+    def steps(x: Array, y: Array, memory: Memory) -> Iterator[Step]:
+        for at in pieces(size):
+            work, seen, out = memory.scratch("work")[: at.stop - at.start], x[at], y[at]
+            yield smaller(seen, zero, work)
+            if divisor != 1:
+                yield np.divide, (work, divisor, work)
+            yield np.expm1, (work, work)
+            if alpha != 1:
+                yield np.multiply, (work, alpha, work)
+            yield larger(seen, zero, out)
+            yield np.add, (out, work, out)
+            if gamma != 1:
+                yield np.multiply, (out, gamma, out)
+
+    return _kernel(op, context, {"work": ((min(PIECE, size),), np.float32)}, steps, in_place=True)
+
+
+KERNELS: Mapping[str, Chooser] = {
+    "Celu": decaying,
+    "Elu": decaying,
+    "Erf": choose_erf,
+    "Gelu": choose_gelu,
+    "Selu": decaying,
+    "Tanh": choose_tanh,
+}

@@ -111,6 +111,7 @@ KERNELS: dict[str, Chooser] = {
     "Mul": ufunc(np.multiply, NUMBERS),
     "Max": elementwise(larger, NUMBERS, inputs=2),
     "Min": elementwise(smaller, NUMBERS, inputs=2),
+    "Pow": ufunc(np.power),
     "Equal": condition(np.equal),
     "Less": condition(np.less),
     "LessOrEqual": condition(np.less_equal),
