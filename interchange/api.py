@@ -81,30 +81,33 @@ def open(model: PathLike | Graph, *, backend: str = "numpy", **options: Any) -> 
     Raises:
         BadInput, Unsupported, EnvironmentLacks: as `load`, `save` and the backend do.
     """
-    from tempfile import TemporaryDirectory
-
-    from interchange.graph import Graph
-
     runner: plugins.Backend = plugins.get("backends", backend)
     plugin_options.check(options, backend, runner.open)
+    with _artifact(model, runner.artifact) as artifact, runner.open(artifact, **options) as running:
+        opened = OpenModel(running)
+        try:
+            yield opened
+        finally:
+            opened.closed = True
+
+
+@contextmanager
+def _artifact(model: PathLike | Graph, kind: str) -> Iterator[Path]:
+    """What the exporter `kind` writes: the model itself if it is that, else a file for as long as it is used."""
+    from interchange.graph import Graph
+
+    if isinstance(model, Graph):
+        graph = model
+    else:
+        path = _path(model, "model")
+        if kind == "source" or any(plugin.name == kind for plugin in plugins.recognise(path, "exporters")):
+            yield path
+            return
+        graph = load(path)
+    from tempfile import TemporaryDirectory  # imports shutil and random
+
     with TemporaryDirectory(prefix="interchange-") as folder:
-        if isinstance(model, Graph):
-            artifact = save(model, folder, to=runner.artifact)[0]
-        else:
-            artifact = artifact_for(_path(model, "model"), runner.artifact, Path(folder))
-        with runner.open(artifact, **options) as running:
-            opened = OpenModel(running)
-            try:
-                yield opened
-            finally:
-                opened.closed = True
-
-
-def artifact_for(path: Path, kind: str, folder: Path) -> Path:
-    """The artifact that the exporter `kind` writes: the path itself if it is one, else a new one in `folder`."""
-    if kind == "source" or any(plugin.name == kind for plugin in plugins.recognise(path, "exporters")):
-        return path
-    return save(load(path), folder, to=kind)[0]
+        yield save(graph, folder, to=kind)[0]
 
 
 def _path(value: Any, what: str) -> Path:

@@ -66,7 +66,7 @@ def run_command(
     name, options = plugin_options.named(backend or default_backend(path))
     runner: plugins.Backend = plugins.get("backends", name)
     if name == "numpy":
-        import_numpy_for(model)
+        import_numpy_for(model, starts_processes=False)
     graph = api.load(path, shapes=shapes) if shapes or plugins.recognise(path) else None
     metadata = dict(graph.metadata) if graph else {}
     metadata |= read_preprocessing(Path(preprocessing)) if preprocessing else {}

@@ -18,7 +18,7 @@
 
 Values keep their logical shape; how they lie in memory is an `order` of axes. So a Transpose is a view, an NCHW value
 of a convolution lies channels last, and there are no layouts to convert. To add a kernel: write a file in `kernels/`,
-name it in `kernels/__init__.py`; for a new fusion a file in `passes/`, named in `passes/__init__.py`.
+name it and its kinds in `kernels/__init__.py`; for a new fusion a file in `passes/`, named in `passes/__init__.py`.
 """
 
 from __future__ import annotations

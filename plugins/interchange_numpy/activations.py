@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -24,8 +24,7 @@ from interchange_numpy.probe import clip, likes_exp2
 ZERO, ONE = (np.array(v, np.float32) for v in (0.0, 1.0))
 
 
-@dataclass(frozen=True, slots=True)
-class Activation:
+class Activation(NamedTuple):
     """A function of one value; `low` and `high` are Clip's, `alpha` is a slope.
 
     HardSigmoid is alpha x + low from 0 to 1, HardSwish x times that. ScaledSwish takes squaring.SCALE x,

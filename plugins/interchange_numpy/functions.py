@@ -7,9 +7,8 @@ on a machine with AVX2 (Zen 1), where np.tanh is 7.3 ns because it gathers coeff
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -21,8 +20,7 @@ PIECE = 1 << 15  # elements that a quotient is computed of at once: its powers s
 LEAST_RATIONAL = 4096  # elements from which on ten calls are less than one slow tanh
 
 
-@dataclass(frozen=True, slots=True)
-class Quotient:
+class Quotient(NamedTuple):
     """x P(x²) / Q(x²) for |x| <= limit, and the value there beyond; coefficients from the constant on.
 
     Fitted by least squares that were reweighted until the largest relative error was smallest. All coefficients are
@@ -131,8 +129,7 @@ def is_tanh_slow() -> bool:
     return fast < 0.8 * plain
 
 
-@dataclass(frozen=True, slots=True)
-class Gate:
+class Gate(NamedTuple):
     """A function f of recurrent layers, taken apart so that weights can carry a part of it.
 
     `times` * f(x) is what `steps` make of `scale` * x + `shift`.

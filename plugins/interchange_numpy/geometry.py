@@ -8,8 +8,7 @@ by columns, with tiles of 2 x 2 and of 4 x 4: 7x7x512 8.2, 6.8, 7.2; 14x14x256 7
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from interchange.graph import Array
 from interchange_numpy.network import Network, Op
@@ -23,8 +22,7 @@ MANY_TILES = 64  # of 4 x 4 in the whole batch: enough for smaller images too, i
 USEFUL = 0.75  # of what the tiles cover is image
 
 
-@dataclass(frozen=True, slots=True)
-class Geometry:
+class Geometry(NamedTuple):
     """A convolution of (images, height, width, channels); `pads` are (before, after) for height and width."""
 
     images: int

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from types import MappingProxyType
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from interchange_numpy.network import Network, Op
 Step = tuple[Callable[..., Any], tuple[Any, ...]]  # run as function(*arguments)
 Order = tuple[int, ...]  # the axes of a value from the outermost to the innermost in memory
 Scratch = tuple[tuple[int, ...], Any]  # shape and dtype
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 class Workers(Protocol):
@@ -53,8 +54,7 @@ class Memory(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Kernel:
+class Kernel(NamedTuple):
     """How one op is computed.
 
     Args:
@@ -70,17 +70,16 @@ class Kernel:
     """
 
     emit: Callable[[Memory], Iterable[Step]] = lambda memory: ()
-    scratch: Mapping[str, Scratch] = field(default_factory=dict)
+    scratch: Mapping[str, Scratch] = NOTHING
     private: Set[str] = frozenset()
-    orders: Mapping[str, Order] = field(default_factory=dict)
-    wants: Mapping[str, Order] = field(default_factory=dict)
+    orders: Mapping[str, Order] = NOTHING
+    wants: Mapping[str, Order] = NOTHING
     overwrites: tuple[str, ...] = ()
     view: Callable[[Array], Array] | None = None
     gaps: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
+class Context(NamedTuple):
     """What a chooser may look at: the network, and how every value lies in memory that is made already.
 
     Args:

@@ -6,7 +6,7 @@ import mmap
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -25,8 +25,7 @@ MOST_FOLDED = 1 << 20  # bytes that folding may make where the inputs are smalle
 DATA_SIZES = (5, 10)  # told for sizes that depend on values; what changes from one to the other is not static
 
 
-@dataclass(frozen=True, slots=True)
-class Halo:
+class Halo(NamedTuple):
     """Zeros around a value in memory, for a kernel that reads beyond its edge.
 
     Args:
@@ -38,8 +37,7 @@ class Halo:
     order: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Op:
+class Op(NamedTuple):
     """What one kernel computes: a node of the graph, or several that a pass has put together.
 
     Args:

@@ -10,15 +10,14 @@ import contextvars
 import math
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from interchange.graph import Array
 from interchange_numpy.arena import Storage, allocate, place
 from interchange_numpy.kernel import Context, Kernel, Order, Step, c_order, copies, same_order
-from interchange_numpy.kernels import CHOOSERS, preferred_order
+from interchange_numpy.kernels import choosers, preferred_order
 from interchange_numpy.network import Halo, Network, Op
 from interchange_numpy.operators import Objects, OperatorStep, owned
 from interchange_numpy.passes import PASSES
@@ -26,8 +25,7 @@ from interchange_numpy.probe import settle_blas
 from interchange_numpy.threads import Workers, prepare, run_steps
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
+class _Place(NamedTuple):
     """Where a value lies: at the start of a storage, or the view `kernel` makes of the value `base`."""
 
     storage: int
@@ -36,8 +34,7 @@ class _Place:
     kernel: Kernel | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Chosen:
+class _Chosen(NamedTuple):
     op: Op
     kernel: Kernel | None  # None: through the operators
     scratch: Mapping[tuple[str, int], int]  # key and thread -> storage
@@ -150,8 +147,8 @@ class _Layout:
         """The kernel for an op, if there is one and all it touches is static; notes how its outputs lie."""
         kernel = None
         if all(not name or self.network.shape(name) is not None for name in (*op.inputs, *op.outputs)):
-            chosen = (chooser(op, self.context) for chooser in CHOOSERS.get(op.kind, ()))
-            kernel = next((kernel for kernel in chosen if kernel), None)
+            found = (choose(op, self.context) for choose in choosers(op.kind))
+            kernel = next((kernel for kernel in found if kernel), None)
         for name in filter(None, op.outputs):
             shape = self.network.shape(name)
             if shape is not None:
@@ -235,8 +232,7 @@ def _nbytes(shape: Sequence[int], dtype: Any) -> int:
 # --- arrays and steps -----------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class _Arrays:
+class _Arrays(NamedTuple):
     """The static values in the arena, and the constants, by name; `padded` are those that have a halo, with it."""
 
     values: dict[str, Array]

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from interchange_numpy.kernel import Step
+
+if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
 
 # NumPy copies the operands of a strided loop through buffers if the loop is shorter than the buffer.
 BUFFER_SIZE = 2048
@@ -24,10 +27,12 @@ class Workers:
 
     def __init__(self, threads: int) -> None:
         self.threads = threads
-        self._pool = ThreadPoolExecutor(threads - 1, "numpy", initializer=prepare) if threads > 1 else None
+        self._pool = _pool(threads - 1) if threads > 1 else None
 
     def run(self, first: Sequence[Step], others: Sequence[Sequence[Step]]) -> None:
         """Returns when all groups are done; raises what one of them raises."""
+        from concurrent.futures import wait
+
         assert self._pool is not None
         futures = [self._pool.submit(run_steps, steps) for steps in others]
         try:
@@ -36,6 +41,12 @@ class Workers:
             wait(futures)
         for future in futures:
             future.result()
+
+
+def _pool(threads: int) -> ThreadPoolExecutor:
+    from concurrent.futures import ThreadPoolExecutor  # imports logging and much else, for nothing with one thread
+
+    return ThreadPoolExecutor(threads, "numpy", initializer=prepare)
 
 
 def run_steps(steps: Sequence[Step]) -> None:

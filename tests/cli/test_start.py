@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -83,6 +84,24 @@ def test_a_conversion_imports_what_its_model_uses(tmp_path: Path) -> None:
             name.removeprefix(f"{package}.").partition(".")[0] for name in modules if name.startswith(package + ".")
         ]
         assert {name for name in below if not name.startswith("_")} - needed == set(), package
+
+
+def test_a_run_imports_what_its_model_uses(model: Path, arrays: tuple[Path, Path]) -> None:
+    """So a process that runs a small model once ends before a script with ONNX Runtime has."""
+    code = (
+        "import sys; from interchange.cli import main;"
+        f"code = main({['run', *map(str, (model, *arrays))]!r});"
+        "print(code, *sys.modules, file=sys.stderr)"
+    )
+    environment = {key: value for key, value in os.environ.items() if key != "OPENBLAS_NUM_THREADS"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True, env=environment
+    )
+    exit_code, *modules = done.stderr.split()
+    unwanted = {"logging", "tempfile", "threadpoolctl", "fractions", "concurrent.futures", "onnx", "rich"}
+    assert (exit_code, unwanted & set(modules)) == ("0", set())
+    kernels = {name.rpartition(".")[2] for name in modules if name.startswith("interchange_numpy.kernels.")}
+    assert kernels == {"dense", "elementwise"}
 
 
 def test_it_is_a_module() -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
+
 import numpy as np
 import pytest
+from interchange_numpy.kernels import KINDS
 from interchange_numpy.model import NumpyModel
 from threadpoolctl import threadpool_info
 
@@ -66,6 +69,11 @@ def test_what_a_kernel_refuses_the_operators_compute_or_explain(monkeypatch):
 def test_no_threads_are_an_error():
     with pytest.raises(BadInput, match="IX103"), interchange.open(tiny(), backend="numpy", threads=0):
         pass
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_the_table_says_what_each_file_computes(name):
+    assert KINDS[name] == tuple(importlib.import_module(f"interchange_numpy.kernels.{name}").KERNELS)
 
 
 def test_a_plan_is_described():

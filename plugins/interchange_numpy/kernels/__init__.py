@@ -1,63 +1,77 @@
-"""The kernels: a file for each idea, whose `KERNELS` says which kind of op it may compute."""
+"""The kernels: a file for each idea, imported when the first op of a kind that it computes is met."""
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Mapping, Sequence
+from functools import cache
 
 from interchange_numpy.kernel import Chooser, Order, c_order, channels_last
-from interchange_numpy.kernels import (
-    activation,
-    affine,
-    attention,
-    concat,
-    convolution,
-    curves,
-    dense,
-    elementwise,
-    moving,
-    normalization,
-    pad,
-    pool,
-    products,
-    reduction,
-    resize,
-    rnn,
-    softmax,
-    transposed,
-    views,
-    volumes,
-)
 from interchange_numpy.network import Network
 
-# Of two choosers for one kind, the earlier is asked first.
-MODULES = (
-    views,
-    elementwise,
-    activation,
-    affine,
-    concat,
-    curves,
-    softmax,
-    normalization,
-    convolution,
-    transposed,
-    resize,
-    dense,
-    products,
-    attention,
-    pad,
-    pool,
-    moving,
-    reduction,
-    rnn,
-    volumes,
-)
+# module -> the kinds of ops in its `KERNELS`. Of two choosers for one kind, the earlier is asked first.
+KINDS: Mapping[str, tuple[str, ...]] = {
+    "views": ("Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose", "Identity"),
+    "elementwise": (
+        *(
+            "Add",
+            "Sub",
+            "Mul",
+            "Max",
+            "Min",
+            "Pow",
+            "Equal",
+            "Less",
+            "LessOrEqual",
+            "Greater",
+            "GreaterOrEqual",
+            "And",
+            "Or",
+        ),
+        *(
+            "Xor",
+            "Not",
+            "Div",
+            "Neg",
+            "Abs",
+            "Sqrt",
+            "Reciprocal",
+            "Exp",
+            "Log",
+            "Floor",
+            "Ceil",
+            "Round",
+            "Sin",
+            "Cos",
+        ),
+    ),
+    "activation": ("activation",),
+    "affine": ("affine",),
+    "concat": ("Concat",),
+    "curves": ("Celu", "Elu", "Erf", "Gelu", "Selu", "Tanh"),
+    "softmax": ("Softmax", "LogSoftmax"),
+    "normalization": ("LayerNormalization", "RMSNormalization"),
+    "convolution": ("conv",),
+    "transposed": ("transposed",),
+    "resize": ("Resize",),
+    "dense": ("dense",),
+    "products": ("MatMul",),
+    "attention": ("attention", "Attention"),
+    "pad": ("Pad",),
+    "pool": ("pool", "GlobalAveragePool", "ReduceMean"),
+    "moving": ("Slice", "Split", "Concat", "Where", "Cast", "Expand", "Gather", "GatherND"),
+    "reduction": ("ReduceSum", "ReduceMean", "ReduceMax", "ReduceMin", "CumSum"),
+    "rnn": ("RNN", "GRU", "LSTM"),
+    "volumes": ("AveragePool", "Conv", "MaxPool"),
+}
 
-_BY_KIND: dict[str, Sequence[Chooser]] = {}
-for _module in MODULES:
-    for _kind, _chooser in _module.KERNELS.items():
-        _BY_KIND[_kind] = (*_BY_KIND.get(_kind, ()), _chooser)
-CHOOSERS: Mapping[str, Sequence[Chooser]] = _BY_KIND
+
+@cache
+def choosers(kind: str) -> Sequence[Chooser]:
+    """Those that may have a kernel for this kind of op, in the order in which they are asked."""
+    modules = (importlib.import_module(f"{__name__}.{name}") for name, kinds in KINDS.items() if kind in kinds)
+    return [module.KERNELS[kind] for module in modules]
+
 
 SPATIAL = frozenset(("Conv", "MaxPool", "AveragePool", "BatchNormalization", "GlobalAveragePool", "GlobalMaxPool"))
 

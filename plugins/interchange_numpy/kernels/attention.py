@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -21,8 +21,7 @@ from interchange_numpy.probe import clip
 PIECE = 1 << 16  # scores at a time: 256 KB
 
 
-@dataclass(frozen=True, slots=True)
-class Heads:
+class Heads(NamedTuple):
     """One call. Arrays are (batch, heads, …, …), k is (…, size, keys).
 
     Args:

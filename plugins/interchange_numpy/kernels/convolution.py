@@ -8,7 +8,7 @@ for large products, those of ResNet50's 1x1 layers run at 32 to 36 GF/s, as in O
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
@@ -27,8 +27,7 @@ PRIVATE = frozenset(("columns", "tile", "temporary"))
 MOST_COLUMNS = 1 << 19  # where there are so many weights that few rows are not worth to read them again
 
 
-@dataclass(frozen=True, slots=True)
-class Conv:
+class Conv(NamedTuple):
     """An op "conv" as the kernels see it."""
 
     op: Op

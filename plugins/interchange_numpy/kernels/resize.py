@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -19,8 +19,7 @@ from interchange_numpy.network import Op
 from interchange_numpy.tiles import LONG_ROW
 
 
-@dataclass(frozen=True, slots=True)
-class Axis:
+class Axis(NamedTuple):
     """The taps along one axis: (taps, outputs) indices, and their weights unless there is one tap of weight 1."""
 
     axis: int

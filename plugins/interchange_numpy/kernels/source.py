@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -12,8 +12,7 @@ from interchange_numpy.geometry import Pair, images_of
 from interchange_numpy.kernel import Context, Memory, Order, Scratch, Step, c_order, channels_last
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(NamedTuple):
     """A value read beyond its edge: it has a halo, or none is wanted, or it is copied into the middle of zeros."""
 
     name: str

@@ -11,20 +11,18 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator
-from dataclasses import dataclass
-from fractions import Fraction
+from typing import NamedTuple
 
 import numpy as np
 
 from interchange.graph import Array
 from interchange_numpy.kernel import Step
 
-POINTS = {2: (0, 1, -1), 4: (0, Fraction(2, 3), Fraction(-2, 3), Fraction(3, 2), Fraction(-3, 2))}
+POINTS = {2: (0.0, 1.0, -1.0), 4: (0.0, 2 / 3, -2 / 3, 3 / 2, -3 / 2)}
 EVEN, ODD = [0, 1, 3], [2, 4, 5]  # which of 0, p, -p, q, -q, infinity the slots of the halves hold
 
 
-@dataclass(frozen=True, slots=True)
-class Transforms:
+class Transforms(NamedTuple):
     """What F(m x m, 3 x 3) multiplies by.
 
     Args:
@@ -64,7 +62,7 @@ def matrices(m: int) -> tuple[Array, Array, Array]:
 
     A and G evaluate polynomials at the points, infinity taking the leading coefficient; B interpolates (Toom-Cook).
     """
-    points = [float(p) for p in POINTS[m]]
+    points = POINTS[m]
 
     def evaluation(degree: int) -> Array:
         rows = [[p**j for j in range(degree)] for p in points]

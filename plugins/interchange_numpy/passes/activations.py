@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 
 from interchange_numpy.activations import Activation, recognise
 from interchange_numpy.network import Network, Op, merged
@@ -81,4 +80,4 @@ def _joined(first: Activation, second: Activation) -> Activation | None:
     if first.kind != "Clip" or second.kind != "Clip":
         return None
     low, high = max(first.low, second.low), min(first.high, second.high)
-    return replace(first, low=low, high=high) if low <= high else None
+    return first._replace(low=low, high=high) if low <= high else None

@@ -6,15 +6,14 @@ before), Softmax along the last axis, MatMul.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from interchange_numpy.network import Network, Op, merged
 
 MOST_RANK = 4
 
 
-@dataclass(frozen=True, slots=True)
-class Scores:
+class Scores(NamedTuple):
     """What the softmax is taken of.
 
     Args:
@@ -69,7 +68,7 @@ def _scores(network: Network, softmax: Op, makers: dict[str, Op], readers: dict[
         op = makers[name]
         ops.append(op)
         if op.kind == "MatMul":
-            return replace(found, q=op.inputs[0], k=op.inputs[1], ops=tuple(ops))
+            return found._replace(q=op.inputs[0], k=op.inputs[1], ops=tuple(ops))
         before = _before(network, makers, op, found)
         if before is None or network.shape(before[0]) != shape:
             return None
@@ -83,17 +82,17 @@ def _before(network: Network, makers: dict[str, Op], op: Op, found: Scores) -> t
         for x, other in (op.inputs, op.inputs[::-1]):
             number = network.scalar(other)
             if number and (op.kind == "Mul" or other == op.inputs[1]):
-                return x, replace(found, scale=number if op.kind == "Mul" else 1 / number)
+                return x, found._replace(scale=number if op.kind == "Mul" else 1 / number)
     if found.scale != 1 or found.where or found.add:
         return None
     if op.kind == "Where" and (fill := network.scalar(op.inputs[2])) is not None:
-        return op.inputs[1], replace(found, where=op.inputs[0], fill=fill)
+        return op.inputs[1], found._replace(where=op.inputs[0], fill=fill)
     if op.kind == "Add":
         shape = network.shape(op.outputs[0])
         made = [name for name in op.inputs if name in makers and makers[name].kind in ("MatMul", "Mul", "Div")]
         scores = [name for name in made if network.shape(name) == shape]
         if len(scores) == 1:
-            return scores[0], replace(found, add=op.inputs[1 - op.inputs.index(scores[0])])
+            return scores[0], found._replace(add=op.inputs[1 - op.inputs.index(scores[0])])
     return None
 
 

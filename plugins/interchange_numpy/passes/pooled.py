@@ -6,8 +6,6 @@ too, and with the bias added before or after. So three quarters of the outputs a
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from interchange_numpy.geometry import geometry
 from interchange_numpy.network import Network, Op
 from interchange_numpy.passes.chain import Chains
@@ -23,7 +21,7 @@ def pooled(network: Network) -> None:
         pool = network.ops[after]
         attributes = {**op.attributes, "unpooled": op.outputs[0]}
         nodes = (*op.nodes, *pool.nodes)
-        chains.take([i, after], replace(op, outputs=pool.outputs, attributes=attributes, nodes=nodes))
+        chains.take([i, after], op._replace(outputs=pool.outputs, attributes=attributes, nodes=nodes))
     chains.apply()
 
 

@@ -37,7 +37,7 @@ def _renamed(op: Op, same: dict[str, str]) -> Op:
     if inputs == op.inputs:
         return op
     (node,) = op.nodes
-    return replace(op, inputs=inputs, nodes=(replace(node, inputs=inputs),))
+    return op._replace(inputs=inputs, nodes=(replace(node, inputs=inputs),))
 
 
 def _key(op: Op, network: Network) -> Hashable | None:

@@ -7,7 +7,6 @@ values of the one, MobileNetV3 of the other. Not where a residual is added in be
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 
 import numpy as np
 
@@ -32,7 +31,7 @@ def _scaled(op: Op, network: Network) -> Op:
     scale, shift = (None if given is None else given * factor for given in (a["scale"], a["shift"]))
     if scale is None:
         scale = np.full(_channels(op, shape), factor)
-    return replace(op, attributes={**a, "scale": scale, "shift": shift, "activation": activation})
+    return op._replace(attributes={**a, "scale": scale, "shift": shift, "activation": activation})
 
 
 def _channels(op: Op, shape: tuple[int, ...]) -> int:

@@ -7,8 +7,6 @@ networks", 2018. EfficientNetB0: 0.7 of 55 ms.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from interchange_numpy.geometry import geometry
 from interchange_numpy.network import Network, Op
 from interchange_numpy.passes.chain import Chains, channel_axis
@@ -29,7 +27,7 @@ def squeeze_excite(network: Network) -> None:
         x, factors = _operands(op, network, nhwc=conv.attributes["layout"] == "NHWC")
         if x:
             inputs = (x, conv.inputs[1], factors)
-            chains.take([i, after], replace(conv, inputs=inputs, nodes=(*op.nodes, *conv.nodes)))
+            chains.take([i, after], conv._replace(inputs=inputs, nodes=(*op.nodes, *conv.nodes)))
     chains.apply()
 
 
