@@ -21,7 +21,7 @@ from interchange_keras.container import Source, read
 from interchange_keras.dtypes import GIVEN, OWN, computes
 from interchange_keras.history import era_of
 from interchange_keras.layer import MOST_ELEMENTS, Fault, Layer, LayerFunction, Slot, call_names_of, slots_for, slots_of
-from interchange_keras.layers import ACTIVATIONS, LAYERS
+from interchange_keras.layers import ACTIVATIONS, ADDONS, LAYERS
 from interchange_keras.layers.wrapping import STEPS
 from interchange_keras.masks import Mask, outputs_masks
 from interchange_keras.options import accepts, bind, misfit
@@ -431,7 +431,9 @@ class _Conversion:
         class_name = eras.modern_class(name)
         is_own = not isinstance(activation, Mapping) or is_of_keras(activation)
         own = ACTIVATIONS.get(name) or LAYERS.get(class_name) if is_own else None
-        function = self.replacements.get(name) or own or plugins.find("keras_layers", str(registered or name))
+        registered = str(registered or name)
+        function = self.replacements.get(name) or own or ADDONS.get(registered)
+        function = function or plugins.find("keras_layers", registered)
         if function is None:
             whose = "is not supported" if is_own else "is not Keras's own"
             raise Fault("IX301", f"the activation {name!r} {whose}", "give its meaning with a layer plugin")
@@ -542,7 +544,7 @@ def _find(entry: LayerEntry) -> LayerFunction | None:
     if entry.is_keras and entry.class_name in FUNCTION_LAYERS:
         return FUNCTION_LAYERS[entry.class_name]
     for name in dict.fromkeys((entry.registered_name, entry.class_name)):
-        found: LayerFunction | None = plugins.find("keras_layers", name)
+        found: LayerFunction | None = ADDONS.get(name) or plugins.find("keras_layers", name)
         if found is not None:
             return found
     return None

@@ -6,7 +6,7 @@ from interchange.catalogue import Catalogue
 from interchange_keras.layer import LayerFunction, slots_of
 from interchange_keras.layers.activations import ACTIVATIONS
 
-__all__ = ["ACTIVATIONS", "LAYERS", "table"]
+__all__ = ["ACTIVATIONS", "ADDONS", "LAYERS", "table"]
 
 # A module is imported when the first of its layers is met, so those with the most common ones come first.
 MODULES = (
@@ -18,6 +18,9 @@ MODULES = (
 LAYERS: Catalogue[LayerFunction] = Catalogue(
     [f"{__name__}.{module}" for module in MODULES], lambda module: module.LAYERS
 )
+
+# Of TensorFlow Addons, by registered names.
+ADDONS: Catalogue[LayerFunction] = Catalogue([f"{__name__}.addons"], lambda module: module.LAYERS)
 
 
 def table() -> str:
