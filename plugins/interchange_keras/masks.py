@@ -93,12 +93,13 @@ def of_embedding(layer: Layer, xs: Sequence[str], masks: Sequence[Mask], options
 
 
 _PASSED = """
+    AdditiveAttention Attention MultiHeadAttention
     Activation ActivityRegularization AlphaDropout BatchNormalization Dense Dropout ELU GaussianDropout GaussianNoise
     GroupNormalization LayerNormalization LeakyReLU PReLU ReLU Softmax SpatialDropout1D SpatialDropout2D
     SpatialDropout3D ThresholdedReLU UnitNormalization
     Highway MaxoutDense ParametricSoftplus SReLU
 """
-_PASSED_SINCE_3 = "Identity Normalization Rescaling"
+_PASSED_SINCE_3 = "GroupQueryAttention GroupedQueryAttention Identity Normalization Rescaling"
 
 # class -> what becomes of masks; a class that is neither here nor says it itself ends them
 RULES: Mapping[str, Rule] = {
@@ -112,15 +113,16 @@ RULES: Mapping[str, Rule] = {
     "GlobalAveragePooling1D": used_up,
 }
 RULES_SINCE_3: Mapping[str, Rule] = dict.fromkeys(_PASSED_SINCE_3.split(), passed)
-RULES_BEFORE_3: Mapping[str, Rule] = dict.fromkeys(["AdditiveAttention", "Attention", "MultiHeadAttention"], passed)
+
 
 
 def outputs_masks(layer: Layer, xs: Sequence[str], count: int, options: Mapping[str, Any]) -> tuple[list[Mask], bool]:
     """The masks of the `count` outputs of a call that has just been made, and whether masks end at it unread."""
     if layer.given_masks is not None:
         return [*layer.given_masks, *[None] * count][:count], False
-    of_era = RULES_SINCE_3 if layer.version >= (3,) else RULES_BEFORE_3
-    rule = RULES.get(layer.class_name) or of_era.get(layer.class_name)
+    rule = RULES.get(layer.class_name)
+    if rule is None and layer.version >= (3,):
+        rule = RULES_SINCE_3.get(layer.class_name)
     if layer.class_name == "MultiHeadAttention" and not heads_see_masks(layer.version):
         rule = None
     if layer.class_name == "ReLU" and not passes_masks_through_relu(layer.version):

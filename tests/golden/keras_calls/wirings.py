@@ -89,6 +89,10 @@ def _wrappers(t: Any) -> None:
     )
 
 
+def _masked_by_a_model(K: Any, x: Any) -> Any:
+    return K.Sequential([K.layers.Dense(4)])(K.layers.Embedding(7, 4, mask_zero=True)(x))
+
+
 def _masks(t: Any) -> None:
     """A mask, a layer, and a recurrent layer that would use the mask: whether it passes, ends, or changes."""
     through: dict[str, Callable[[Any, Any], Any]] = {
@@ -145,6 +149,20 @@ def _masks(t: Any) -> None:
             lambda K, x, f=layer: K.layers.GRU(3)(f(K.layers, K.layers.Embedding(7, 4, mask_zero=True)(x))),
             kinds="i",
         )
+    for name in ("attention", "additive_attention", "multi_head_attention"):  # Keras sees the mask when it runs only
+        t.row(
+            f"mask_out_of_model_{name}",
+            (7,),
+            lambda K, x, f=through[name]: K.layers.GRU(3)(f(K.layers, _masked_by_a_model(K, x))),
+            kinds="i",
+        )
+    t.row(
+        "mask_out_of_model_group_query_attention",
+        (7,),
+        lambda K, x: K.layers.GRU(3)(K.layers.GroupQueryAttention(3, 4, 2)(*2 * [_masked_by_a_model(K, x)])),
+        kinds="i",
+        eras="3",
+    )
     only: dict[str, tuple[str, Callable[[Any, Any], Any]]] = {
         "locally_connected1d": ("2", lambda L, x: L.LocallyConnected1D(4, 3)(x)),
         "thresholded_relu": ("2", lambda L, x: L.ThresholdedReLU()(x)),
