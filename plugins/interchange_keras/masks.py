@@ -115,7 +115,6 @@ RULES: Mapping[str, Rule] = {
 RULES_SINCE_3: Mapping[str, Rule] = dict.fromkeys(_PASSED_SINCE_3.split(), passed)
 
 
-
 def outputs_masks(layer: Layer, xs: Sequence[str], count: int, options: Mapping[str, Any]) -> tuple[list[Mask], bool]:
     """The masks of the `count` outputs of a call that has just been made, and whether masks end at it unread."""
     if layer.given_masks is not None:
