@@ -105,6 +105,18 @@ def test_planes_in_other_phases(given, wanted, pads):
     np.testing.assert_array_equal(np.reshape(lanes.numbers_in_order(y), padded.shape), padded)
 
 
+@pytest.mark.parametrize(("one", "other"), [(0, 0), (0, 2), (1, 2), (2, 2), (4, 1)])
+def test_sums_of_samples_in_other_forms(one, other):
+    images = np.random.default_rng(6).integers(-(2**40), 2**40, (2, 5, 7, 3))
+    samples = []
+    for image, phases in zip(images, (one, other), strict=True):
+        x = lanes.Lanes([in_lanes(pixel) for row in image.tolist() for pixel in row], 3, image.shape, 5, 41)
+        samples.append(lanes.as_planes(x, phases) if phases else x)
+    y = pointwise.sum_of(*samples)
+    assert (y.exponent, bool(y.phases)) == (5, bool(one and other))
+    np.testing.assert_array_equal(np.reshape(lanes.numbers_in_order(y), y.shape), images.sum(0))
+
+
 @given(st.integers(1, 5), st.integers(1, 4), st.data())
 def test_rows_in_the_weights_file(count, rows, data):
     numbers = np.array(data.draw(st.lists(st.integers(-(2**61), 2**61), min_size=rows * count, max_size=rows * count)))

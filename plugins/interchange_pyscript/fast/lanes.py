@@ -276,11 +276,12 @@ def sizes_of(ints: Iterable[int], count: int) -> list[int]:
 
 def has_many_small(sizes: Sequence[int], count: int, drop: int) -> bool:
     """Whether too many of the lanes that are not 0 have few bits once `drop` of them are taken away; see `FEW`."""
-    ones = fill(count, 1)
+    signs = fill(count, 1 << 63)
+    ones_in = getattr(int, "bit_count", lambda number: bin(number).count("1"))  # bit_count: from Python 3.10 on
 
     def at_least(least: int) -> int:
         complement = fill(count, (1 << 63) - least)
-        return sum(numbers_in(sum([(p + complement) >> 63 & ones for p in sizes]), count))
+        return sum([ones_in((p + complement) & signs) for p in sizes])
 
     some = at_least(1)
     for bits, share in FEW.items():
@@ -315,7 +316,7 @@ def floats(sample: Lanes | Tensor) -> Sequence[float]:
     """The numbers of a sample, channels last."""
     if isinstance(sample, Tensor):
         return sample.values
-    exponent, numbers = -sample.exponent, numbers_in_order(sample)
+    exponent, numbers = -sample.exponent, list(numbers_in_order(sample))
     if sample.error and is_doubtful(sample, max(max(numbers), -min(numbers))):
         return sample.exact()
     if -1000 < exponent < 900:
@@ -357,35 +358,38 @@ def whole_planes(sample: Lanes) -> Iterator[bytes]:
         yield bytes(data)
 
 
-def planes_of(
-    parts: Iterable[bytes], like: Lanes, phases: int, pads: Sequence[int], side: int = 1, pitch: int = 0
-) -> Lanes:
-    """Planes of `phases` with rows and columns of zeros around: `pads` above, left, below, right.
-
-    `parts` are for each of side * side phases the bytes of all channels, with `pitch` numbers for a row (or as many as
-    it has).
-    """
-    (height, width, channels), (top, left, bottom, right) = like.shape, pads
+def as_planes(x: Lanes, phases: int, pads: Sequence[int] = (0, 0, 0, 0)) -> Lanes:
+    """A sample in any form as planes with rows and columns of zeros around: `pads` above, left, below, right."""
+    (height, width, channels), (top, left, bottom, right) = x.shape, pads
+    side, pitch = (x.phases, x.pitch) if x.phases and phases % x.phases == 0 else (1, width)
+    parts: Iterator[bytes]
+    if x.phases == side:
+        parts = (lane_bytes(p, x.count) for k in range(side * side) for p in x.ints[k :: side * side])
+    elif x.phases:
+        parts = whole_planes(x)
+    else:
+        numbers = memoryview(bytes_in_order(x)).cast("q")
+        parts = (numbers[c::channels].tobytes() for c in range(channels))
+    # Each of side * side phases, whose bytes `parts` are, channel after channel, becomes share * share.
     tall, wide, share = height + top + bottom, width + left + right, phases // side
     lines, across = -(-tall // phases), -(-wide // phases)
     empty, size, ints = bytes(8 * across * share), 8 * lines * across, [0] * (channels * phases * phases)
-    for k, of_channels in enumerate(zip(*[iter(parts)] * channels)):
+    for k, of_channels in enumerate(zip(*[parts] * channels)):
         i, j = divmod(k, side)
         high, broad = len(range(i, height, side)), len(range(j, width, side))
         (above, row), (before, column) = divmod(i + top, side), divmod(j + left, side)
-        head, tail, step = empty[: 8 * before], empty[8 * (before + broad) :], 8 * (pitch or broad)
+        head, tail, step = empty[: 8 * before], empty[8 * (before + broad) :], 8 * pitch
         rows, below = [], [empty] * (lines * share - above - high)
         for part in of_channels:
             rows += [empty] * above
             rows += [head + part[start : start + 8 * broad] + tail for start in range(0, high * step, step)]
             rows += below
-        for m in range(share):  # a phase becomes share * share
+        for m in range(share):
             whole = memoryview(b"".join(rows[m::share])).cast("q")
             for n in range(share):
                 data, place = whole[n::share].tobytes(), (row + side * m) * phases + column + side * n
-                made = [packed(data[start : start + size], like.positive) for start in range(0, len(data), size)]
+                made = [packed(data[start : start + size], x.positive) for start in range(0, len(data), size)]
                 ints[place :: phases * phases] = made
-    shape = (tall, wide, channels)
-    y = Lanes(ints, lines * across, shape, like.exponent, like.size, like.positive, phases, across, like.error)
-    y.doubt = like.doubt
+    y = Lanes(ints, lines * across, (tall, wide, channels), x.exponent, x.size, x.positive, phases, across, x.error)
+    y.doubt = x.doubt
     return y

@@ -13,15 +13,12 @@ from typing import Any
 from interchange_pyscript.fast.lanes import (
     Lanes,
     Sample,
-    bytes_in_order,
+    as_planes,
     dropped,
     each,
     fill,
-    lane_bytes,
-    planes_of,
     scaled,
     settled,
-    whole_planes,
 )
 from interchange_pyscript.fast.winograd import in_two_dimensions, input6, output4
 from interchange_pyscript.kernels.convolution import Conv
@@ -31,18 +28,10 @@ from interchange_pyscript.kernels.tensor import Tensor, prepared
 
 def planes(x: Sample, phases: int, pads: Sequence[int], bits: int, limit: int, even: bool) -> Lanes | None:
     """A sample as planes with a border of zeros, for a layer that takes numbers of `bits` bits."""
-    channels = x.shape[2]
     ready = scaled(x, bits, limit, even) if isinstance(x, Tensor) else settled(x, bits, limit, even)
     if ready is None or (ready.phases == phases and not any(pads)):
         return ready
-    if ready.phases and phases % ready.phases == 0:
-        phases_of = [ready.ints[k :: ready.phases**2] for k in range(ready.phases**2)]
-        parts = (lane_bytes(p, ready.count) for ints in phases_of for p in ints)
-        return planes_of(parts, ready, phases, pads, ready.phases, ready.pitch)
-    if ready.phases:
-        return planes_of(whole_planes(ready), ready, phases, pads)
-    numbers = memoryview(bytes_in_order(ready)).cast("q")
-    return planes_of((numbers[c::channels].tobytes() for c in range(channels)), ready, phases, pads)
+    return as_planes(ready, phases, pads)
 
 
 def weights_of(numbers: Tensor) -> list[list[int]]:

@@ -10,6 +10,7 @@ from interchange_pyscript.fast.lanes import (
     Lanes,
     Packed,
     Sample,
+    as_planes,
     divided,
     each,
     fill,
@@ -17,6 +18,7 @@ from interchange_pyscript.fast.lanes import (
     is_doubtful,
     larger,
     numbers_in,
+    numbers_in_order,
     recomputed,
     relu,
     settled,
@@ -175,7 +177,7 @@ def LaneAdd(a: Tensor, b: Tensor, *, layout: str = "NHWC") -> Tensor:
 def sum_of(a: Lanes, b: Lanes) -> Lanes:
     """The sum of two samples, in the coarser of their units, or one in which it stays below 2**61 as all lanes do."""
     if (a.phases, a.count, a.pitch) != (b.phases, b.count, b.pitch):
-        a, b = as_pixels(a), as_pixels(b)
+        a, b = (as_planes(x, 1) if a.phases and b.phases else as_pixels(x) for x in (a, b))
     exponent = min(a.exponent, b.exponent, a.exponent + 60 - a.size, b.exponent + 60 - b.size)
     parts = []
     for x in (a, b):
@@ -194,10 +196,14 @@ def LaneMean(x: Tensor, *, keepdims: int = 1, layout: str = "NHWC") -> Tensor:
         if isinstance(sample, Tensor):
             return None
         height, width, channels = sample.shape
-        ready = settled(as_pixels(sample), 40, ANY, True)
+        ready = settled(sample, 40, ANY, True)
         if ready is None:
             return None
-        sums = numbers_in(sum(ready.ints), channels)
+        if ready.phases:
+            numbers = numbers_in_order(ready)
+            sums = [sum(numbers[c::channels]) for c in range(channels)]
+        else:
+            sums = list(numbers_in(sum(ready.ints), channels))
         if is_doubtful(ready, max(map(abs, sums)) / (height * width)):
             return None
         return Tensor([math.ldexp(v, -ready.exponent) / (height * width) for v in sums], (1, 1, channels))
