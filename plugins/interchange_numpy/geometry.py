@@ -42,7 +42,8 @@ class Geometry(NamedTuple):
 
     @property
     def is_depthwise(self) -> bool:
-        return self.group > 1
+        """Whether each channel has one filter of its own."""
+        return self.group > 1 and self.group == self.channels == self.filters
 
     @property
     def has_pairs(self) -> bool:

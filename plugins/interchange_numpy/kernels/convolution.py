@@ -17,7 +17,7 @@ from interchange.graph import Array
 from interchange_numpy.gemm import Blocks, blocks_for, pack, products
 from interchange_numpy.geometry import Geometry, geometry, images_of, kernel_of
 from interchange_numpy.kernel import Context, Kernel, Memory, Order, Scratch, Step, c_order, channels_last, larger
-from interchange_numpy.kernels import depthwise, winograd
+from interchange_numpy.kernels import depthwise, grouped, repeated, winograd
 from interchange_numpy.kernels.source import source
 from interchange_numpy.network import Network, Op
 from interchange_numpy.tiles import Epilogue, bands, in_parallel, per_band, rows_worth, shared_by
@@ -87,6 +87,9 @@ def choose(op: Op, context: Context) -> Kernel | None:
     conv = Conv(op, g, nhwc, Epilogue.of(op.attributes), op.outputs[0] not in context.gapped)
     if g.is_depthwise:
         return depthwise.choose(conv, context)
+    if g.group > 1:
+        has_few = g.channels <= repeated.MOST * g.group
+        return repeated.choose(conv, context) if has_few else grouped.choose(conv, context)
     if g.is_pointwise:
         return _pointwise(conv, context)
     if g.winograd and not context.network.precise:

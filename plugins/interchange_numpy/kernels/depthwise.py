@@ -32,15 +32,13 @@ LONG = 2048  # elements of the inner loop, at most where there are several pixel
 LEAST_PAIRS = 4  # pixels that one inner loop has to cover for pairs of columns to pay
 
 
-def choose(conv: Conv, context: Context) -> Kernel | None:
+def choose(conv: Conv, context: Context) -> Kernel:
     g, network = conv.g, context.network
-    if g.filters != g.channels:
-        return None
     read = source(conv.x, conv.nhwc, padding(g, precise=network.precise), context)
     (kh, kw), (height, width), channels = g.kernel, g.out_size, g.channels
-    pairs = 0 if network.precise or not g.has_pairs else _together(width, 2 * channels)
+    pairs = 0 if network.precise or not g.has_pairs else together_of(width, 2 * channels)
     pairs = pairs if pairs >= LEAST_PAIRS else 0
-    together = pairs or (_together(width, channels) if g.strides[1] == 1 else 1)
+    together = pairs or (together_of(width, channels) if g.strides[1] == 1 else 1)
     work = g.images * height * width * channels * kh * kw
     per = min(per_band(height, width * channels), shared_by(network.threads, g.images * height, work), height)
 
@@ -90,7 +88,7 @@ def choose(conv: Conv, context: Context) -> Kernel | None:
     return Kernel(emit, scratch=scratch, private=PRIVATE, orders={conv.y: conv.order}, wants=read.wants)
 
 
-def _together(width: int, channels: int) -> int:
+def together_of(width: int, channels: int) -> int:
     """How many pixels of a row are one inner loop: the largest divisor of the width that does not make it too long."""
     fitting = (n for n in range(width, 0, -1) if width % n == 0 and n * channels <= LONG)
     return next(fitting, 1)

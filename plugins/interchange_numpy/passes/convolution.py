@@ -28,16 +28,14 @@ def convolution(network: Network) -> None:
 
 
 def is_known(op: Op, network: Network) -> bool:
-    """Whether this is a convolution in one or two dimensions of float32 with constant weights, dense or depthwise."""
+    """Whether this is a convolution in one or two dimensions of float32 with constant weights, in groups or not."""
     x, w, *b = op.inputs
     if w not in network.constants or (b and b[0] and b[0] not in network.constants):
         return False
     shape = network.shape(x)
     if shape is None or len(shape) not in (3, 4) or not network.is_float32(x, w, op.outputs[0]):
         return False
-    nhwc = op.attributes.get("layout", "NCHW") == "NHWC"
-    group, channels = op.attributes.get("group", 1), shape[-1 if nhwc else 1]
-    return bool(np.prod(network.shape(op.outputs[0]) or ())) and group in (1, channels)
+    return bool(np.prod(network.shape(op.outputs[0]) or ()))
 
 
 def _fuse(chains: Chains, i: int, op: Op) -> None:
