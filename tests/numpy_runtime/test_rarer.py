@@ -38,3 +38,19 @@ def test_a_power(power: float) -> None:
     sketch = Sketch()
     x = sketch.feed("x", np.linspace(0.1, 9, 3 * 7, dtype=F32).reshape(3, 7))
     check(sketch.finished(sketch.call("Pow", x, np.array(power, F32))), sketch.feeds)
+
+
+@pytest.mark.parametrize("options", [{}, {"largest": 0}, {"axis": 1}, {"axis": 0, "largest": 0}], ids=str)
+@pytest.mark.parametrize("dtype", ["float32", "int64"])
+def test_the_largest_of_equals(dtype: str, options: dict[str, int]) -> None:
+    sketch = Sketch()
+    x = sketch.feed("x", RANDOM.integers(-3, 4, (4, 6, 5)).astype(dtype))
+    values, places = sketch.call("TopK", x, np.array([4]), outputs=2, **options)
+    check(sketch.finished(values, places), sketch.feeds)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int32"])
+def test_whether_a_number_is_not_zero(dtype: str) -> None:
+    sketch = Sketch()
+    x = sketch.feed("x", np.array([[0, 0.25, -0.0], [-3, 1e-30, 7]]).astype(dtype))
+    check(sketch.finished(sketch.call("Cast", x, to="bool")), sketch.feeds)

@@ -59,7 +59,7 @@ KINDS: Mapping[str, tuple[str, ...]] = {
     "attention": ("attention", "Attention"),
     "pad": ("Pad",),
     "pool": ("pool", "GlobalAveragePool", "ReduceMean"),
-    "moving": ("Slice", "Split", "Concat", "Where", "Cast", "Expand", "Gather", "GatherND"),
+    "moving": ("Slice", "Split", "Concat", "Where", "Cast", "Expand", "Gather", "GatherND", "TopK"),
     "reduction": ("ReduceSum", "ReduceMean", "ReduceMax", "ReduceMin", "CumSum"),
     "rnn": ("RNN", "GRU", "LSTM"),
     "volumes": ("AveragePool", "Conv", "MaxPool"),

@@ -69,10 +69,12 @@ def chosen(op: Op, context: Context) -> Kernel | None:
 
 
 def cast(op: Op, context: Context) -> Kernel | None:
-    """Between bool and integers, and from these and float32 and float64 to float32 and float64."""
+    """Between bool and integers, from these and float32 and float64 to float32 and float64, and from all to bool."""
     x, y = op.inputs[0], op.outputs[0]
     old, new = context.network.dtype(x), context.network.dtype(y)
     floats = (np.float32, np.float64)
+    if old in floats and new == np.bool_:
+        return Kernel(lambda memory: [(np.not_equal, (memory[x], 0, memory[y]))], orders={y: context.order(x)})
     if old is None or new is None or not (old.kind in WHOLE or (old in floats and new in floats)):
         return None
     if not (new.kind in WHOLE or new in floats):
@@ -142,6 +144,29 @@ def _take_rows(node: Node, x: Array, indices: Array, rows: Array, first: Array, 
         np.copyto(y, run(node, dict(zip(node.inputs, (x, indices), strict=True)))[0])
 
 
+def topmost(op: Op, context: Context) -> Kernel | None:
+    """The k largest or smallest, if k is constant; of equals the first comes first."""
+    a, x = op.attributes, op.inputs[0]
+    k = context.network.constants.get(op.inputs[1])
+    if k is None or k.size != 1 or not all(op.outputs):
+        return None
+    axis, count, largest = a.get("axis", -1) % len(context.shape(x)), int(k.reshape(())), bool(a.get("largest", 1))
+
+    def emit(memory: Memory) -> Iterator[Step]:
+        yield _top, (memory[x], axis, count, largest, *(memory[name] for name in op.outputs))
+
+    return Kernel(emit)
+
+
+def _top(x: Array, axis: int, count: int, largest: bool, values: Array, places: Array) -> None:
+    """Backwards for the largest, so that a stable sort leaves equals in their order."""
+    back = (slice(None),) * axis + (slice(None, None, -1),)
+    order = np.argsort(x[back], axis, kind="stable")[back] if largest else np.argsort(x, axis, kind="stable")
+    order = order[(slice(None),) * axis + (slice(count),)]
+    np.copyto(places, x.shape[axis] - 1 - order if largest else order)
+    np.copyto(values, np.take_along_axis(x, places, axis))
+
+
 KERNELS: Mapping[str, Chooser] = {
     "Slice": sliced,
     "Split": split,
@@ -151,4 +176,5 @@ KERNELS: Mapping[str, Chooser] = {
     "Expand": expanded,
     "Gather": gathered,
     "GatherND": gathered_in_batches,
+    "TopK": topmost,
 }
