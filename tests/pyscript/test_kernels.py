@@ -7,6 +7,7 @@ import builtins
 import functools
 import inspect
 import math
+import sys
 from typing import Any
 
 import numpy as np
@@ -100,6 +101,15 @@ def test_row_on_lists(row):
             np.testing.assert_array_equal(array(got[name], expected), expected)
         else:
             np.testing.assert_allclose(array(got[name], expected), expected, rtol=1e-9, atol=1e-11)
+
+
+@pytest.mark.parametrize(
+    "row", [row for row in TABLE if row.op in ("Conv", "ConvTranspose", "Gemm", "MatMul")], ids=str
+)
+def test_row_in_the_loops_for_pypy(row, monkeypatch):
+    """What PyPy's compiler makes fast gives the same on any interpreter."""
+    monkeypatch.setattr(sys.implementation, "name", "pypy")
+    test_row_on_lists(row)
 
 
 @pytest.mark.parametrize("row", TABLE, ids=str)

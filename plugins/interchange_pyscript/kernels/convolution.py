@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Sequence
 
 from interchange_pyscript.kernels.linear import Linear, columns_of
@@ -104,6 +105,8 @@ def depthwise(
     group: int,
 ) -> list[float]:
     """Every channel has filters of its own, so that no window is summed over channels."""
+    if sys.implementation.name == "pypy":
+        return depthwise_in_loops(values, w, bias, corners, taps, group)
     dot = getattr(math, "sumprod", inner)  # sumprod: from Python 3.12 on
     rows = prepared(w, "rows", lambda: columns_of(w))
     multiplier = len(rows) // group
@@ -113,6 +116,28 @@ def depthwise(
         if multiplier > 1:
             windows = (window for window in windows for _ in range(multiplier))  # type: ignore[assignment]
         result += [dot(window, row) + b for window, row, b in zip(windows, rows, bias)]
+    return result
+
+
+def depthwise_in_loops(
+    values: Sequence[float],
+    w: Tensor,
+    bias: Sequence[float],
+    corners: Sequence[int],
+    taps: Sequence[int],
+    group: int,
+) -> list[float]:
+    """The same, tap by tap: what PyPy's compiler makes fast."""
+    filters = w.shape[-1]
+    multiplier, result = filters // group, list(bias) * len(corners)
+    weights = [list(w.values[i : i + filters]) for i in range(0, len(w.values), filters)]
+    for first in range(multiplier):  # of the filters of a channel
+        for place, corner in zip(range(0, len(result), filters), corners):
+            for tap, row in zip(taps, weights):
+                start, channel, output = corner + tap, 0, first
+                while channel < group:
+                    result[place + output] += values[start + channel] * row[output]
+                    channel, output = channel + 1, output + multiplier
     return result
 
 
