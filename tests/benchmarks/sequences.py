@@ -156,7 +156,9 @@ def products_of(plan: Plan) -> list[Step]:
     """The steps of a plan that multiply matrices; products with a few coefficients of a polynomial are none."""
 
     def is_product(function: Any) -> bool:
-        return function is np.matmul or (getattr(function, "__name__", "") == "dot" and function.__self__.size >= 32)
+        return function in (np.matmul, getattr(np, "vecmat", None)) or (
+            getattr(function, "__name__", "") == "dot" and function.__self__.size >= 32
+        )
 
     return [step for step in plan.steps if is_product(step[0])]
 
