@@ -377,6 +377,16 @@ def outputs_first_state(version: Version, backend: str) -> bool:
     return version < (2, 2, 5) and not is_of_tensorflow(version) and backend == "tensorflow"
 
 
+def multiplies_matrices(version: Version, backend: str) -> bool | None:
+    """Whether Dot of four dimensions multiplies the last two as matrices, for each of the others: on TensorFlow before
+    Keras 2.3 and TensorFlow 2.0. None: it is not known, for the file may be of TensorFlow 1 or 2, or is of CNTK."""
+    if version >= (2, 3) or (backend == "theano" and not is_of_tensorflow(version)):
+        return False
+    if not is_of_tensorflow(version):
+        return True if backend == "tensorflow" else None
+    return tensorflow_of(version) < (2,) if tensorflow_of(version) else None
+
+
 def keeps_deviation(version: Version) -> bool:
     """Whether BatchNormalization's `running_std` is what its name says; it was the variance from Keras 1.0.6 on."""
     return (1, 0, 0) <= version < (1, 0, 6)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from interchange_keras import eras
 from interchange_keras.layer import Ints, Layer, LayerFunction
 
 
@@ -100,6 +101,15 @@ def dot(layer: Layer, x: str, y: str, *, axes: Ints, normalize: bool = False) ->
         layer.refuse("axis 0, the batch")
     if normalize:
         x, y = (_unit(layer, value, axis) for value, axis in ((x, a), (y, b)))
+    if max(ranks) > 3 and (old := eras.multiplies_matrices(layer.version, layer.backend)) is not False:
+        if old is None:
+            why = "a product of four dimensions, which not all versions and backends computed alike"
+            layer.refuse(why, eras.ask_tensorflow(layer.version))
+        if min(ranks) < 4:
+            layer.refuse(f"inputs with {ranks[0]} and {ranks[1]} dimensions in this version of Keras")
+        x = x if a == 3 else layer.add("Transpose", x, perm=[0, 1, 3, 2])  # any other axis is taken for the third
+        y = layer.add("Transpose", y, perm=[0, 1, 3, 2]) if b == 3 else y
+        return layer.add("MatMul", x, y)
     left, right = "nabc"[: ranks[0]], "nxyz"[: ranks[1]]
     right = right.replace(right[b], left[a])
     result = "n" + "".join(c for c in left[1:] + right[1:] if c != left[a])
