@@ -396,6 +396,23 @@ def test_average_pool_and_sum(kernel, tmp_path):
     assert floors(computed(graph, tmp_path, x), graph, x) < judge.ROUNDING
 
 
+@pytest.mark.parametrize("pool", ["AveragePool", "MaxPool"])
+@pytest.mark.parametrize("outputs", [4, 70])
+def test_pools_after_sums(pool, outputs, tmp_path):
+    """One term is halved by a pool, the other by its strides: their sum has no phases, which a pool needs."""
+    b, told = Builder(), {"layout": "NHWC", "kernel_shape": [2, 2], "strides": [2, 2]}
+    x = b.input("x", "float32", ("batch", 36, 44, 3))
+    w, v = (b.constant(name, random(seed, 3, 3, 3, outputs) / 5) for name, seed in (("w", 5), ("v", 6)))
+    one = b.add("Conv", [x, w], "one", source="one", layout="NHWC", auto_pad="SAME_UPPER")
+    one = b.add("MaxPool", [one], "halved", source="pool", **told)
+    other = b.add("Conv", [x, v], "other", source="other", layout="NHWC", auto_pad="SAME_UPPER", strides=[2, 2])
+    x = b.add(pool, [b.add("Add", [one, other], "sum", source="add")], "y", source="last", **told)
+    graph = b.graph([x], {})
+    assert [node.op for node in plan(graph).nodes][-2:] == ["LaneAdd", f"Lane{pool}"]
+    x = random(4, 2, 36, 44, 3)
+    assert floors(computed(graph, tmp_path, x), graph, x) < judge.ROUNDING
+
+
 def test_layouts_may_change_within_a_network(tmp_path):
     """What is channels last to one layer may be channels first to the next; lanes know which they are."""
     b = Builder()

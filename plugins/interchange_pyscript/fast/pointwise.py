@@ -94,8 +94,8 @@ def LaneMaxPool(
     def in_lanes(sample: Sample) -> Lanes | None:
         if isinstance(sample, Tensor):
             return None
-        if sample.phases in (2, 4) and tall == wide == down == across == 2 and not any(pads):
-            return pooled_phases(sample)
+        if sample.phases and tall == wide == down == across == 2 and not any(pads):
+            return pooled_phases(in_pairs(sample))
         x = as_pixels(sample)
         height, width, channels = x.shape
         counts = window_counts((height, width), (tall, wide), strides, [(top, bottom), (left, right)])
@@ -122,6 +122,11 @@ def largest_lanes(ints: Sequence[int], count: int) -> int:
     return best
 
 
+def in_pairs(x: Lanes) -> Lanes:
+    """Planes in which neighbours that a pool of 2 x 2 sees together are in neighbouring phases."""
+    return x if x.phases in (2, 4) else as_planes(x, 2)
+
+
 def pooled_phases(x: Lanes) -> Lanes:
     """The largest of 2 x 2 neighbours, which are in neighbouring phases."""
     (height, width, channels), phases, count, ints = x.shape, x.phases, x.count, []
@@ -141,9 +146,10 @@ def LaneAveragePool(x: Tensor, *, layout: str = "NHWC") -> Tensor:
         ready = None if isinstance(sample, Tensor) else settled(sample, 40, ANY, True)
         if ready is None:
             return None
+        ready = in_pairs(ready) if ready.phases else ready
         height, width, channels = ready.shape
         shape, exponent, phases = (height // 2, width // 2, channels), ready.exponent + 2, ready.phases
-        if phases in (2, 4):
+        if phases:
             starts = [i + k for i in range(0, len(ready.ints), 2 * phases) for k in range(0, phases, 2)]
             ints = [sum(ready.ints[k : k + 2] + ready.ints[k + phases : k + phases + 2]) for k in starts]
             return Lanes(ints, ready.count, shape, exponent, 42, ready.positive, phases // 2, ready.pitch)
