@@ -9,14 +9,13 @@ from typing import Any
 import numpy as np
 
 from interchange_keras.layer import Layer, LayerFunction, Tensor
-from interchange_keras.operations import arranging, nn, numeric, reduction, shaping
+from interchange_keras.operations import arranging, nn, numeric, reduction, shaping, windows
 from interchange_keras.operations.elementwise import dtype_name
 from interchange_keras.operations.operands import (
     Operand,
     as_dtype,
     as_int32,
     axes_of,
-    axis_of,
     floating,
     joined,
     tensor,
@@ -60,7 +59,7 @@ def strided_slice(
     return shaping.get_item(layer, input_, items)
 
 
-def tensordot(layer: Layer, a: Operand, b: Operand, axes: Any) -> str:
+def _tensordot(layer: Layer, a: Operand, b: Operand, axes: Any) -> str:
     return reduction.tensordot(layer, a, b, axes=axes)
 
 
@@ -146,22 +145,13 @@ def trace(layer: Layer, x: Operand) -> str:
     return layer.add("ReduceSum", diag_part(layer, x), [-1], keepdims=0)
 
 
-def _ordered(layer: Layer, values: Operand, axis: int, direction: str) -> tuple[str, str]:
-    x = tensor(layer, values)
-    at = axis_of(layer, x, axis)
-    if (size := layer.shape(x)[at]) is None:
-        layer.refuse("sorting along a dimension of unknown size")
-    largest = int(direction == "DESCENDING")
-    ordered, places = layer.add_many("TopK", x, [size], outputs=2, axis=at, largest=largest)
-    return ordered, places
-
-
 def sort(layer: Layer, values: Operand, axis: int = -1, direction: str = "ASCENDING") -> str:
-    return _ordered(layer, values, axis, direction)[0]
+    return reduction.order(layer, tensor(layer, values), axis, int(direction == "DESCENDING"))[0]
 
 
 def argsort(layer: Layer, values: Operand, axis: int = -1, direction: str = "ASCENDING", stable: bool = False) -> str:
-    return as_int32(layer, _ordered(layer, values, axis, direction)[1])
+    places = reduction.order(layer, tensor(layer, values), axis, int(direction == "DESCENDING"))[1]
+    return as_int32(layer, places)
 
 
 def count_nonzero(
@@ -264,14 +254,10 @@ def depthwise_conv2d(
     data_format: str | None = None,
     dilations: Any = None,
 ) -> str:
-    """Each channel has kernels of its own: (height, width, channels, kernels of each)."""
-    x = Tensor(floating(layer, input))
-    kernel = tensor(layer, filter)
-    height, width, channels, times = layer.shape(kernel)
-    if None in (height, width, channels, times) or data_format not in (None, "NHWC"):
-        layer.refuse(f"kernels of unknown size, or data_format {data_format}")
-    flat = layer.add("Reshape", kernel, [height, width, 1, int(channels or 0) * int(times or 0)])
-    return conv(layer, x, Tensor(flat), strides, padding, None, dilations)
+    if data_format not in (None, "NHWC"):
+        layer.refuse(f"data_format is {data_format}")
+    steps, spread = _inner(layer, strides, 2), _inner(layer, dilations or 1, 2)
+    return windows.depthwise_conv(layer, input, filter, strides=steps, padding=padding.lower(), dilation_rate=spread)
 
 
 def batch_normalization(
@@ -355,5 +341,7 @@ FUNCTIONS: Mapping[str, LayerFunction] = {
         local_response_normalization,
     ),
     **dict.fromkeys(("norm", "linalg.norm", "compat.v1.norm", "compat.v1.linalg.norm"), norm),
-    **dict.fromkeys(("tensordot", "compat.v1.tensordot"), tensordot),
+    **dict.fromkeys(
+        ("tensordot", "compat.v1.tensordot"), lambda layer, a, b, axes: reduction.tensordot(layer, a, b, axes=axes)
+    ),
 }

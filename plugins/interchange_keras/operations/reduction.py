@@ -130,7 +130,8 @@ def average(layer: Layer, x: Operand, weights: Operand = None, *, axis: Any = No
     return layer.add("Div", total, _reduced(layer, "ReduceSum", w, axis, False))
 
 
-def _order(layer: Layer, x: str, axis: int, largest: int) -> tuple[str, str]:
+def order(layer: Layer, x: str, axis: int, largest: int) -> tuple[str, str]:
+    """The values along an axis in their order, and where each was; of equals the first comes first."""
     at = axis_of(layer, x, axis)
     size = layer.shape(x)[at]
     if size is None:
@@ -140,13 +141,13 @@ def _order(layer: Layer, x: str, axis: int, largest: int) -> tuple[str, str]:
 
 
 def sort(layer: Layer, x: Operand, *, axis: int = -1) -> str:
-    return _order(layer, tensor(layer, x), axis, 0)[0]
+    return order(layer, tensor(layer, x), axis, 0)[0]
 
 
 def argsort(layer: Layer, x: Operand, *, axis: int | None = -1) -> str:
     x = tensor(layer, x)
     x, axis = (flat(layer, x), 0) if axis is None else (x, axis)
-    return as_int32(layer, _order(layer, x, axis, 0)[1])
+    return as_int32(layer, order(layer, x, axis, 0)[1])
 
 
 def top_k(layer: Layer, x: Operand, *, k: int, sorted: bool = True) -> tuple[str, ...]:
