@@ -225,15 +225,11 @@ def slice_update(layer: Layer, inputs: Operand, start_indices: Any, updates: Ope
     y = as_dtype(layer, updates, layer.dtype(x))
     if isinstance(start_indices, Tensor) or any(isinstance(i, Tensor) for i in start_indices):
         layer.refuse("a start that is computed")
-    for axis, (start, size, length) in enumerate(zip(start_indices, layer.shape(x), layer.shape(y), strict=True)):
-        if size == length and (size is not None or start == 0):
-            continue
-        if size is None or length is None:
+    starts = [int(start) for start in start_indices]
+    for start, size, length in zip(starts, layer.shape(x), layer.shape(y), strict=True):
+        if (size is None or length is None) and not (size is length and start == 0):
             layer.refuse("a dimension of unknown size")
-        if any(n is None for n in layer.shape(y)[axis + 1 :]) and axis + 1 < layer.rank(x):
-            layer.refuse("a dimension of unknown size")
-    # from the last dimension to the first, what is around the update comes from x
-    return _placed(layer, x, y, [int(start) for start in start_indices])
+    return _placed(layer, x, y, starts)
 
 
 def _placed(layer: Layer, x: str, y: str, starts: Sequence[int]) -> str:
