@@ -285,6 +285,46 @@ def percentile(
     return quantile(layer, x, share, axis=axis, method=method, keepdims=keepdims)
 
 
+def nanquantile(
+    layer: Layer, x: Operand, q: Any, *, axis: Any = None, method: str = "linear", keepdims: bool = False
+) -> str:
+    """Of the numbers among the values, which each have to be sorted and counted; NaN where there is none."""
+    if isinstance(q, Tensor) or np.ndim(q) or method != "linear":
+        layer.refuse(f"q is {q}, method {method!r}")
+    if not 0 <= float(q) <= 1:
+        layer.reject(f"q is {q}")
+    y, at, before = _lined_up(layer, x, axis)
+    n = layer.shape(y)[-1]
+    if n is None or n < 1:
+        layer.refuse("quantiles along a dimension of unknown size")
+    is_nan = layer.add("IsNaN", y)
+    ordered = layer.add_many("TopK", layer.add("Where", is_nan, math.inf, y), [n], outputs=2, largest=0)[0]
+    count = layer.add("ReduceSum", layer.add("Cast", layer.add("Not", is_nan), to="float64"), [-1])
+    place = layer.add("Mul", layer.add("Max", layer.add("Sub", count, 1.0), 0.0), np.asarray(q, np.float64))
+    below = layer.add("Floor", place)
+    first, second = (
+        layer.add("GatherElements", ordered, layer.add("Cast", whole, to="int64"), axis=-1)
+        for whole in (below, layer.add("Ceil", place))
+    )
+    share = as_dtype(layer, Tensor(layer.add("Sub", place, below)), layer.dtype(y))
+    between = layer.add("Add", first, layer.add("Mul", layer.add("Sub", second, first), share))
+    result = layer.add("Squeeze", layer.add("Where", layer.add("Equal", count, 0.0), math.nan, between), [-1])
+    if not keepdims:
+        return result
+    return layer.add("Unsqueeze", result, at if axis is not None else list(range(before)))
+
+
+def nanpercentile(
+    layer: Layer, x: Operand, q: Any, *, axis: Any = None, method: str = "linear", keepdims: bool = False
+) -> str:
+    share = q if isinstance(q, Tensor) or np.ndim(q) else float(q) / 100
+    return nanquantile(layer, x, share, axis=axis, method=method, keepdims=keepdims)
+
+
+def nanmedian(layer: Layer, x: Operand, *, axis: Any = None, keepdims: bool = False) -> str:
+    return nanquantile(layer, x, 0.5, axis=axis, keepdims=keepdims)
+
+
 def median(layer: Layer, x: Operand, *, axis: Any = None, keepdims: bool = False) -> str:
     return quantile(layer, x, 0.5, axis=axis, keepdims=keepdims)
 
@@ -355,6 +395,7 @@ OPERATIONS: Mapping[str, LayerFunction] = {
     **{"Nansum": _without("Sum", 0.0), "Nanprod": _without("Prod", 1.0), "Nancumsum": _running_without("Cumsum", 0.0)},
     **{"Nancumprod": _running_without("Cumprod", 1.0), "Nanmean": nanmean, "Nanvar": nanvar, "Nanstd": nanstd},
     **{"Nanmax": _extreme_without("Max", -math.inf), "Nanmin": _extreme_without("Min", math.inf)},
+    **{"Nanquantile": nanquantile, "Nanpercentile": nanpercentile, "Nanmedian": nanmedian},
     **{"Quantile": quantile, "Percentile": percentile, "Median": median, "SearchSorted": searchsorted},
     **{"Digitize": digitize, "InTopK": in_top_k},
     **{"SegmentSum": _segments("add", 0), "SegmentProd": _segments("mul", 1)},

@@ -187,3 +187,10 @@ row("corrcoef", X, lambda o, x: o.corrcoef(x[0]), 1e-5)
 row("nanargmax", HOLES, lambda o, x: o.nanargmax(x, axis=1))
 row("nanargmin", HOLES, lambda o, x: o.nanargmin(x, axis=-1, keepdims=True))
 row("nanargmax_integers", WHOLE, lambda o, x: o.nanargmax(x, axis=2))
+
+# --- without NaN, in order --------------------------------------------------------------------------------------------
+
+row("nanmedian", HOLES, lambda o, x: o.nanmedian(x, axis=1))
+row("nanmedian_kept", HOLES, lambda o, x: o.nanmedian(x, axis=[1, 2], keepdims=True))
+row("nanquantile", HOLES, lambda o, x: o.nanquantile(x, 0.3, axis=-1))
+row("nanpercentile", HOLES, lambda o, x: o.nanpercentile(x, 85, axis=2, keepdims=True))
