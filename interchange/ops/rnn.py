@@ -185,11 +185,16 @@ def GRU(
 def _lstm_step(w, r, wb, rb, functions, x, h, c, peepholes, input_forget):
     f, g, h_of = functions
     i, o, forget, new = np.split(x @ w + h @ r + wb + rb, 4, -1)
-    pi, po, pf = (0, 0, 0) if peepholes is None else np.split(peepholes, 3)
-    i = f(i + pi * c)
-    forget = 1 - i if input_forget else f(forget + pf * c)
+    pi, po, pf = (None, None, None) if peepholes is None else np.split(peepholes, 3)
+    i = f(_seeing(c, i, pi))
+    forget = 1 - i if input_forget else f(_seeing(c, forget, pf))
     c = forget * c + i * g(new)
-    return f(o + po * c) * h_of(c), c
+    return f(_seeing(c, o, po)) * h_of(c), c
+
+
+def _seeing(c, gate, peephole):
+    """A gate that sees the state; without a peephole not even one that is infinite."""
+    return gate if peephole is None else gate + peephole * c
 
 
 @shape_rule(_y_shape, _state_shape, _state_shape)

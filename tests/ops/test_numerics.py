@@ -88,6 +88,18 @@ def test_numbers_become_texts(x, texts):
     assert all(type(value) is str for value in y.ravel())
 
 
+def test_an_lstm_without_peepholes_does_not_look_at_an_infinite_state():
+    """i and o are infinite, f is 0 and what is new -1: so c is -infinity, and h the output gate times tanh(c) = -1."""
+    w, r = np.array([[[1], [1], [-1], [-1]]], np.float32), np.zeros((1, 4, 1), np.float32)
+    x = np.full((1, 1, 1), np.inf, np.float32)
+    unbounded = {"hidden_size": 1, "activations": ("Relu", "Tanh", "Tanh")}
+    y, h, c = ops.get("LSTM")(x, w, r, **unbounded)
+    assert [float(a.item()) for a in (y, h, c)] == [-np.inf] * 3
+    with np.errstate(invalid="ignore"):
+        _, h, _ = ops.get("LSTM")(x, w, r, p=np.zeros((1, 3), np.float32), **unbounded)
+    assert np.isnan(h).all()
+
+
 def test_faults_are_value_errors():
     x, w = np.zeros((1, 3, 5, 5), np.float32), np.zeros((4, 2, 3, 3), np.float32)
     for op in ("Conv", "ConvTranspose"):
