@@ -2,8 +2,12 @@
 
     python tests/keras/fuzz.py [COUNT [SEED]]
 
-The files are golden ones, cut off, with bits flipped, with blocks overwritten, or with their architecture edited. One
-that loads, or is refused with one error, is well; anything else is told, with the seed that makes it again.
+The files are golden ones, whole models and weights with an architecture beside them: cut off, with bits flipped, with
+blocks overwritten, or with their architecture edited. One that loads, or is refused with one error, is well; anything
+else is told, with the seed that makes it again.
+
+Memory is the peak of what the process held (VmHWM of Linux, set back before the file is opened) less what it held then.
+Elsewhere it is not read.
 """
 
 from __future__ import annotations
@@ -12,17 +16,16 @@ import io
 import json
 import os
 import random
-import resource
 import signal
 import sys
 import tarfile
 import tempfile
 import zipfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import h5py
 from interchange_keras import KerasImporter
@@ -32,6 +35,7 @@ from interchange.errors import InterchangeError
 GOLDEN = Path(__file__).parent.parent / "golden"
 SECONDS = 60
 SPARE = 200 << 20  # beside four times the size of the file
+PROCESS = Path("/proc/self")
 STRANGE: tuple[Any, ...] = (
     *(None, True, -1, 0, 1, 2**31, 1e308, "", "x" * 300, [], {}, [[]], [1, 2, 3]),
     {"class_name": 1},
@@ -51,9 +55,17 @@ SEEDS = {
 }
 
 
+class Seed(NamedTuple):
+    """A file to damage; the architecture is beside it where it holds weights alone."""
+
+    name: str
+    data: bytes
+    architecture: bytes | None = None
+
+
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a file: "loaded", the code of an error, or what went wrong; and its peak of memory in bytes."""
+    """What came of a file: "loaded", the code of an error, or what went wrong; and the bytes that it took at most."""
 
     what: str
     memory: int
@@ -64,22 +76,46 @@ class Outcome:
         return self.what == "loaded" or self.what.startswith("IX")
 
 
-def seeds() -> list[tuple[str, bytes]]:
+def seeds() -> list[Seed]:
     """Small files of every kind."""
-    found = []
+    found: list[Seed] = []
     for table, names in SEEDS.items():
         with tarfile.open(GOLDEN / f"{table}.tar.xz") as archive:
             for entry in archive:
                 if entry.name.partition(".")[0] in names:
-                    found.append((entry.name, archive.extractfile(entry).read()))
-    return sorted(found)
+                    found.append(Seed(entry.name, archive.extractfile(entry).read()))
+    return sorted([*found, *map(_weights_only, found)])
+
+
+def _weights_only(seed: Seed) -> Seed:
+    """What save_weights() and to_json() give of the model."""
+    if seed.name.endswith(".h5"):
+        buffer = io.BytesIO(seed.data)
+        with h5py.File(buffer, "r+") as file:
+            architecture = file.attrs["model_config"].encode()
+            del file.attrs["model_config"]
+        return Seed(f"weights.{seed.name}", buffer.getvalue(), architecture)
+    with zipfile.ZipFile(io.BytesIO(seed.data)) as archive:
+        name = f"{seed.name.removesuffix('.keras')}.weights.h5"
+        return Seed(f"weights.{name}", archive.read("model.weights.h5"), archive.read("config.json"))
 
 
 # --- damage ---------------------------------------------------------------------------------------------------------
 
 
-def damaged(name: str, data: bytes, rng: random.Random) -> bytes:
+def damaged(seed: Seed, rng: random.Random) -> Seed:
     kind = rng.choice(("cut", "bits", "block", "repeat", "json", "json", "json"))
+    if kind == "json" and seed.architecture is not None:
+        architecture = json.dumps(_edited(json.loads(seed.architecture), rng)).encode()
+        return seed._replace(architecture=architecture)
+    if kind == "json":
+        return seed._replace(data=_with_edited_json(seed.name, seed.data, rng))
+    if seed.architecture is not None and rng.random() < 0.2:
+        return seed._replace(architecture=_damaged_bytes(kind, seed.architecture, rng))
+    return seed._replace(data=_damaged_bytes(kind, seed.data, rng))
+
+
+def _damaged_bytes(kind: str, data: bytes, rng: random.Random) -> bytes:
     if kind == "cut":
         return data[: rng.randrange(len(data))]
     made = bytearray(data)
@@ -87,13 +123,11 @@ def damaged(name: str, data: bytes, rng: random.Random) -> bytes:
         for _ in range(rng.choice((1, 2, 8, 64))):
             made[rng.randrange(len(made))] ^= 1 << rng.randrange(8)
         return bytes(made)
-    if kind in ("block", "repeat"):
-        at, size = rng.randrange(len(made)), rng.choice((1, 4, 8, 64, 512))
-        from_ = rng.randrange(len(made))
-        piece = rng.randbytes(size) if kind == "block" else data[from_ : from_ + size]
-        made[at : at + len(piece)] = piece
-        return bytes(made)
-    return _with_edited_json(name, data, rng)
+    at, size = rng.randrange(len(made)), rng.choice((1, 4, 8, 64, 512))
+    from_ = rng.randrange(len(made))
+    piece = rng.randbytes(size) if kind == "block" else data[from_ : from_ + size]
+    made[at : at + len(piece)] = piece
+    return bytes(made)
 
 
 def _with_edited_json(name: str, data: bytes, rng: random.Random) -> bytes:
@@ -143,66 +177,90 @@ def _places(document: Any) -> Iterator[tuple[Any, Any]]:
 # --- trial ----------------------------------------------------------------------------------------------------------
 
 
-def trial(path: Path) -> Outcome:
+def trial(path: Path, architecture: Path | None = None) -> Outcome:
     """Loads a file in a child of this process."""
+    size = path.stat().st_size + (0 if architecture is None else architecture.stat().st_size)
+    return in_a_child(lambda: _load(path, architecture), 4 * size + SPARE)
+
+
+def in_a_child(load: Callable[[], str], room: int) -> Outcome:
+    """What `load` says in a child of this process; "memory" if it takes more than `room` bytes."""
     reader, writer = os.pipe()
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10
     child = os.fork()
     if child == 0:
         os.close(reader)
+        before = _from_now_on()
         try:
             signal.alarm(SECONDS)
-            what = _load(path)
+            what = load()
         except BaseException as error:  # what nobody may see
             what = f"{type(error).__name__}\n{error}"
-        os.write(writer, what.encode("utf-8", "replace")[:4000])
+        memory = max(_status("VmHWM") - before, 0)
+        os.write(writer, f"{memory}\n{what}".encode("utf-8", "replace")[:4000])
         os._exit(0)
     os.close(writer)
     with os.fdopen(reader, "rb") as pipe:
         text = pipe.read().decode()
-    _, status, usage = os.wait4(child, 0)
-    memory = max((usage.ru_maxrss << 10) - before, 0)
+    _, status = os.waitpid(child, 0)
     if os.WIFSIGNALED(status):
-        return Outcome(f"signal {os.WTERMSIG(status)}", memory)
-    what, _, detail = text.partition("\n")
-    if memory > 4 * path.stat().st_size + SPARE:
-        return Outcome("memory", memory, what)
-    return Outcome(what, memory, detail)
+        return Outcome(f"signal {os.WTERMSIG(status)}", 0)
+    memory, what, detail = (*text.split("\n", 2), "")[:3]
+    if int(memory) > room:
+        return Outcome("memory", int(memory), what)
+    return Outcome(what, int(memory), detail)
 
 
-def _load(path: Path) -> str:
+def _from_now_on() -> int:
+    """Sets the peak of this process's memory to what it holds now, which it returns; 0 where nothing tells."""
+    if PROCESS.exists():
+        (PROCESS / "clear_refs").write_text("5")  # proc(5): resets the peak resident set size
+    return _status("VmRSS")
+
+
+def _status(key: str) -> int:
+    if not PROCESS.exists():
+        return 0
+    lines = (PROCESS / "status").read_text().splitlines()
+    return next(int(line.split()[1]) << 10 for line in lines if line.startswith(f"{key}:"))
+
+
+def _load(path: Path, architecture: Path | None) -> str:
     try:
-        KerasImporter().load(path)
+        KerasImporter().load(path, **({} if architecture is None else {"architecture": architecture}))
     except InterchangeError as error:
         return error.code
     return "loaded"
 
 
-def run(count: int, seed: int, folder: Path) -> Iterator[tuple[int, str, Outcome]]:
-    """Each trial: the seed that makes it again, the name of the file, and what came of it."""
+def run(count: int, first: int, folder: Path) -> Iterator[tuple[int, str, Outcome]]:
+    """Each trial: the number that makes it again, the name of the file, and what came of it."""
     files = seeds()
-    KerasImporter().load(_written(folder, *files[0]))  # imports what all need, once
-    for number in range(seed, seed + count):
+    for seed in (files[0], files[-1]):
+        _load(*_written(folder, seed))  # imports what all need, once
+    for number in range(first, first + count):
         rng = random.Random(number)
-        name, data = rng.choice(files)
+        seed = rng.choice(files)
         try:
-            changed = damaged(name, data, rng)
+            changed = damaged(seed, rng)
         except (OSError, RuntimeError, ValueError):  # h5py cannot write what was asked for
             continue
-        yield number, name, trial(_written(folder, name, changed))
+        yield number, seed.name, trial(*_written(folder, changed))
 
 
-def _written(folder: Path, name: str, data: bytes) -> Path:
-    path = folder / f"damaged{Path(name).suffix}"
-    path.write_bytes(data)
-    return path
+def _written(folder: Path, seed: Seed) -> tuple[Path, Path | None]:
+    path = folder / f"damaged{Path(seed.name).suffix}"
+    path.write_bytes(seed.data)
+    if seed.architecture is None:
+        return path, None
+    (folder / "damaged.json").write_bytes(seed.architecture)
+    return path, folder / "damaged.json"
 
 
-def main(count: int = 2000, seed: int = 0) -> int:
+def main(count: int = 2000, first: int = 0) -> int:
     counts: Counter[str] = Counter()
     most = bad = 0
     with tempfile.TemporaryDirectory() as folder:
-        for number, name, outcome in run(count, seed, Path(folder)):
+        for number, name, outcome in run(count, first, Path(folder)):
             counts[outcome.what] += 1
             most = max(most, outcome.memory)
             if not outcome.is_well:
