@@ -201,7 +201,15 @@ OLD_WEIGHTS: Mapping[tuple[str, str], OldWeights] = {
 NOT_SAVED: Mapping[tuple[str, str], tuple[Version, str]] = {
     ("ConvLSTM2D", "strides"): ((2,), "1"),
     ("Conv2DTranspose", "output_shape"): ((1, 1), "what the kernel makes"),
+    **{(f"Conv{n}DTranspose", "output_padding"): ((3, 6), "none") for n in (1, 2, 3)},  # from 3.0 on; see `was_lost`
 }
+
+
+def was_lost(class_name: str, option: str, version: Version) -> bool:
+    """Whether a file of that version cannot hold an option that the layer may have had. Keras 2 saved all that it has:
+    what Keras 3 lost at first is no loss before it."""
+    saved_from, _ = NOT_SAVED.get((class_name, option), ((0,), ""))
+    return version < saved_from and not (version < (3,) <= saved_from)
 
 
 def backend_of(weight_names: Sequence[str]) -> str:
@@ -335,6 +343,7 @@ class Meaning(NamedTuple):
 MEANINGS: Sequence[Meaning] = (
     Meaning("CenterCrop", "whole numbers stay what they are", before=(2, 8)),
     Meaning("RandomCrop", "the middle of what was resized to cover the shape", before=(2, 7)),
+    Meaning("UnitNormalization", "nothing is divided by less than 1e-6", before=(3, 6)),
 )
 
 
@@ -390,6 +399,30 @@ def multiplies_matrices(version: Version, backend: str) -> bool | None:
 def keeps_deviation(version: Version) -> bool:
     """Whether BatchNormalization's `running_std` is what its name says; it was the variance from Keras 1.0.6 on."""
     return (1, 0, 0) <= version < (1, 0, 6)
+
+
+def merges_masks(version: Version) -> str:
+    """Where a step counts behind layers that merge: where "all" inputs with masks do, up to Keras 2; where "any" input
+    does, since Keras 3.4, and Multiply, Maximum and Minimum look at masks themselves; "": masks end there, in between.
+    """
+    return "any" if version >= (3, 4) else "" if version >= (3,) else "all"
+
+
+def least_square(version: Version) -> float:
+    """What the sum of squares is at least by which UnitNormalization divides: since Keras 3.6 the square of the
+    epsilon, which was compared with the sum itself before."""
+    return 1e-24 if version >= (3, 6) else 1e-12
+
+
+def keeps_last_of_one(version: Version) -> bool:
+    """Whether one_hot of CategoryEncoding and Discretization keeps a last dimension of 1: Keras 3.0 to 3.3."""
+    return (3,) <= version < (3, 4)
+
+
+def misplaces_sizes(version: Version) -> bool:
+    """Whether UpSampling2D with channels first that interpolates makes rows of columns, and columns of channels: Keras
+    3.0 and 3.1 as seen, 3.3 no more."""
+    return (3,) <= version < (3, 3)
 
 
 def heads_see_masks(version: Version) -> bool:

@@ -39,10 +39,10 @@ EXPRESSED: Mapping[str, str] = {
 
 
 def era_of(model: Model, version: eras.Version, backend: str) -> str:
-    """The era of a file and what it means for this model; "" for Keras 3."""
-    if version >= (3,):
-        return ""
+    """The era of a file and what it means for this model; "" for a file of Keras 3 that means what it would today."""
     what = list(dict.fromkeys(_differences(model, version, backend)))
+    if version >= (3,) and not what:
+        return ""
     return f"Keras {version[0]}" + (f"; {'; '.join(what)}" if what else "; nothing in it means something else today")
 
 
@@ -67,8 +67,8 @@ def _differences(model: Model, version: eras.Version, backend: str) -> Iterator[
 def _of_config(class_name: str, config: Mapping[str, Any], version: eras.Version) -> Iterator[str]:
     missing = {key: value for key, value in eras.defaults(class_name, version).items() if key not in config}
     yield from (f"{class_name}: {key} is {value} by default" for key, value in missing.items() if key in _TOLD)
-    for (of, option), (saved_from, read) in eras.NOT_SAVED.items():
-        if of == class_name and version < saved_from and config.get(option) is None:
+    for (of, option), (_, read) in eras.NOT_SAVED.items():
+        if of == class_name and eras.was_lost(of, option, version) and config.get(option) is None:
             yield f"{class_name}: {option} was not saved, {read} is taken, as Keras itself did"
     yield from (f"{class_name}: {what}" for what in eras.meanings(class_name, config, version))
     used = {**missing, **config}

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from interchange_keras.eras import heads_see_masks, passes_masks_through_relu
+from interchange_keras.eras import heads_see_masks, merges_masks, passes_masks_through_relu
 from interchange_keras.layer import Layer
 
 Mask = str | None
@@ -123,6 +123,8 @@ def outputs_masks(layer: Layer, xs: Sequence[str], count: int, options: Mapping[
     if rule is None and layer.version >= (3,):
         rule = RULES_SINCE_3.get(layer.class_name)
     if layer.class_name == "MultiHeadAttention" and not heads_see_masks(layer.version):
+        rule = None
+    if rule in (merged, concatenated) and not merges_masks(layer.version):
         rule = None
     if layer.class_name == "ReLU" and not passes_masks_through_relu(layer.version):
         rule = None

@@ -39,6 +39,8 @@ for _part in ("options", "wirings"):
 _calls.MASKS = _calls.Table()
 _module("keras_calls_masks", GOLDEN.parent / "keras_calls" / "masks.py").fill(_calls.MASKS)
 
+_module("keras_versions_make", GOLDEN.parent / "keras_versions" / "make.py")
+
 sys.path.insert(0, str(GOLDEN.parent / "keras_old"))  # its rows are made where there are no packages
 for _major in "12":
     _module(f"keras_old_rows{_major}", GOLDEN.parent / "keras_old" / f"rows{_major}.py")

@@ -150,12 +150,15 @@ def _with_edited_json(name: str, data: bytes, rng: random.Random) -> bytes:
 def _edited(document: Any, rng: random.Random) -> Any:
     """A document with one to three places changed."""
     for _ in range(rng.choice((1, 1, 1, 2, 3))):
-        owner, key = rng.choice(list(_places(document)))
+        places = list(_places(document))
+        if not places:  # all of it was removed
+            break
+        owner, key = rng.choice(places)
         action = rng.choice(("strange", "remove", "swap", "number"))
         if action == "remove":
             del owner[key]
         elif action == "swap":
-            other, place = rng.choice(list(_places(document)))
+            other, place = rng.choice(places)
             owner[key] = json.loads(json.dumps(other[place]))
         elif action == "number" and isinstance(owner[key], (int, float)):
             owner[key] = rng.choice((owner[key] + 1, -owner[key], owner[key] * 1000, 10**9))

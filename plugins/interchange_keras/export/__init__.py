@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from interchange.graph import Array, Graph
     from interchange_keras.origin import Origin
 
-WRITTEN_FOR = "3.15.1"
 DATE = (1980, 1, 1, 0, 0, 0)  # the same model gives the same bytes
 
 
@@ -23,6 +22,7 @@ def save(graph: Graph, path: Path, *, force: bool = False) -> list[Path]:
     """See `interchange_keras.KerasExporter.save`."""
     from interchange_keras.export.model import Writer
     from interchange_keras.origin import KerasGraph
+    from interchange_keras.precision import FLOATS
 
     if not isinstance(graph, KerasGraph) or graph.origin is None:
         raise Unsupported(
@@ -32,7 +32,8 @@ def save(graph: Graph, path: Path, *, force: bool = False) -> list[Path]:
             why="its layers are not known, only its operators",
             next_step="Convert the Keras file itself: interchange convert old.h5 --to keras.",
         )
-    writer = Writer(graph.origin, _empty(graph))
+    whole = any(spec.dtype not in FLOATS for spec in graph.inputs.values())
+    writer = Writer(graph.origin, _empty(graph), whole)
     document = writer.document()
     if writer.faults:
         raise Unsupported(
@@ -57,6 +58,8 @@ def _empty(graph: Graph) -> frozenset[str]:
 
 
 def _zipped(document: dict[str, Any], weights: dict[str, Array], origin: Origin) -> bytes:
+    from interchange_keras.export.keras3 import WRITTEN_FOR
+
     metadata = {"keras_version": WRITTEN_FOR, "date_saved": "1980-01-01@00:00:00"}
     members = {
         "metadata.json": json.dumps(metadata).encode(),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+WRITTEN_FOR = "3.15.1"
 _TABLE = """
 Activation: activation
 ActivityRegularization: l1 l2

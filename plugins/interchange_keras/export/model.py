@@ -13,21 +13,20 @@ from interchange.graph import Array
 from interchange_keras import eras
 from interchange_keras.architecture import JOIN, NORMALISED, SPECTRAL, SPLIT, WRAPPERS, LayerEntry, Model
 from interchange_keras.calls import Call, Input, Ref, leaves
+from interchange_keras.export.keras3 import WRITTEN_FOR
 from interchange_keras.export.layers import CELLS, TAKES_A_LIST, CannotExport, Made, document_of, made_of
 from interchange_keras.origin import Origin
 from interchange_keras.weights import folder_of, snake_case
 
-# Layers that combine or pass masks otherwise than before.
-MASKS_DIFFER = frozenset(
-    {
-        *("Add", "Average", "Concatenate", "Maximum", "Minimum", "Multiply", "Subtract", "Merge"),
-        *("AdditiveAttention", "Attention", "MultiHeadAttention", "Softmax"),
-    }
-)
+# Layers that combine masks otherwise than before, and such that pass them otherwise than Keras 2.
+MERGING = frozenset({"Add", "Average", "Concatenate", "Maximum", "Minimum", "Multiply", "Subtract", "Merge"})
+MASKS_DIFFER = frozenset({"AdditiveAttention", "Attention", "MultiHeadAttention", "Softmax"})
 
 
 def _treats_masks_otherwise(entry: LayerEntry, version: eras.Version) -> bool:
-    """Whether a layer of that version, with a mask, may not compute what the same one of Keras 3 does."""
+    """Whether a layer of that version, with a mask, may not compute what the same one of today's Keras 3 does."""
+    if entry.class_name in MERGING:
+        return eras.merges_masks(version) != eras.merges_masks(eras.parse_version(WRITTEN_FOR))
     if version >= (3,) or entry.class_name in MASKS_DIFFER:
         return version < (3,)
     if entry.class_name == "ReLU":
@@ -40,10 +39,14 @@ def _treats_masks_otherwise(entry: LayerEntry, version: eras.Version) -> bool:
 
 @dataclass
 class Writer:
-    """What becomes of a model. `faults` says what Keras 3 cannot express, by layer; `empty` values hold nothing."""
+    """What becomes of a model. `faults` says what Keras 3 cannot express, by layer; `empty` values hold nothing.
+
+    `whole` says that whole numbers enter it.
+    """
 
     origin: Origin
     empty: frozenset[str] = frozenset()
+    whole: bool = False
     weights: dict[str, Array] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
 
@@ -141,6 +144,8 @@ class Writer:
             raise CannotExport(f"{self.origin.backend} pads and flips in another way")
         if entry.class_name.startswith("Cropping") and scoped in self.empty:
             raise CannotExport("it leaves nothing of its input, which Keras 3 refuses")
+        if entry.class_name == "Resizing" and self.whole and (3,) <= self.origin.version < (3, 6):
+            raise CannotExport("it cuts whole numbers off, which Keras 3 rounds since 3.6")
         slots = self.origin.slots.get(scoped, ())
         made = made_of(entry, slots, self.origin.arrays.get(scoped, {}), self.origin.version, inside)
         if _treats_masks_otherwise(entry, self.origin.version) and self._has_masks():

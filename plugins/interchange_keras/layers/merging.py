@@ -25,7 +25,7 @@ def subtract(layer: Layer, x: str, y: str) -> str:
 
 
 def multiply(layer: Layer, *xs: str) -> str:
-    """In Keras 3 steps that do not count are 1, and 0 where no input counts."""
+    """Since Keras 3.4 steps that do not count are 1, and 0 where no input counts."""
     xs = tuple(_same_rank(layer, xs))
     masks = _wide_masks(layer, xs)
     first, *others = (layer.add("Where", m, x, 1.0) if m else x for x, m in zip(xs, masks, strict=True))
@@ -58,7 +58,7 @@ def minimum(layer: Layer, *xs: str) -> str:
 
 
 def _extreme(layer: Layer, op: str, xs: tuple[str, ...]) -> str:
-    """In Keras 3 only the steps that count are compared: one that does not is replaced by what there is so far."""
+    """Since Keras 3.4 only the steps that count are compared: one that does not is replaced by what there is so far."""
     xs = tuple(_same_rank(layer, xs))
     masks = _wide_masks(layer, xs)
     if not any(masks):
@@ -73,8 +73,8 @@ def _extreme(layer: Layer, op: str, xs: tuple[str, ...]) -> str:
 
 
 def _wide_masks(layer: Layer, xs: tuple[str, ...]) -> list[str | None]:
-    """Keras 3: the masks of the inputs, with a last dimension; before they did not matter here."""
-    if layer.version < (3,) or len(layer.masks) != len(xs):
+    """Since Keras 3.4: the masks of the inputs, with a last dimension; before they did not matter here."""
+    if eras.merges_masks(layer.version) != "any" or len(layer.masks) != len(xs):
         return [None] * len(xs)
     return [layer.add("Unsqueeze", mask, [-1]) if mask else None for mask in layer.masks]
 

@@ -130,8 +130,9 @@ def normalization(
 
 
 def unit_normalization(layer: Layer, x: str, *, axis: Ints = (-1,)) -> str:
-    """x / √(max(sum of x², 1e-12))"""
-    squares = layer.add("Max", layer.add("ReduceSumSquare", x, layer.axes(x, axis)), 1e-12)
+    """x / √(max(sum of x², ε)); ε is 1e-12, since Keras 3.6 its square."""
+    least = eras.least_square(layer.version)
+    squares = layer.add("Max", layer.add("ReduceSumSquare", x, layer.axes(x, axis)), least)
     return layer.add("Div", x, layer.add("Sqrt", squares))
 
 

@@ -84,7 +84,7 @@ def resizing(
     antialias: bool = False,
     data_format: str | None = None,
 ) -> str:
-    """Since Keras 3.6 integers stay integers, rounded."""
+    """In Keras 3 integers stay integers: since 3.6 rounded, before that cut off."""
     _check(layer, height, width)
     if fill_mode != "constant":
         layer.refuse(f"fill_mode is {fill_mode!r}")
@@ -96,7 +96,11 @@ def resizing(
     y = _resized(layer, x, axes, height, width, how, antialias)
     if layer.version < (3,):
         return layer.cast(y, layer.compute_dtype)
-    return y if layer.version < (3, 6) and dtype not in FLOATS else _saturated(layer, y, dtype)
+    if layer.version >= (3, 6) or dtype in FLOATS:
+        return _saturated(layer, y, dtype)
+    if layer.dtype(y) != dtype and how not in ("bilinear", "area"):
+        layer.refuse(f"integers with the interpolation {how!r}, which may leave their range")
+    return layer.cast(y, dtype)
 
 
 def _saturated(layer: Layer, x: str, dtype: str) -> str:

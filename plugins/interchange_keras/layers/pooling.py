@@ -102,6 +102,8 @@ def up_sampling(
         scales[axes] = factors
         mode = {"coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
         return layer.add("Resize", x, None, scales, mode="nearest", **mode)
+    if n == 2 and axes[0] == 2 and eras.misplaces_sizes(layer.version):
+        layer.refuse("Keras 3.0 to 3.2 took the sizes of an interpolated picture with channels first from other axes")
     return resized(layer, x, axes, None, interpolation, factors=factors)
 
 

@@ -8,19 +8,23 @@ from typing import Any
 import numpy as np
 
 from interchange.graph import Array
+from interchange_keras import eras
 from interchange_keras.layer import Layer, LayerFunction, called_with, weights
 from interchange_keras.precision import FLOATS
 
 MOST_CATEGORIES = 1 << 24
 
 
-def encoded(layer: Layer, x: str, mode: str, depth: int, dtype: str, counts: str | None = None) -> str:
+def encoded(
+    layer: Layer, x: str, mode: str, depth: int, dtype: str, counts: str | None = None, keeps_last: bool = False
+) -> str:
     """Whole numbers as they are, or as vectors of `depth`; one outside of these is a vector of zeros.
 
     Args:
         mode: "int", "one_hot", "multi_hot" or "count"; the last two make one vector of the entries along axis 1, or of
             all entries of a vector.
         counts: how much each entry counts.
+        keeps_last: "one_hot" keeps a last dimension of 1.
     """
     if mode == "int":
         return layer.cast(x, dtype)
@@ -31,7 +35,7 @@ def encoded(layer: Layer, x: str, mode: str, depth: int, dtype: str, counts: str
     number = layer.cast(x, "int64")
     rank = layer.rank(number)
     if mode == "one_hot":
-        if rank > 1 and layer.shape(number)[-1] == 1:
+        if rank > 1 and layer.shape(number)[-1] == 1 and not keeps_last:
             number = layer.add("Squeeze", number, [rank - 1])
         return layer.cast(_is_category(layer, number, depth), dtype)
     if rank == 2:
@@ -85,7 +89,8 @@ def discretization(
     dtype = layer.compute_dtype
     if output_mode == "int" and dtype in FLOATS:
         dtype = "int32"
-    return encoded(layer, number, output_mode, len(bounds) + 1, dtype)
+    keeps_last = eras.keeps_last_of_one(layer.version)
+    return encoded(layer, number, output_mode, len(bounds) + 1, dtype, keeps_last=keeps_last)
 
 
 def _summarised(layer: Layer, num_bins: int | None) -> Array:
@@ -111,7 +116,8 @@ def category_encoding(
 ) -> str:
     """`count_weights`, of the shape of x, say how much each of its entries counts."""
     counts = None if count_weights is None else layer.cast(str(count_weights), layer.compute_dtype)
-    return encoded(layer, x, output_mode, num_tokens, layer.compute_dtype, counts)
+    keeps_last = eras.keeps_last_of_one(layer.version)
+    return encoded(layer, x, output_mode, num_tokens, layer.compute_dtype, counts, keeps_last)
 
 
 def feature(layer: Layer, x: str) -> str:

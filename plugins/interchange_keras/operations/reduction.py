@@ -168,7 +168,12 @@ def norm(layer: Layer, x: Operand, *, ord: Any = None, axis: Any = None, keepdim
 
 
 def normalize(layer: Layer, x: Operand, *, axis: int = -1, order: Any = 2, epsilon: float | None = None) -> str:
-    """x divided by its norm along the axis, which is not smaller than epsilon."""
+    """x divided by its norm along the axis, which is not smaller than epsilon.
+
+    Keras 3.0 took axis and order for one another.
+    """
+    if (3,) <= layer.version < (3, 1):
+        axis, order = order, axis
     x, epsilon = floating(layer, x), 1e-7 if epsilon is None else epsilon
     axes = axes_of(layer, x, axis)
     if order == 2:
