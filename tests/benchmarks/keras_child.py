@@ -77,6 +77,7 @@ class Current:
     name = ""
     model: Any = None
     feeds: tuple[np.ndarray, ...] = ()
+    outputs: tuple[np.ndarray, ...] = ()
 
 
 def built(name: str) -> Any:
@@ -85,7 +86,10 @@ def built(name: str) -> Any:
         feeds = case.feeds()
         Current.model, Current.feeds = _model(case, case.build), tuple(feeds)
         if not case.twin:
-            outputs_of(Current.model, feeds)  # Keras's own export wants a model that has been called
+            Current.outputs = tuple(outputs_of(Current.model, feeds))  # Keras's own export wants it called once
+            for layer in Current.model.layers:
+                if getattr(layer, "stateful", False) and hasattr(layer, "reset_states"):
+                    layer.reset_states()
         Current.name = name
     return Current.model
 
@@ -115,7 +119,7 @@ def truth(question: dict[str, Any]) -> dict[str, Any]:
     known = outputs_of(_model(case, case.twin), case.feeds()) if case.twin else None
     model = built(case.name)
     arrays.write(folder / "feeds.npz", Current.feeds)
-    arrays.write(folder / "truth.npz", known or outputs_of(model, list(Current.feeds)))
+    arrays.write(folder / "truth.npz", known or Current.outputs)
     faults = {}
     for suffix in ("keras", "h5"):
         try:
