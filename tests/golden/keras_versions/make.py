@@ -73,7 +73,7 @@ def cases(era: str) -> Iterator[Case]:
             yield Case(f"keras.{row.name}", feeds, row.shapes, build)
     calls = module(HERE.parent / "keras_calls" / "rows.py")
     table = calls.Table()
-    for name in ("operations", "options"):
+    for name in ("operations", "options", "wirings"):
         module(HERE.parent / "keras_calls" / f"{name}.py").fill(table)
     for row in (*calls.ROWS, *table):
         if era in row.eras:
