@@ -31,7 +31,14 @@ from tests.pyscript.common import single
 
 TOLD_BY_THE_EXPORTER = {"input_dtype", "output_dtype"}
 TEXTS = np.array([["A b\tc", "", "Éx.y z!"], ["a" * 40, "a" * 70, "word " * 30]], object)
+GATES = np.array([[[1], [1], [-1], [-1]]], np.float32)  # of an LSTM with one unit
 OWN_ROWS = [
+    Row(
+        "LSTM",
+        (np.full((1, 1, 1), np.inf, np.float32), GATES, 0 * GATES),
+        {"hidden_size": 1, "activations": ("Relu", "Tanh", "Tanh")},
+        3,
+    ),
     *(
         Row(f"interchange.{op}", (TEXTS,), attributes)
         for op, attributes in (

@@ -62,8 +62,8 @@ class Cell:
         places = [(2 * gates * d + g) * self.hidden for g in range(2 * gates)]
         parts = [biases[place : place + self.hidden] for place in places]
         self.x_bias, self.h_bias = parts[:gates], parts[gates:]
-        seen = [0.0] * (3 * self.hidden * (d + 1)) if p is None else p.values
-        self.peepholes = [seen[(3 * d + g) * self.hidden : (3 * d + g + 1) * self.hidden] for g in range(3)]
+        places = [(3 * d + g) * self.hidden for g in range(3)]
+        self.peepholes = [] if p is None else [p.values[place : place + self.hidden] for place in places]
 
     def gate_of(self, weights: Tensor, g: int) -> Linear:
         """The matrix of the g-th gate."""
@@ -74,6 +74,10 @@ class Cell:
     def gate(self, g: int, x: Values, h: Values) -> Values:
         """x w + h r + b of the g-th gate."""
         return [p + q for p, q in zip(self.from_x[g](x, self.x_bias[g]), self.from_h[g](h, self.h_bias[g]))]
+
+    def seeing(self, g: int, gate: Values, c: Values) -> Values:
+        """A gate with what it sees of the state through its peepholes, if there are any."""
+        return [v + k * old for v, k, old in zip(gate, self.peepholes[g], c)] if self.peepholes else gate
 
 
 def recurrent(
@@ -208,14 +212,13 @@ def LSTM(
 
     def step(cell: Cell, x: Values, h: Values, c: Values) -> list[Values]:
         f, g, h_of = cell.functions
-        see_i, see_o, see_f = cell.peepholes
-        i = f([v + k * old for v, k, old in zip(cell.gate(0, x, h), see_i, c)])
+        i = f(cell.seeing(0, cell.gate(0, x, h), c))
         if input_forget:
             forget = [1 - v for v in i]
         else:
-            forget = f([v + k * old for v, k, old in zip(cell.gate(2, x, h), see_f, c)])
+            forget = f(cell.seeing(2, cell.gate(2, x, h), c))
         c = [keep * old + add * new for keep, old, add, new in zip(forget, c, i, g(cell.gate(3, x, h)))]
-        o = f([v + k * new for v, k, new in zip(cell.gate(1, x, h), see_o, c)])
+        o = f(cell.seeing(1, cell.gate(1, x, h), c))
         return [[v * new for v, new in zip(o, h_of(c))], c]
 
     names = activations or ("Sigmoid", "Tanh", "Tanh") * w.shape[0]
