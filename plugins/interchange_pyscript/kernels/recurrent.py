@@ -213,10 +213,7 @@ def LSTM(
     def step(cell: Cell, x: Values, h: Values, c: Values) -> list[Values]:
         f, g, h_of = cell.functions
         i = f(cell.seeing(0, cell.gate(0, x, h), c))
-        if input_forget:
-            forget = [1 - v for v in i]
-        else:
-            forget = f(cell.seeing(2, cell.gate(2, x, h), c))
+        forget = [1 - v for v in i] if input_forget else f(cell.seeing(2, cell.gate(2, x, h), c))
         c = [keep * old + add * new for keep, old, add, new in zip(forget, c, i, g(cell.gate(3, x, h)))]
         o = f(cell.seeing(1, cell.gate(1, x, h), c))
         return [[v * new for v, new in zip(o, h_of(c))], c]
