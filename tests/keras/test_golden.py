@@ -112,7 +112,7 @@ def test_every_layer_and_activation_has_a_row():
         "highway",
         "maxoutdense",
         *("parametricsoftplus", "srelu"),  # test_old_kerases.py
-        *("creluv2", "l2normalize", "logsoftmaxv2"),  # tf_nn_crelu and the like in tests/keras/test_versions.py
+        *("creluv2", "l2normalizev2", "logsoftmaxv2"),  # tf_nn_crelu and the like in tests/keras/test_versions.py
         *("tfdconcat", "tfdidentity"),  # within the FeatureSpaces of tests/keras/test_preprocessing.py
         *(name.lower() for name in (*embedding.LAYERS, *masking.LAYERS, *recurrent.LAYERS)),  # test_sequences.py
         *(name.lower() for name in applications.LAYERS),
