@@ -14,7 +14,7 @@ import click
 from interchange import api, plugins
 from interchange.cli import options as plugin_options
 from interchange.cli.console import Console, common_options, size_text
-from interchange.cli.numpy_import import import_numpy_for
+from interchange.cli.numpy_import import import_numpy
 from interchange.errors import BadInput, EnvironmentLacks
 from interchange.options import Options, Shapes, share_out
 
@@ -90,7 +90,7 @@ def convert_command(
     paths = destinations(output, Path(source).resolve().stem, exporters, force=force)
     metadata = read_preprocessing(Path(preprocessing)) if preprocessing else {}
 
-    import_numpy_for(source)
+    import_numpy()
     graph = api.load(source, format=importer, shapes=shapes, **import_options).with_metadata(**metadata)
     written = save_all(graph, paths, exporters, shares, force=force)
 

@@ -14,7 +14,7 @@ from interchange.cli import inputs as input_files
 from interchange.cli import options as plugin_options
 from interchange.cli.console import Console, common_options, printable, table
 from interchange.cli.convert import read_preprocessing
-from interchange.cli.numpy_import import import_numpy_for
+from interchange.cli.numpy_import import import_numpy
 from interchange.cli.verify import refuse_existing
 from interchange.errors import BadInput
 from interchange.options import Shapes
@@ -66,7 +66,7 @@ def run_command(
     name, options = plugin_options.named(backend or default_backend(path))
     runner: plugins.Backend = plugins.get("backends", name)
     if name == "numpy":
-        import_numpy_for(model, starts_processes=False)
+        import_numpy(starts_processes=False)
     graph = api.load(path, shapes=shapes) if shapes or plugins.recognise(path) else None
     metadata = dict(graph.metadata) if graph else {}
     metadata |= read_preprocessing(Path(preprocessing)) if preprocessing else {}
