@@ -403,7 +403,8 @@ def keeps_deviation(version: Version) -> bool:
 
 def merges_masks(version: Version) -> str:
     """Where a step counts behind layers that merge: where "all" inputs with masks do, up to Keras 2; where "any" input
-    does, since Keras 3.4, and Multiply, Maximum and Minimum look at masks themselves; "": masks end there, in between.
+    does, since Keras 3.4, and Multiply, Maximum and Minimum look at masks themselves; "": masks end there, in between,
+    and at Attention and AdditiveAttention.
     """
     return "any" if version >= (3, 4) else "" if version >= (3,) else "all"
 

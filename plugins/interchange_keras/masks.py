@@ -124,7 +124,8 @@ def outputs_masks(layer: Layer, xs: Sequence[str], count: int, options: Mapping[
         rule = RULES_SINCE_3.get(layer.class_name)
     if layer.class_name == "MultiHeadAttention" and not heads_see_masks(layer.version):
         rule = None
-    if rule in (merged, concatenated) and not merges_masks(layer.version):
+    takes_a_list = rule in (merged, concatenated) or layer.class_name in ("AdditiveAttention", "Attention")
+    if takes_a_list and not merges_masks(layer.version):
         rule = None
     if layer.class_name == "ReLU" and not passes_masks_through_relu(layer.version):
         rule = None

@@ -18,9 +18,15 @@ from interchange_keras.export.layers import CELLS, TAKES_A_LIST, CannotExport, M
 from interchange_keras.origin import Origin
 from interchange_keras.weights import folder_of, snake_case
 
-# Layers that combine masks otherwise than before, and such that pass them otherwise than Keras 2.
-MERGING = frozenset({"Add", "Average", "Concatenate", "Maximum", "Minimum", "Multiply", "Subtract", "Merge"})
-MASKS_DIFFER = frozenset({"AdditiveAttention", "Attention", "MultiHeadAttention", "Softmax"})
+# Layers of several inputs, whose masks they combined or passed otherwise before; and such that pass them otherwise than
+# Keras 2.
+MERGING = frozenset(
+    {
+        *("Add", "Average", "Concatenate", "Maximum", "Minimum", "Multiply", "Subtract", "Merge"),
+        *("AdditiveAttention", "Attention"),
+    }
+)
+MASKS_DIFFER = frozenset({"MultiHeadAttention", "Softmax"})
 
 
 def _treats_masks_otherwise(entry: LayerEntry, version: eras.Version) -> bool:
