@@ -112,6 +112,9 @@ RULES: Mapping[str, Rule] = {
     "Dot": used_up,
     "GlobalAveragePooling1D": used_up,
 }
+# Those that take several values as a list: what becomes of masks there changed with Keras 3.0 and 3.4 (`merges_masks`).
+MERGING = frozenset(name for name, rule in RULES.items() if rule in (merged, concatenated, merged_by_mode))
+MERGING |= {"AdditiveAttention", "Attention"}
 RULES_SINCE_3: Mapping[str, Rule] = dict.fromkeys(_PASSED_SINCE_3.split(), passed)
 
 
@@ -124,8 +127,7 @@ def outputs_masks(layer: Layer, xs: Sequence[str], count: int, options: Mapping[
         rule = RULES_SINCE_3.get(layer.class_name)
     if layer.class_name == "MultiHeadAttention" and not heads_see_masks(layer.version):
         rule = None
-    takes_a_list = rule in (merged, concatenated) or layer.class_name in ("AdditiveAttention", "Attention")
-    if takes_a_list and not merges_masks(layer.version):
+    if layer.class_name in MERGING and not merges_masks(layer.version):
         rule = None
     if layer.class_name == "ReLU" and not passes_masks_through_relu(layer.version):
         rule = None

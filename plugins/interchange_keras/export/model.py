@@ -15,17 +15,11 @@ from interchange_keras.architecture import JOIN, NORMALISED, SPECTRAL, SPLIT, WR
 from interchange_keras.calls import Call, Input, Ref, leaves
 from interchange_keras.export.keras3 import WRITTEN_FOR
 from interchange_keras.export.layers import CELLS, TAKES_A_LIST, CannotExport, Made, document_of, made_of
+from interchange_keras.masks import MERGING
 from interchange_keras.origin import Origin
 from interchange_keras.weights import folder_of, snake_case
 
-# Layers of several inputs, whose masks they combined or passed otherwise before; and such that pass them otherwise than
-# Keras 2.
-MERGING = frozenset(
-    {
-        *("Add", "Average", "Concatenate", "Maximum", "Minimum", "Multiply", "Subtract", "Merge"),
-        *("AdditiveAttention", "Attention"),
-    }
-)
+# Layers that pass masks otherwise than Keras 2.
 MASKS_DIFFER = frozenset({"MultiHeadAttention", "Softmax"})
 
 
