@@ -130,7 +130,8 @@ def depthwise_in_loops(
     """The same, tap by tap: what PyPy's compiler makes fast."""
     filters = w.shape[-1]
     multiplier, result = filters // group, list(bias) * len(corners)
-    weights = [list(w.values[i : i + filters]) for i in range(0, len(w.values), filters)]
+    starts = range(0, len(w.values), filters)
+    weights = prepared(w, "taps", lambda: [list(w.values[i : i + filters]) for i in starts])
     for first in range(multiplier):  # of the filters of a channel
         for place, corner in zip(range(0, len(result), filters), corners):
             for tap, row in zip(taps, weights):
