@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
+import io
 import re
 from collections.abc import Iterator, Mapping
 from importlib.metadata import PackageNotFoundError, version
@@ -75,6 +77,8 @@ def open_session(
         raise BadInput("IX103", f"There is no provider {provider!r}.", why=f"known: {', '.join(PROVIDERS)}")
     if name not in ort.get_available_providers():
         raise _unavailable(name, list(_package_faults(name)))
+    if name in BINDING:
+        _preload_libraries()
     options = _session_options(threads, optimization, cpu_nodes=cpu_nodes or name == CPU)
     session = _create(path, options, name, {"use_tf32": str(int(tf32))} if name == "CUDAExecutionProvider" else {})
     if session.get_providers()[0] != name:  # ONNX Runtime only warns when a provider fails, and takes the CPU
@@ -82,6 +86,17 @@ def open_session(
     session.disable_fallback()
     _check_types(session, path)
     return SessionModel(session, name, binds=name in BINDING)
+
+
+def _preload_libraries() -> None:
+    """Loads NVIDIA's libraries where pip puts them (site-packages/nvidia), in which no loader looks by itself.
+
+    What is not there is searched for in the usual places later, when ONNX Runtime needs it, so nothing fails here;
+    ONNX Runtime would print what it does not find.
+    """
+    if hasattr(ort, "preload_dlls"):  # since ONNX Runtime 1.21
+        with contextlib.redirect_stdout(io.StringIO()):
+            ort.preload_dlls()
 
 
 def _session_options(threads: int | None, optimization: str, *, cpu_nodes: bool) -> Any:

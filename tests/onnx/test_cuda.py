@@ -1,6 +1,12 @@
-"""On CUDA: the same numbers as the operators compute, in full float32. Only where ONNX Runtime has CUDA."""
+"""On CUDA: the same numbers as the operators compute, in full float32. Only where ONNX Runtime has CUDA.
+
+The operator table, ONNX's conformance suite and small networks. A case that ONNX Runtime's own CPU kernels fail, too,
+says nothing about CUDA and counts as an expected failure; what CUDA alone gets wrong is listed in FAULTS.
+"""
 
 from __future__ import annotations
+
+import re
 
 import numpy as np
 import pytest
@@ -8,19 +14,65 @@ from interchange_onnx import OnnxExporter
 from interchange_onnxruntime import OnnxRuntimeBackend
 
 from interchange.builder import Builder
+from interchange.errors import Unsupported
 from interchange.evaluate import evaluate, widen
+from tests.conformance.suite import SUITES, assert_same, cases
+from tests.conformance.test_onnx_backend import is_excluded
 from tests.onnx.nets import channels_first_net, channels_last_net, random
+from tests.onnx.test_rows import assert_same as assert_row_same
+from tests.onnx.test_rows import graph_of
+from tests.ops.table import TABLE
 
 ort = pytest.importorskip("onnxruntime")
 if "CUDAExecutionProvider" not in ort.get_available_providers():
     pytest.skip("ONNX Runtime without CUDA", allow_module_level=True)
 
+# Pattern of names of rows and conformance cases -> what ONNX Runtime's CUDA kernel does wrong.
+FAULTS: dict[str, str] = {}
 
-def run(graph, feeds, tmp_path, **options):
+
+def run(graph, feeds, tmp_path, *, provider="cuda", selftest=False, **options):
     path = tmp_path / "m.onnx"
-    OnnxExporter().save(graph, path, force=True)
-    with OnnxRuntimeBackend().open(path, provider="cuda", **options) as model:
+    OnnxExporter().save(graph, path, force=True, selftest=selftest)
+    with OnnxRuntimeBackend().open(path, provider=provider, **options) as model:
         return model.provider, model(feeds)
+
+
+def judge(name, graph, sets, tmp_path, same):
+    """`same(outputs, wanted)` has to hold on CUDA for each of (feeds, wanted), unless it does not on the CPU either."""
+    for feeds, wanted in sets:
+        try:
+            same(run(graph, feeds, tmp_path)[1], wanted)
+        except Unsupported as error:
+            pytest.skip(f"{error.code}: {error.what}")
+        except Exception as fault:
+            try:
+                same(run(graph, feeds, tmp_path, provider="cpu")[1], wanted)
+            except Exception:
+                pytest.xfail(f"on the CPU, too: {fault!r:.200}")
+            if reason := next((why for pattern, why in FAULTS.items() if re.match(pattern, name)), None):
+                pytest.xfail(reason)
+            raise
+
+
+@pytest.mark.parametrize("row", TABLE, ids=str)
+def test_row(row, tmp_path):
+    graph, feeds = graph_of(row)
+    judge(str(row), graph, [(feeds, evaluate(graph, feeds))], tmp_path, assert_row_same)
+
+
+@pytest.mark.parametrize(
+    "case", [case for suite in SUITES for case in cases(suite).values() if not is_excluded(case.name)], ids=str
+)
+def test_conformance(case, tmp_path):
+    def same(outputs, wanted):
+        assert len(outputs) == len(wanted)
+        for have, want in zip(outputs.values(), wanted, strict=True):
+            assert_same(have, want, max(case.rtol, 1e-4), max(case.atol, 1e-5))
+
+    graph = case.graph()
+    sets = [(dict(zip(graph.inputs, inputs, strict=False)), wanted) for inputs, wanted in case.data()]
+    judge(case.name, graph, sets, tmp_path, same)
 
 
 @pytest.mark.parametrize(
@@ -28,7 +80,7 @@ def run(graph, feeds, tmp_path, **options):
 )
 def test_convolutional_nets(graph, shape, tmp_path):
     feeds = {"x": random(*shape)}
-    provider, outputs = run(graph, feeds, tmp_path)
+    provider, outputs = run(graph, feeds, tmp_path, selftest=True)
     assert "CUDAExecutionProvider" in provider
     for name, want in evaluate(graph, feeds).items():
         np.testing.assert_allclose(outputs[name], want, rtol=1e-4, atol=1e-5)
