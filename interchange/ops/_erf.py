@@ -10,7 +10,7 @@ import numpy.typing as npt
 Array = npt.NDArray[Any]
 
 # numerators and denominators, highest power first, for |x| <= 0.46875, |x| <= 4 and beyond
-_ERF_SMALL = (
+SMALL = (
     (
         1.85777706184603153e-1,
         3.16112374387056560e0,
@@ -20,7 +20,7 @@ _ERF_SMALL = (
     ),
     (1.0, 2.36012909523441209e1, 2.44024637934444173e2, 1.28261652607737228e3, 2.84423683343917062e3),
 )
-_ERF_MIDDLE = (
+MIDDLE = (
     (
         2.15311535474403846e-8,
         5.64188496988670089e-1,
@@ -44,7 +44,7 @@ _ERF_MIDDLE = (
         1.23033935480374942e3,
     ),
 )
-_ERF_LARGE = (
+LARGE = (
     (
         1.63153871373020978e-2,
         3.05326634961232344e-1,
@@ -73,10 +73,10 @@ def erf(x: Array) -> Array:
     wide = x.astype(np.float64)
     size = np.minimum(np.abs(wide), 30.0)
     square = size * size
-    small = size * np.polyval(_ERF_SMALL[0], square) / np.polyval(_ERF_SMALL[1], square)
-    middle = np.exp(-square) * np.polyval(_ERF_MIDDLE[0], size) / np.polyval(_ERF_MIDDLE[1], size)
+    small = size * np.polyval(SMALL[0], square) / np.polyval(SMALL[1], square)
+    middle = np.exp(-square) * np.polyval(MIDDLE[0], size) / np.polyval(MIDDLE[1], size)
     inverse = 1 / np.maximum(square, 1.0)
-    tail = inverse * np.polyval(_ERF_LARGE[0], inverse) / np.polyval(_ERF_LARGE[1], inverse)
+    tail = inverse * np.polyval(LARGE[0], inverse) / np.polyval(LARGE[1], inverse)
     large = np.exp(-square) * (1 / np.sqrt(np.pi) - tail) / np.maximum(size, 1.0)
     result = np.where(size <= 0.46875, small, 1 - np.where(size <= 4, middle, large))
     return np.copysign(result, wide).astype(x.dtype)

@@ -67,6 +67,7 @@ class OnnxExporter:
         external_over: int = EXTERNAL_OVER,
         dtype: str | None = None,
         fold: bool = True,
+        cpu_kernels: bool = True,
     ) -> list[Path]:
         """Writes the graph; the same graph gives the same bytes. Nothing appears before ONNX's checker has passed it.
 
@@ -77,6 +78,8 @@ class OnnxExporter:
             external_over: with more bytes of constants than this, they go to a second file, `<name>.onnx.data`.
             dtype: "float16": weights and computation in float16 where they are float32; inputs and outputs stay.
             fold: fold batch normalisation into the convolution or product before it.
+            cpu_kernels: write float64 and bfloat16 by operators for which ONNX Runtime has kernels on the CPU; without,
+                every operator is written as it is.
 
         Raises:
             BadInput: (IX102, IX105) the target; (IX103) no such opset or release.
@@ -94,4 +97,5 @@ class OnnxExporter:
             external_over=external_over,
             dtype=dtype,
             fold=fold,
+            cpu_kernels=cpu_kernels,
         )

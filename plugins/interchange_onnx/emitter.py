@@ -14,15 +14,17 @@ class Emitter:
     """The nodes of all subgraphs, one after the other. Values get new names, like that of the first output replaced."""
 
     def __init__(self, graph: Graph) -> None:
-        self._names = {*graph.inputs, *graph.constants, *(n for node in every_node(graph) for n in node.outputs)}
+        self._names = {*graph.inputs, *graph.constants}
+        for node in every_node(graph):
+            self._names.update(node.outputs, *(body.inputs for body in node.bodies.values()))
         self.constants: dict[str, Array] = dict(graph.constants)
         self.nodes: list[Node] = []
         self._made: dict[tuple[str, tuple[int, ...], bytes], str] = {}
-        self._source = ""
+        self.source = ""
         self._stem = ""
 
     def begin(self, node: Node) -> None:
-        self._source, self._stem = node.source, next(filter(None, node.outputs))
+        self.source, self._stem = node.source, next(filter(None, node.outputs))
 
     def name(self, part: str) -> str:
         name, n = f"{self._stem}/{part}", 0
@@ -47,7 +49,7 @@ class Emitter:
     def add_many(self, op: str, *inputs: Any, outputs: int, **attributes: Any) -> tuple[str, ...]:
         names = tuple(x if isinstance(x, str) else self.constant(x) for x in inputs)
         made = tuple(self.name(op.rpartition(".")[2]) for _ in range(outputs))
-        self.nodes.append(Node(op, names, made, attributes, self._source))
+        self.nodes.append(Node(op, names, made, attributes, self.source))
         return made
 
     def word(self, text: str) -> str:
@@ -73,5 +75,5 @@ class Emitter:
         body = Body({name: TensorSpec("", ()) for name in names}, (goes_on, result), tuple(self.nodes))
         self.nodes = around
         made = self.name("Loop")
-        self.nodes.append(Node("Loop", (count, "", state), (made,), {"body": body}, self._source))
+        self.nodes.append(Node("Loop", (count, "", state), (made,), {"body": body}, self.source))
         return made

@@ -25,6 +25,7 @@ from interchange.errors import BadInput, Unsupported
 from interchange.golden import Case
 from interchange.graph import Array, Graph, Node, TensorSpec, dtype_of, every_node, with_names
 from interchange_onnx import GOLDEN_KEY, PRODUCER
+from interchange_onnx.cpu import with_cpu_kernels
 from interchange_onnx.faults import FAULTS
 from interchange_onnx.layout import channels_first
 from interchange_onnx.lift import converted
@@ -63,13 +64,16 @@ class External:
     offsets: Mapping[str, int]
 
 
-def lowered(graph: Graph) -> Graph:
+def lowered(graph: Graph, *, cpu_kernels: bool = True) -> Graph:
     """The graph as ONNX and its runtimes need it: channels first, known faults avoided, no constant as an output.
+
+    With `cpu_kernels`, also float64 and bfloat16 by operators that ONNX Runtime's CPU provider has kernels for.
 
     Raises:
         Unsupported: (IX303) all that ONNX cannot express, in one error.
     """
     graph = own_operators(graph)
+    graph = with_cpu_kernels(graph) if cpu_kernels else graph
     problems = [*_node_problems(graph), *_dtype_problems(graph)]
     _raise_inexpressible(graph, problems)
     graph = _with_required_outputs(_constant_outputs_copied(channels_first(graph)))

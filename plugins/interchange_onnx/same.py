@@ -166,11 +166,15 @@ def _transposed(node: Node, axes: Sequence[Axis]) -> Node:
     Given   y = ConvTranspose(x, w, strides=(4,), auto_pad="SAME_UPPER"), w: float32[2, 5, 3]
     Result  y = ConvTranspose(x, w, strides=(4,), pads=(0, 0), output_padding=(1,))
     """
-    extra = node.attributes.get("output_padding") or (0,) * len(axes)
+    pads, padding = transposed_pads(axes, node.attributes.get("output_padding") or (0,) * len(axes))
+    return _with_pads(node, pads, **({"output_padding": padding} if any(padding) else {}))
+
+
+def transposed_pads(axes: Sequence[Axis], extra: Sequence[int]) -> tuple[list[tuple[int, int]], tuple[int, ...]]:
+    """The pads of each axis of a transposed convolution, and its output padding; `extra` is the one given."""
     surplus = [axis.window + more - axis.stride for axis, more in zip(axes, extra, strict=True)]
     pads = [axis.split(max(n, 0)) for axis, n in zip(axes, surplus, strict=True)]
-    padding = tuple(more - min(n, 0) for more, n in zip(extra, surplus, strict=True))
-    return _with_pads(node, pads, **({"output_padding": padding} if any(padding) else {}))
+    return pads, tuple(more - min(n, 0) for more, n in zip(extra, surplus, strict=True))
 
 
 def _with_pads(node: Node, pads: Sequence[tuple[int, int]], **attributes: Any) -> Node:

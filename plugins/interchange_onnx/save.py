@@ -34,6 +34,7 @@ def save(
     external_over: int,
     dtype: str | None,
     fold: bool,
+    cpu_kernels: bool,
 ) -> list[Path]:
     """See `OnnxExporter.save`."""
     _check_target(opset, target_ort)
@@ -45,7 +46,7 @@ def save(
     if dtype is not None:
         graph = folded = in_float16(folded)
     case = _case(graph) if selftest else None
-    graph = lowered(folded)
+    graph = lowered(folded, cpu_kernels=cpu_kernels)
     is_large = sum(array.nbytes for array in graph.constants.values()) > external_over
     with Artifact(force=force) as artifact:
         if is_large:

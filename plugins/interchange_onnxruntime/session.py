@@ -16,7 +16,7 @@ import numpy as np
 import onnxruntime as ort
 
 from interchange.errors import BadInput, EnvironmentLacks, InterchangeError, Unsupported
-from interchange.graph import Array, TensorSpec
+from interchange.graph import Array, TensorSpec, dtype_of
 
 PROVIDERS: Mapping[str, str] = MappingProxyType(
     {
@@ -61,6 +61,7 @@ BINDING_DTYPES = (
     *("float16", "float", "double", "bool", "string"),
     *("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"),
 )
+BFLOAT16 = 16  # its number in ONNX; NumPy has no such type, so the binding takes and gives only its bits
 DTYPES: Mapping[str, str] = MappingProxyType({"float": "float32", "double": "float64", "string": "object"})
 
 
@@ -174,7 +175,10 @@ def _with_dtypes(path: Path, node: str) -> str:
 def _check_types(session: Any, path: Path) -> None:
     """ONNX Runtime computes with more types than its Python binding can take and give."""
     values = (*session.get_inputs(), *session.get_outputs())
-    faults = [f"{value.name!r} is a {value.type}" for value in values if value.type not in _binding_types()]
+    known = _binding_types()
+    if not any(value.type == "tensor(string)" for value in values):
+        known = (*known, "tensor(bfloat16)")
+    faults = [f"{value.name!r} is a {value.type}" for value in values if value.type not in known]
     if faults:
         raise Unsupported(
             "IX301", "ONNX Runtime's Python binding cannot take or give these values.", where=str(path), why=faults
@@ -248,7 +252,8 @@ class SessionModel:
     def __init__(self, session: Any, provider: str, *, binds: bool = False) -> None:
         self._session = session
         values = (*session.get_inputs(), *session.get_outputs())
-        self._binds = binds and not any(value.type == "tensor(string)" for value in values)
+        types = {value.type for value in values}
+        self._binds = (binds and "tensor(string)" not in types) or "tensor(bfloat16)" in types
         self._outputs = [output.name for output in session.get_outputs()]
         self._run_options = ort.RunOptions()
         self._run_options.log_severity_level = FATAL_ONLY
@@ -271,12 +276,26 @@ class SessionModel:
 
     def _bound(self, feeds: Mapping[str, Array]) -> list[Any]:
         binding = self._session.io_binding()
-        for name, array in feeds.items():
-            binding.bind_cpu_input(name, np.ascontiguousarray(array))
+        given = {name: np.asarray(array, order="C") for name, array in feeds.items()}
+        for name, array in given.items():
+            if array.dtype.name == "bfloat16":
+                bits = array.view(np.uint16)
+                binding.bind_ortvalue_input(name, ort.OrtValue.ortvalue_from_numpy_with_onnx_type(bits, BFLOAT16))
+            else:
+                binding.bind_cpu_input(name, array)
         for name in self._outputs:
             binding.bind_output(name)
         self._session.run_with_iobinding(binding, self._run_options)
-        return list(binding.copy_outputs_to_cpu())
+        return [_array(value) for value in binding.get_outputs()]
+
+
+def _array(value: Any) -> Array:
+    """A copy of a value in the memory of the CPU."""
+    if value.element_type() != BFLOAT16:
+        return np.asarray(value.numpy())
+    size = value.tensor_size_in_bytes()
+    bits = (ctypes.c_char * size).from_address(value.data_ptr()) if size else b""
+    return np.frombuffer(bits, dtype_of("bfloat16")).reshape(value.shape()).copy()
 
 
 def _elsewhere(session: Any, provider: str) -> str:

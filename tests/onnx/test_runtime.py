@@ -11,7 +11,7 @@ from interchange_onnxruntime import OnnxRuntimeBackend, session
 from interchange.builder import Builder
 from interchange.errors import BadInput, EnvironmentLacks, Unsupported
 from interchange.evaluate import evaluate
-from interchange.graph import TensorSpec
+from interchange.graph import TensorSpec, dtype_of
 from tests.onnx.nets import channels_first_net, random
 
 
@@ -123,10 +123,10 @@ def test_an_operator_newer_than_the_runtime(tmp_path):
 
 def test_a_type_that_the_binding_cannot_give(tmp_path):
     b = Builder()
-    y = b.add("Cast", [b.input("x", "float32", (2, 3))], "y", to="bfloat16")
+    y = b.add("Cast", [b.input("x", "float32", (2, 3))], "y", to="float8_e5m2")
     path = tmp_path / "m.onnx"
     OnnxExporter().save(b.graph([y], {}), path)
-    with pytest.raises(Unsupported, match="bfloat16"):
+    with pytest.raises(Unsupported, match="float8e5m2"):
         run(path, {"x": random(2, 3)})
 
 
@@ -142,7 +142,7 @@ def test_a_dtype_for_which_the_runtime_has_no_kernel(op, shapes, told, tmp_path)
     b = Builder()
     names = [b.input("x", "float64", shapes[0]), *(b.constant("c", np.ones(shape)) for shape in shapes[1:])]
     path = tmp_path / "m.onnx"
-    OnnxExporter().save(b.graph([b.add(op, names, "y")], {}), path)
+    OnnxExporter().save(b.graph([b.add(op, names, "y")], {}), path, cpu_kernels=False)
     with pytest.raises(Unsupported) as error:
         run(path, {"x": np.ones(shapes[0])})
     assert error.value.code == "IX301"
@@ -155,6 +155,23 @@ def test_nothing_is_printed(path, tmp_path, capfd):
     with pytest.raises(BadInput):
         run(path, {"x": random(1, 3, 11, 8)})
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("shape", [(2, 3), (), (0, 3)])
+def test_bfloat16_goes_in_and_comes_out(shape, tmp_path):
+    b = Builder()
+    x, z = b.input("x", "bfloat16", shape), b.input("z", "float32", shape)
+    graph = b.graph([b.add("Neg", [x], "y"), b.add("Neg", [z], "w")], {})
+    path = tmp_path / "m.onnx"
+    OnnxExporter().save(graph, path)
+    values = np.arange(np.prod(shape, dtype=int), dtype=np.float32).reshape(shape) / 3
+    made = run(path, {"x": values.astype(dtype_of("bfloat16")), "z": values})
+    assert {name: (y.dtype.name, y.shape) for name, y in made.items()} == {
+        "y": ("bfloat16", shape),
+        "w": ("float32", shape),
+    }
+    np.testing.assert_array_equal(made["y"], -values.astype(dtype_of("bfloat16")))
+    np.testing.assert_array_equal(made["w"], -values)
 
 
 def test_bound_inputs_and_outputs(tmp_path):
