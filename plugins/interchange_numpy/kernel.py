@@ -113,6 +113,17 @@ class Context(NamedTuple):
         want = c_order(len(shape)) if order is None else order
         return same_order(shape, self.order(name), want)
 
+    def order_as_read(self, name: str) -> Order:
+        """The order in which a value becomes contiguous by the transposition that reads it; C order if none does.
+
+        The last axis stays the innermost.
+        """
+        reading = [op for op in self.network.ops if name in op.reads]
+        rank = len(self.shape(name))
+        perm = reading[0].attributes.get("perm") if len(reading) == 1 and reading[0].kind == "Transpose" else None
+        order = tuple(axis % rank for axis in perm) if perm else c_order(rank)
+        return order if order[-1] == rank - 1 else c_order(rank)
+
 
 Chooser = Callable[[Op, Context], Kernel | None]  # None: not this op; another chooser or the operators then
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from interchange.graph import Array
-from interchange_numpy.kernel import Chooser, Context, Kernel, Memory, Order, Scratch, Step, c_order
+from interchange_numpy.kernel import Chooser, Context, Kernel, Memory, Scratch, Step, c_order
 from interchange_numpy.network import Op
 from interchange_numpy.probe import clip
 
@@ -138,7 +138,7 @@ def fused(op: Op, context: Context) -> Kernel | None:
     needed = scratch(batch, heads, queries, shape[-1], context.shape(q)[-1])
     if not where:
         del needed["masked"]
-    return Kernel(emit, needed, orders={op.outputs[0]: _as_read(op.outputs[0], context)})
+    return Kernel(emit, needed, orders={op.outputs[0]: context.order_as_read(op.outputs[0])})
 
 
 def operator(op: Op, context: Context) -> Kernel | None:
@@ -199,15 +199,6 @@ def _as_heads(x: Array, shape: tuple[int, int, int, int]) -> Array:
         return x
     batch, heads, length, size = shape
     return x.reshape(batch, length, heads, size).swapaxes(1, 2)
-
-
-def _as_read(name: str, context: Context) -> Order:
-    """The order in which a value becomes contiguous by the transposition that reads it; else C order."""
-    reading = [op for op in context.network.ops if name in op.reads]
-    rank = len(context.shape(name))
-    perm = reading[0].attributes.get("perm") if len(reading) == 1 and reading[0].kind == "Transpose" else None
-    order = tuple(axis % rank for axis in perm) if perm else c_order(rank)
-    return order if order[-1] == rank - 1 else c_order(rank)
 
 
 KERNELS: Mapping[str, Chooser] = {"attention": fused, "Attention": operator}

@@ -4,7 +4,8 @@
 * All directions and gates lie in one block (gates, directions, batch, hidden), so that a step is a few calls on long
   rows. The step of a chunk is made once; a chunk runs the same calls as the one before.
 * sigmoid(z) is (tanh(z / 2) + 1) / 2: the inner ½ goes into the weights, the outer one into what follows, so one tanh
-  does all gates. The state is kept as 2h, and R is halved for it. Powers of two change no digit.
+  does all gates. The state is kept as 2h, and R is halved for it. Powers of two change no digit. The halves of the
+  LSTM's two terms are added by one dot with (½, ½): for 128 numbers 1.4 µs, an addition and a product take 2.4.
 * The recurrent product runs in blocks of columns whose weights stay in the cache; one row is a dot,
   one for each direction np.vecmat: two times 128 by 3 x 128 take 9.6 µs instead of 11.0. Few rows are multiplied one by
   one, in one call: for 2 samples, 128 hidden and 4 gates 14 µs instead of 31 (OpenBLAS on Zen 1).
@@ -112,7 +113,8 @@ def choose(op: Op, context: Context) -> Kernel | None:
     if layer.kind == "GRU" and layer.linear and layer.b:
         b = network.constants[layer.b]
         bias = network.packed(layer.w, (*how, "bias", layer.batch), lambda: _hidden_bias(layer, b))
-    return Kernel(lambda memory: _emit(layer, memory, packed, recurrent, bias), scratch=_scratch(layer))
+    orders = {layer.y: context.order_as_read(layer.y)} if layer.y else {}
+    return Kernel(lambda memory: _emit(layer, memory, packed, recurrent, bias), scratch=_scratch(layer), orders=orders)
 
 
 KERNELS: Mapping[str, Chooser] = dict.fromkeys(GATES, choose)
@@ -419,6 +421,10 @@ class _Step:
         """What comes from x is added to these gates."""
         return np.add, _flat(self.z[gates], self.from_x[gates], self.z[gates])
 
+    def sum_of_more(self, factor: float, out: Array) -> Step:
+        """`out` is the sum of the two arrays of `more`, times that."""
+        return np.full(2, factor, self.layer.dtype).dot, (self.more.reshape(2, -1), out)
+
     def keep(self) -> Iterator[Step]:
         """Samples that have ended keep their state."""
         if self.masked:
@@ -452,12 +458,14 @@ def _lstm(step: _Step, bias: Array | None) -> Iterator[Step]:
         yield from f.core_steps(fio, work)
     yield from f.last_steps(fio)
     yield np.multiply, (c_and_g, fi, both)
-    after = new if masked else c
-    yield np.add, (new, other, new if f.times != 1 else after)
-    if f.times != 1:
-        yield np.multiply, (new, step.number(1 / f.times), after)
     if masked:
+        yield np.add, (new, other, new)
+        if f.times != 1:
+            yield np.multiply, (new, step.number(1 / f.times), new)
         yield np.copyto, (step.c, step.more[0], "same_kind", step.running)
+    else:
+        yield step.sum_of_more(1 / f.times, c)
+    after = new if masked else c
     yield from of_c.into(after, other, work)
     yield np.multiply, (o, other, step.h_next.reshape(-1))
     yield from step.keep()
