@@ -144,6 +144,21 @@ def scan(d: Draw, x: str) -> object:
     return made[0], d.call("Transpose", made[1], perm=[1, 0, 2])
 
 
+def resized(d: Draw, x: str) -> object:
+    """Images in either layout, by whole factors and by others."""
+    if len(d.shape(x)) != 4:
+        return None
+    factors = [float(d.one(1, 2, 3, 4, 0.6, 1.7)) for _ in range(2)]
+    scales = np.array([1, *factors, 1] if d.chance(0.5) else [1, 1, *factors], np.float32)
+    if np.prod(d.shape(x)) * np.prod(scales) > 4000 or (np.array(d.shape(x)) * scales < 1).any():
+        return None
+    mode = str(d.one("nearest", "linear", "linear", "cubic"))
+    transformation = str(d.one("half_pixel", "asymmetric", "align_corners"))
+    name = d.net.constant("scales", scales)
+    return d.call("Resize", x, "", name, mode=mode, coordinate_transformation_mode=transformation)
+
+
 MORE: tuple[Move, ...] = (
+    resized,
     *(recurrent_with_all, recurrent_with_all, attention_operator, quantised, whole_numbers, branch, scan),
 )

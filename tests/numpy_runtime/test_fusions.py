@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from interchange_numpy import squaring, tiles
+from interchange_numpy.kernels import resize
 from interchange_numpy.model import NumpyModel
 from interchange_numpy.plan import Plan
 from interchange_weights.format import read, write
@@ -266,6 +267,8 @@ RESIZED = [  # mode, transformation, scales, more
     ("linear", "align_corners", (0.5, 1.4), {"antialias": 1}),
     ("linear", "pytorch_half_pixel", (1, 2), {}),
     ("cubic", "half_pixel", (2, 0.7), {"exclude_outside": 1}),
+    ("cubic", "asymmetric", (3, 4), {}),
+    ("linear", "asymmetric", (4, 2), {}),
 ]
 
 
@@ -290,3 +293,18 @@ def test_resize(case, nhwc):
     )
     z = rng.standard_normal(shaped(nhwc, 2, 9, 6, 5)).astype(F32)
     np.testing.assert_array_equal(NumpyModel(alone)({"v1": z})[value], evaluate(alone, {"v1": z})[value])
+
+
+@pytest.mark.parametrize("piece", [1, 40, 300])
+@pytest.mark.parametrize("nhwc", [True, False])
+@pytest.mark.parametrize("mode", ["linear", "cubic"])
+def test_resize_in_pieces(mode, nhwc, piece, monkeypatch):
+    """Bands of rows, and rows cut where they are long, read what is beside them; to the last bit."""
+    monkeypatch.setattr(resize, "PIECE", piece)
+    monkeypatch.setattr(resize, "LONG_ROW", 6)
+    b = Builder()
+    value = b.input("x", "float32", shaped(nhwc, 2, 9, 7, 3))
+    scales = b.constant(np.array((1, 2, 4, 1) if nhwc else (1, 1, 2, 4), F32))
+    value = b.op("Resize", value, "", scales, mode=mode, coordinate_transformation_mode="half_pixel")
+    graph, x = b.graph([value]), np.random.default_rng(5).standard_normal(shaped(nhwc, 2, 9, 7, 3)).astype(F32)
+    np.testing.assert_array_equal(NumpyModel(graph)({"x": x})[value], evaluate(graph, {"x": x})[value])
