@@ -5,22 +5,33 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from interchange import plugins
 from interchange.builder import Builder
-from interchange.errors import BadInput, EnvironmentLacks, InterchangeError, Unsupported
+from interchange.errors import BadInput
 from interchange.graph import Dimension, Graph
 from interchange_keras import cntk, eras
 from interchange_keras.architecture import ENTERED, MASKED, LayerEntry, Model, is_of_keras, lacks_format, read_model
 from interchange_keras.calls import Input, leaves
 from interchange_keras.container import Source, read
 from interchange_keras.dtypes import GIVEN, OWN, computes
+from interchange_keras.faults import OTHERWISE, outputs_of, told
 from interchange_keras.history import era_of
-from interchange_keras.layer import MOST_ELEMENTS, Fault, Layer, LayerFunction, Slot, call_names_of, slots_for, slots_of
+from interchange_keras.layer import (
+    MOST_ELEMENTS,
+    Fault,
+    Layer,
+    LayerFunction,
+    Slot,
+    Tensor,
+    call_names_of,
+    slots_for,
+    slots_of,
+)
 from interchange_keras.layers import ACTIVATIONS, ADDONS, LAYERS
 from interchange_keras.layers.wrapping import STEPS
 from interchange_keras.masks import Mask, outputs_masks
@@ -40,9 +51,6 @@ REASONS: Mapping[str, tuple[str, str]] = {
 OPERATION = "keras.ops."  # before the class of what is no layer
 LAMBDA = ("Lambda", "__lambda__")
 ACTIVATION = "activation"  # the attribute that holds it, and the folder of its weights
-OTHERWISE = (
-    "export the model as a SavedModel or ONNX and convert that; or write a layer plugin (docs/writing-a-plugin.md)"
-)
 
 
 def load(
@@ -142,7 +150,7 @@ class _Conversion:
             ledger = assign(self.source, self.model, slots)
         except BadInput:
             if self.faults:  # a layer that nobody knows explains why the rest does not fit
-                raise self._error() from None
+                raise told(self.faults, self.source.where) from None
             raise
         values = self._inputs(inputs)
         arrays: dict[str, dict[str, Any]] = {}
@@ -159,7 +167,7 @@ class _Conversion:
             }
             layers = self._walk(steps, values, dict(zip(outputs, output_names, strict=False)), arrays)
         if self.faults:
-            raise self._error()
+            raise told(self.faults, self.source.where)
         unused = [
             place
             for (name, weight), place in ledger.places.items()
@@ -365,8 +373,11 @@ class _Conversion:
                 raise Fault("IX301", f"it is called with {len(args)} inputs")
             if "mask" not in (call_names_of(function) or ()):
                 named.pop("mask", None)  # see _set_masks
+            for name in sorted(TENSORS & named.keys()):
+                if not isinstance(named[name], (Tensor, type(None))):
+                    raise Fault("IX203", f"its {name} is {str(named[name])[:80]}, which is no tensor")
         options = {**self.arguments[step.layer], **named}
-        made = _outputs(layer, lambda: function(layer, *args, **options), own=_is_own(function))
+        made = outputs_of(layer, lambda: function(layer, *args, **options), own=_is_own(function))
         after = exact or (policy.compute if class_name in WIDE else "")
         return tuple(layer.cast(y, after) for y in made) if after else made
 
@@ -397,6 +408,8 @@ class _Conversion:
         masks, given = [self.masks.get(value) for value in step.inputs], step.entry.calls[step.call].kwargs.get("mask")
         layer.names_mask = isinstance(given, Input)
         if isinstance(given, Input) and masks:
+            if given.number >= len(step.inputs):
+                raise Fault("IX203", "its mask is nothing that it is called with")
             masks[0] = values[step.inputs[given.number]]
         layer.masks, layer.given_masks = tuple(masks), None
 
@@ -474,49 +487,9 @@ class _Conversion:
     def _note(self, name: str, entry: LayerEntry, fault: Fault) -> None:
         self.faults.setdefault((name, f"{name} ({entry.class_name}): {fault.why}"), fault)
 
-    def _error(self) -> InterchangeError:
-        """All faults in one error; what cannot be done comes before what is wrong with the file."""
-        codes = {fault.code for fault in self.faults.values()}
-        unsupported = codes & {"IX301", "IX302"}
-        why = [
-            f"{text}; {fault.next_step}" if fault.next_step and fault.next_step != OTHERWISE else text
-            for (_, text), fault in self.faults.items()
-        ]
-        if unsupported:
-            only_code = unsupported == {"IX302"}
-            general = any(fault.next_step == OTHERWISE for fault in self.faults.values())
-            return Unsupported(
-                "IX302" if only_code else "IX301",
-                "The model contains code, which is never run."
-                if only_code
-                else "The model uses what cannot be converted.",
-                where=self.source.where,
-                why=why,
-                next_step=f"{OTHERWISE[0].upper()}{OTHERWISE[1:]}." if general else "",
-            )
-        code = "IX207" if "IX207" in codes else sorted(codes)[0]
-        what = {"IX207": "The weights in the file do not fit the layers.", "IX206": "The model is too large."}
-        return BadInput(code, what.get(code, "The file contradicts itself."), where=self.source.where, why=why)
 
-
-def _outputs(layer: Layer, call: Callable[[], Any], *, own: bool) -> tuple[str, ...]:
-    """What a layer function returns; whatever it raises is a fault of the layer."""
-    try:
-        made = call()
-    except Fault:
-        raise
-    except InterchangeError as error:
-        raise Fault("IX203", "; ".join(error.why) or error.what) from error
-    except Exception as error:  # a config that makes no sense, or a stranger's function
-        if not own:
-            raise EnvironmentLacks(
-                "IX403",
-                f"The function for the layer {layer.source} failed.",
-                why=f"{type(error).__name__}: {error}",
-                next_step="Report it to the author of that plugin.",
-            ) from error
-        raise Fault("IX203", f"its config is not understood: {type(error).__name__}: {error}") from error
-    return made if isinstance(made, tuple) else (str(made),)
+# Arguments by name that are tensors wherever they are some layer's.
+TENSORS = {"value", "key", "query_mask", "value_mask", "key_mask", "attention_mask"}
 
 
 def _find_in(entry: LayerEntry, policy: Policy) -> LayerFunction | None:

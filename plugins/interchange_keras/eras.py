@@ -281,7 +281,7 @@ def tensorflow_seen(architecture: Any) -> Version:
     while pending:
         item = pending.pop()
         if isinstance(item, Mapping):
-            if item.get("class_name") in INITIALIZERS and isinstance(item.get("config"), Mapping):
+            if str(item.get("class_name")) in INITIALIZERS and isinstance(item.get("config"), Mapping):
                 found.add((1,) if "dtype" in item["config"] else (2,))
             pending.extend(item.values())
         elif isinstance(item, list):

@@ -51,7 +51,10 @@ class Tensor(str):
 
 
 class Fault(Exception):
-    """A layer cannot be converted. `code`: IX301 unsupported, IX207 weights that do not fit, IX203 nonsense."""
+    """A layer cannot be converted.
+
+    `code`: IX301 unsupported, IX207 weights that do not fit, IX203 nonsense, IX901 an error of our own.
+    """
 
     def __init__(self, code: str, why: str, next_step: str = "") -> None:
         super().__init__(why)

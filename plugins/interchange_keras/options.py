@@ -11,6 +11,7 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import numpy as np
 
+from interchange.graph import Array
 from interchange_keras import eras
 from interchange_keras.layer import Ints, LayerFunction, call_names_of
 from interchange_keras.precision import policy_of
@@ -114,6 +115,22 @@ def is_irrelevant(key: str, value: Any) -> bool:
     if key in eras.IRRELEVANT or key.endswith(eras.IRRELEVANT_ENDINGS):
         return True
     return any(value is idle or value == idle for idle in eras.IDLE.get(key, ()))
+
+
+def integer(value: Any) -> int:
+    """A whole number that a file holds anywhere but in an option. Raises ValueError where it is none."""
+    try:
+        return int(value)
+    except (TypeError, OverflowError) as error:
+        raise ValueError(f"{_short(value)} is not an integer") from error
+
+
+def array_of(value: Any, dtype: Any = None) -> Array:
+    """Numbers that a file holds in lists. Raises ValueError where they are none."""
+    try:
+        return np.asarray(value, dtype)
+    except (TypeError, OverflowError) as error:
+        raise ValueError(f"{_short(value)} is not made of numbers") from error
 
 
 def _coerce(value: Any, wanted: Any) -> Any:

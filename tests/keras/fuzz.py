@@ -12,6 +12,7 @@ Elsewhere it is not read.
 
 from __future__ import annotations
 
+import copy
 import io
 import json
 import os
@@ -73,7 +74,7 @@ class Outcome:
 
     @property
     def is_well(self) -> bool:
-        return self.what == "loaded" or self.what.startswith("IX")
+        return self.what == "loaded" or (self.what.startswith("IX") and self.what != "IX901")
 
 
 def seeds() -> list[Seed]:
@@ -163,7 +164,7 @@ def _edited(document: Any, rng: random.Random) -> Any:
         elif action == "number" and isinstance(owner[key], (int, float)):
             owner[key] = rng.choice((owner[key] + 1, -owner[key], owner[key] * 1000, 10**9))
         else:
-            owner[key] = rng.choice(STRANGE)
+            owner[key] = copy.deepcopy(rng.choice(STRANGE))  # itself would be edited in turn
     return document
 
 

@@ -34,6 +34,30 @@ def test_recognises_by_content(golden, tmp_path):
     assert not importer.recognises(tmp_path / "none", b"\x89H")
 
 
+@pytest.mark.parametrize("error", [NameError("no y"), AttributeError("no y"), KeyError(1), TypeError("y")], ids=repr)
+def test_an_error_of_our_own_is_told_as_one(error, golden, monkeypatch):
+    """With the layer, and the error as its cause."""
+
+    def add(*_, **__):
+        raise error
+
+    monkeypatch.setattr(Layer, "add", add)
+    with pytest.raises(InterchangeError) as told:
+        KerasImporter().load(golden / "dense.k3.keras")
+    assert (told.value.code, told.value.exit_code) == ("IX901", 4)
+    assert f"(Dense): {type(error).__name__}: " in str(told.value)
+    assert told.value.__cause__ is error
+
+
+def test_values_that_make_no_sense_are_the_faults_of_the_file(golden, monkeypatch):
+    def add(*_, **__):
+        raise ValueError("no number")
+
+    monkeypatch.setattr(Layer, "add", add)
+    with pytest.raises(InterchangeError, match="IX203"):
+        KerasImporter().load(golden / "dense.k3.keras")
+
+
 def test_keras_is_not_imported(golden):
     program = """
 import sys

@@ -23,6 +23,7 @@ def dense(
     lora_rank: int | None = None,
     lora_alpha: float | None = None,
 ) -> str:
+    layer.axes(x, [-1])
     kernel = layer.constant("kernel", adapted(layer, "kernel", lora_rank, lora_alpha, (layer.shape(x)[-1], units)))
     bias = layer.weight("bias", (units,)) if use_bias else None
     if layer.rank(x) == 2:

@@ -10,7 +10,7 @@ import numpy as np
 from interchange_keras import eras
 from interchange_keras.layer import Layer, LayerFunction, weights
 from interchange_keras.layers.preprocessing import encoded
-from interchange_keras.options import decode
+from interchange_keras.options import array_of, decode
 from interchange_keras.precision import INTEGERS
 
 TEXT = "object"  # the dtype of texts in a graph
@@ -299,7 +299,7 @@ def _is_masked(layer: Layer, x: str, mask_value: Any) -> str:
     if isinstance(mask_value, str) != is_text:
         layer.reject(f"mask_value is {mask_value!r} for an input of {layer.dtype(x)}")
     if not is_text:
-        return layer.add("Equal", x, layer.constant("mask_value", np.asarray(mask_value, layer.dtype(x))))
+        return layer.add("Equal", x, layer.constant("mask_value", array_of(mask_value, layer.dtype(x))))
     found = layer.add("ai.onnx.ml.LabelEncoder", x, keys_strings=[mask_value], values_int64s=[1], default_int64=0)
     return layer.cast(found, "bool")
 

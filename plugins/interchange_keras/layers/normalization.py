@@ -10,6 +10,7 @@ import numpy as np
 from interchange.graph import dtype_of
 from interchange_keras import eras
 from interchange_keras.layer import Ints, Layer, LayerFunction, weights
+from interchange_keras.options import array_of
 
 
 @weights(
@@ -112,7 +113,7 @@ def normalization(
     sizes = [1 if size is None else size for size in shape]
     dtype = dtype_of(layer.compute_dtype)
     # Keras rounds what is given to float32, then to the dtype it computes in; 1e-7 is 0 in some
-    means, variances = (np.asarray(a).astype(np.float32).astype(dtype) for a in (mean, variance))
+    means, variances = (array_of(a, np.float32).astype(dtype) for a in (mean, variance))
     means = np.broadcast_to(means, sizes) if means.ndim == 0 else means.reshape(sizes)
     deviation, least = np.sqrt(variances), eras.least_deviation(layer.version)
     if least is None:

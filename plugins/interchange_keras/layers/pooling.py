@@ -114,11 +114,13 @@ def _pairs(layer: Layer, value: Any, n: int, what: str) -> list[tuple[int, int]]
         value = [[value.get(begin, 0), value.get(end, 0)] for begin, end in sides]
     if isinstance(value, int):
         value = [value] * n
+    if not isinstance(value, (list, tuple)):
+        layer.reject(f"{what} is {value!r}")
     if n == 2 and len(value) == 4:  # Keras 1.1
         value = [value[:2], value[2:]]
     if n == 1 and len(value) == 2 and all(isinstance(v, int) for v in value):
         value = [value]
-    pairs = [(v, v) if isinstance(v, int) else tuple(v) for v in value]
+    pairs = [(v, v) if isinstance(v, int) else tuple(v) if isinstance(v, (list, tuple)) else () for v in value]
     if len(pairs) != n or not all(
         len(p) == 2 and all(isinstance(v, int) and 0 <= v < 1 << 31 for v in p) for p in pairs
     ):

@@ -119,7 +119,7 @@ def resized(
         sizes: a value if the graph computes them.
     """
     rank = layer.rank(x)
-    before = [layer.shape(x)[axis] for axis in axes]
+    before = [layer.shape(x)[axis] for axis in layer.axes(x, axes)]
     if sizes is None and None not in before:
         sizes = [int(n or 0) * factor for n, factor in zip(before, factors, strict=True)]
     smooths = antialias and interpolation != "nearest"

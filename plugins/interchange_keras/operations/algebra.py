@@ -21,6 +21,7 @@ from interchange_keras.operations.operands import (
     tensor,
     vector,
 )
+from interchange_keras.options import integer
 
 
 def strided_slice(
@@ -37,8 +38,11 @@ def strided_slice(
     var: Any = None,
 ) -> str:
     """x[begin:end:strides]; bit i of a mask concerns item i of these."""
+    if not all(ends is None or isinstance(ends, (Tensor, list, tuple, np.ndarray)) for ends in (begin, end, strides)):
+        layer.reject(f"the slice {begin!r} to {end!r}, {strides!r}")
     if any(
-        isinstance(ends, Tensor) or any(isinstance(n, Tensor) for n in ends or ()) for ends in (begin, end, strides)
+        isinstance(ends, Tensor) or any(isinstance(n, Tensor) for n in (() if ends is None else ends))
+        for ends in (begin, end, strides)
     ):
         layer.refuse("the ends of a slice that the graph computes")
     steps = [1] * len(begin) if strides is None else strides
@@ -52,10 +56,10 @@ def strided_slice(
         elif new_axis_mask & bit:
             items.append(None)
         elif shrink_axis_mask & bit:
-            items.append(int(first))
+            items.append(integer(first))
         else:
-            start, stop = None if begin_mask & bit else int(first), None if end_mask & bit else int(last)
-            items.append(slice(start, stop, int(step)))
+            start, stop = None if begin_mask & bit else integer(first), None if end_mask & bit else integer(last)
+            items.append(slice(start, stop, integer(step)))
     return shaping.get_item(layer, input_, items)
 
 
@@ -73,7 +77,7 @@ def norm(
 ) -> str:
     """Along one axis or all of them as a vector; along two as a matrix."""
     x = floating(layer, tensor)
-    options = {"keepdims": int(bool(keepdims or keep_dims))}
+    options = {"keepdims": integer(bool(keepdims or keep_dims))}
     pair = isinstance(axis, list) and len(axis) == 2
     if ord in ("euclidean", "fro") or (ord == 2 and not pair):
         if ord == "fro" and not pair:
@@ -101,7 +105,7 @@ def local_response_normalization(
 ) -> str:
     """x / (bias + alpha · the sum of x² over the channels up to `depth_radius` away)^beta."""
     x = floating(layer, input)
-    size = 2 * int(depth_radius) + 1
+    size = 2 * integer(depth_radius) + 1
     return layer.add("LRN", x, size=size, alpha=alpha * size, beta=float(beta), bias=float(bias), layout="NHWC")
 
 
@@ -109,13 +113,13 @@ def batch_flatten(layer: Layer, x: Operand) -> str:
     """All but the first dimension in one."""
     y = tensor(layer, x)
     sizes = layer.shape(y)[1:]
-    rest = -1 if None in sizes else math.prod(int(size or 0) for size in sizes)
+    rest = -1 if None in sizes else math.prod(integer(size or 0) for size in sizes)
     return layer.add("Reshape", y, [0 if rest == -1 else -1, rest])
 
 
 def euclidean_norm(layer: Layer, input_tensor: Operand, axis: Any = None, keepdims: bool = False) -> str:
     x = floating(layer, input_tensor)
-    return layer.add("ReduceL2", x, axes_of(layer, x, axis), keepdims=int(bool(keepdims)))
+    return layer.add("ReduceL2", x, axes_of(layer, x, axis), keepdims=integer(bool(keepdims)))
 
 
 def clip_by_norm(layer: Layer, t: Operand, clip_norm: float, axes: Any = None) -> str:
@@ -146,11 +150,11 @@ def trace(layer: Layer, x: Operand) -> str:
 
 
 def sort(layer: Layer, values: Operand, axis: int = -1, direction: str = "ASCENDING") -> str:
-    return reduction.order(layer, tensor(layer, values), axis, int(direction == "DESCENDING"))[0]
+    return reduction.order(layer, tensor(layer, values), axis, integer(direction == "DESCENDING"))[0]
 
 
 def argsort(layer: Layer, values: Operand, axis: int = -1, direction: str = "ASCENDING", stable: bool = False) -> str:
-    places = reduction.order(layer, tensor(layer, values), axis, int(direction == "DESCENDING"))[1]
+    places = reduction.order(layer, tensor(layer, values), axis, integer(direction == "DESCENDING"))[1]
     return as_int32(layer, places)
 
 
@@ -158,7 +162,7 @@ def count_nonzero(
     layer: Layer, input: Operand, axis: Any = None, keepdims: bool | None = None, dtype: Any = "int64"
 ) -> str:
     x = as_dtype(layer, Tensor(as_dtype(layer, input, "bool")), "int64")
-    y = layer.add("ReduceSum", x, axes_of(layer, x, axis), keepdims=int(bool(keepdims)))
+    y = layer.add("ReduceSum", x, axes_of(layer, x, axis), keepdims=integer(bool(keepdims)))
     return as_dtype(layer, Tensor(y), dtype_name(layer, dtype))
 
 
@@ -205,7 +209,7 @@ def part(layer: Layer, input_: Operand, begin: Any, size: Any) -> str:
     """`size` entries from `begin`, or all of the rest for -1."""
     if any(isinstance(n, Tensor) for n in (begin, size, *begin, *size)):
         layer.refuse("a slice whose place the graph computes")
-    ends = [shaping.END if n == -1 else int(first) + int(n) for first, n in zip(begin, size, strict=True)]
+    ends = [shaping.END if n == -1 else integer(first) + integer(n) for first, n in zip(begin, size, strict=True)]
     return layer.add("Slice", tensor(layer, input_), list(map(int, begin)), ends, list(range(len(ends))))
 
 
@@ -222,7 +226,7 @@ def _filled(value: float) -> LayerFunction:
 
 def _inner(layer: Layer, given: Any, n: int) -> list[int]:
     """Strides or dilations of the n dimensions of a picture, out of one number, n or n + 2."""
-    sizes = [int(size) for size in given] if isinstance(given, list) else [int(given)]
+    sizes = [integer(size) for size in given] if isinstance(given, list) else [integer(given)]
     if len(sizes) == n + 2 and (sizes[0], sizes[-1]) == (1, 1):
         return sizes[1:-1]
     return sizes * n if len(sizes) == 1 else sizes if len(sizes) == n else layer.refuse(f"strides {given}")

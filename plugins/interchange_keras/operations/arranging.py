@@ -22,6 +22,7 @@ from interchange_keras.operations.operands import (
     vector,
 )
 from interchange_keras.operations.shaping import END, diagonal, flip, split
+from interchange_keras.options import array_of, integer
 
 
 def rot90(layer: Layer, array: Operand, *, k: int = 1, axes: Any = (0, 1)) -> str:
@@ -79,7 +80,7 @@ def kron(layer: Layer, x1: Operand, x2: Operand) -> str:
         layer.refuse("tensors of unknown size")
     wide = layer.add("Unsqueeze", a, [2 * i + 1 for i in range(rank)])
     product = layer.add("Mul", wide, layer.add("Unsqueeze", b, [2 * i for i in range(rank)]))
-    known = [int(sizes[i] or 0) * int(sizes[rank + i] or 0) for i in range(1, rank)]
+    known = [integer(sizes[i] or 0) * integer(sizes[rank + i] or 0) for i in range(1, rank)]
     return layer.add("Reshape", product, [-1, *known])
 
 
@@ -137,7 +138,7 @@ def unravel_index(layer: Layer, indices: Operand, *, shape: Any) -> tuple[str, .
     if layer.rank(index) != 1:  # of which Keras 3.15 on TensorFlow makes something else
         layer.refuse("indices that are no vector")
     made = []
-    for size in reversed([int(size) for size in shape]):
+    for size in reversed([integer(size) for size in array_of(shape).ravel()]):
         whole = as_dtype(layer, size, layer.dtype(index))
         rest = layer.add("Mod", index, whole)
         made.append(rest)
@@ -155,9 +156,9 @@ def cut(layer: Layer, inputs: Operand, start_indices: Any, *, shape: Any) -> str
     for start, length, size in zip(start_indices, shape, sizes, strict=True):
         if size is None and start:
             layer.refuse("a start along a dimension of unknown size")
-        start = int(start) if size is None else max(min(int(start), size - int(length)), 0)
+        start = integer(start) if size is None else max(min(integer(start), size - integer(length)), 0)
         starts.append(start)
-        ends.append(END if length == -1 or length is None else start + int(length))
+        ends.append(END if length == -1 or length is None else start + integer(length))
     return layer.add("Slice", x, starts, ends)
 
 

@@ -15,6 +15,7 @@ from interchange_keras.layers.adaptive import pooled
 from interchange_keras.layers.resizing import resized
 from interchange_keras.layers.spatial import layout, spatial_axes, unless_one
 from interchange_keras.operations.operands import Operand, as_dtype, axes_of, floating, joined
+from interchange_keras.options import integer
 
 
 def _activation(function: LayerFunction) -> LayerFunction:
@@ -42,7 +43,7 @@ def log_softmax(layer: Layer, x: Operand, *, axis: Any = -1) -> str:
 
 
 def _each(value: Any, n: int) -> list[int]:
-    return [int(v) for v in value] if isinstance(value, (list, tuple)) else [int(value)] * n
+    return [integer(v) for v in value] if isinstance(value, (list, tuple)) else [integer(value)] * n
 
 
 def _pads(layer: Layer, name: str) -> dict[str, Any]:
@@ -93,6 +94,8 @@ def conv(
 ) -> str:
     x, w = joined(layer, inputs, kernel, floating=True)
     n, order = layer.rank(x) - 2, layout(layer, data_format)
+    if n < 1 or layer.rank(w) != n + 2:
+        layer.reject(f"a kernel with {layer.rank(w)} dimensions for a value with {layer.rank(x)}")
     depth, per_group = layer.shape(x)[-1 if order == "NHWC" else 1], layer.shape(w)[-2]
     if depth is None or per_group is None or depth % per_group:
         layer.refuse(f"{depth} channels for a kernel of {per_group}")
@@ -171,6 +174,8 @@ def dot_product_attention(
 ) -> str:
     """(batch, places, heads, size) each."""
     q, k, v = joined(layer, query, key, value, floating=True)
+    if not layer.rank(q) == layer.rank(k) == layer.rank(v) == 4:
+        layer.reject("queries, keys or values that have not four dimensions")
     size, heads, kept = layer.shape(q)[-1], layer.shape(q)[2], layer.shape(k)[2]
     if heads != kept or (is_causal and layer.shape(q)[1] is None):
         layer.refuse(f"{heads} heads of queries and {kept} of keys, or a causal mask of unknown size")
@@ -186,7 +191,7 @@ def dot_product_attention(
     if mask is not None:
         scores = layer.add("Where", as_dtype(layer, mask, "bool"), scores, -1e9)
     if is_causal:
-        shape = [int(n or 0) for n in layer.shape(scores)[-2:]]
+        shape = [integer(n or 0) for n in layer.shape(scores)[-2:]]
         scores = layer.add("Where", np.tri(*shape, dtype=bool), scores, -1e9)
     y = layer.add("MatMul", layer.add("Softmax", scores, axis=-1), layer.add("Transpose", v, perm=[0, 2, 1, 3]))
     return layer.add("Transpose", y, perm=[0, 2, 1, 3])

@@ -19,6 +19,7 @@ from interchange_keras.layer import Fault, Layer, LayerFunction, Tensor, takes_c
 from interchange_keras.operations import algebra, nn, pictures, reduction, shaping
 from interchange_keras.operations.operands import Operand, as_dtype, joined, tensor
 from interchange_keras.operations.tensorflow import FUNCTIONS
+from interchange_keras.options import array_of, integer, misfit
 
 TYPES: Mapping[str, str] = {
     "DT_BOOL": "bool",
@@ -44,10 +45,10 @@ class Node:
         return bool(self.attributes.get(name, False))
 
     def number(self, name: str, default: int = 0) -> int:
-        return int(self.attributes.get(name, default))
+        return integer(self.attributes.get(name, default))
 
     def sizes(self, name: str) -> list[int]:
-        return [int(size) for size in self.attributes.get(name, ())]
+        return [integer(size) for size in array_of(self.attributes.get(name, ())).ravel()]
 
     def text(self, name: str, default: str = "") -> str:
         return str(self.attributes.get(name, default))
@@ -81,7 +82,7 @@ def _plain(kind: str, content: Any) -> Any:
             case "type":
                 return TYPES.get(str(content), str(content))
             case "i":
-                return int(content)
+                return integer(content)
             case "f":
                 return float(content)
             case "s":
@@ -102,6 +103,8 @@ def _function(name: str, **attributes: str) -> Operation:
 
     def call(layer: Layer, node: Node, xs: Sequence[Operand]) -> Any:
         given = {new: node.attributes[old] for old, new in attributes.items() if node.attributes.get(old) is not None}
+        if why := misfit(function, xs, given):
+            layer.reject(why)
         return function(layer, *xs, **given)
 
     return call
@@ -126,13 +129,13 @@ def _batch_matmul(layer: Layer, node: Node, xs: Sequence[Operand]) -> Any:
 def _number(layer: Layer, x: Operand, what: str) -> int:
     if isinstance(x, Tensor) or np.size(x) != 1:
         layer.refuse(f"{what} that the graph computes")
-    return int(np.ravel(x)[0])
+    return integer(np.ravel(x)[0])
 
 
 def _numbers(layer: Layer, x: Operand, what: str) -> list[int]:
     if isinstance(x, Tensor):
         layer.refuse(f"{what} that the graph computes")
-    return [int(item) for item in np.ravel(x)]
+    return [integer(item) for item in np.ravel(x)]
 
 
 def _concat(layer: Layer, node: Node, xs: Sequence[Operand]) -> Any:
@@ -268,7 +271,7 @@ def _each_as_it_is(layer: Layer, node: Node, xs: Sequence[Operand]) -> Any:
 
 def _window(layer: Layer, node: Node, name: str) -> list[int]:
     sizes = node.sizes(name)
-    if node.text("data_format", "NHWC") not in ("NHWC", "NDHWC") or {sizes[0], sizes[-1]} != {1}:
+    if node.text("data_format", "NHWC") not in ("NHWC", "NDHWC") or {*sizes[:1], *sizes[-1:]} != {1}:
         layer.refuse(f"{name} is {sizes}, data_format {node.text('data_format')}")
     return sizes[1:-1]
 
@@ -406,7 +409,7 @@ def tensorflow_op_layer(layer: Layer, *args: Any, node_def: Any, constants: Any 
         layer.refuse(f"it is TensorFlow's operation {node.op}", "export the model as a SavedModel and convert that")
     xs: list[Any] = list(args[0]) if len(args) == 1 and isinstance(args[0], list) else list(args)
     given = constants if isinstance(constants, Mapping) else {}
-    for position in sorted(int(key) for key in given):
+    for position in sorted(integer(key) for key in given):
         xs.insert(position, _constant(given[str(position)]))
     if len(xs) != node.inputs:
         layer.reject(f"its operation {node.op} has {node.inputs} inputs, it is called with {len(xs)}")
@@ -416,7 +419,8 @@ def tensorflow_op_layer(layer: Layer, *args: Any, node_def: Any, constants: Any 
 def _constant(value: Any) -> Any:
     """A list or a number; some versions note that it was an array."""
     if isinstance(value, Mapping):
-        return value.get("value", value.get("config", {}).get("value"))
+        config = value.get("config")
+        return value.get("value", config.get("value") if isinstance(config, Mapping) else None)
     return value
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from interchange.graph import dtype_of
 from interchange_keras.layer import Layer, Tensor
+from interchange_keras.options import array_of, integer
 
 Operand = Any  # a Tensor, a number, a list of numbers, an array
 
@@ -28,7 +29,7 @@ def common_dtype(layer: Layer, *xs: Operand, floating: bool = False) -> str:
     tensors = [
         layer.dtype(x) if isinstance(x, Tensor) else x.dtype.name for x in xs if isinstance(x, (Tensor, np.ndarray))
     ]
-    plain = [np.asarray(x).dtype.kind for x in xs if not isinstance(x, (Tensor, np.ndarray))]
+    plain = [array_of(x).dtype.kind for x in xs if not isinstance(x, (Tensor, np.ndarray))]
     floats = [dtype for dtype in tensors if is_float(dtype)]
     if floats:
         if len(set(floats)) == 1:
@@ -47,7 +48,7 @@ def as_dtype(layer: Layer, x: Operand, dtype: str) -> str:
     """An operand as a value of that dtype."""
     if isinstance(x, Tensor):
         return x if layer.dtype(x) == dtype else Tensor(layer.add("Cast", x, to=dtype))
-    return Tensor(layer.constant("value", np.asarray(x, dtype_of(dtype))))
+    return Tensor(layer.constant("value", array_of(x, dtype_of(dtype))))
 
 
 def joined(layer: Layer, *xs: Operand, floating: bool = False) -> list[str]:
@@ -69,12 +70,12 @@ def axes_of(layer: Layer, x: str, axis: Any) -> list[int]:
     """All axes for None, else those given."""
     if axis is None:
         return list(range(layer.rank(x)))
-    given = [int(a) for a in axis] if isinstance(axis, (list, tuple)) else [int(axis)]
+    given = [integer(a) for a in axis] if isinstance(axis, (list, tuple)) else [integer(axis)]
     return layer.axes(x, given)
 
 
 def axis_of(layer: Layer, x: str, axis: Any) -> int:
-    (one,) = layer.axes(x, [int(axis)])
+    (one,) = layer.axes(x, [integer(axis)])
     return one
 
 
@@ -84,14 +85,14 @@ def vector(layer: Layer, items: Any) -> Any:
         return as_dtype(layer, items, "int64")
     given = items if isinstance(items, (list, tuple)) else [items]
     if not any(isinstance(item, Tensor) for item in given):
-        return [-1 if item is None else int(item) for item in given]
+        return [-1 if item is None else integer(item) for item in given]
     parts = []
     for item in given:
         if not isinstance(item, Tensor):
-            parts.append(layer.constant("size", np.array([-1 if item is None else item], np.int64)))
+            parts.append(layer.constant("size", array_of([-1 if item is None else item], np.int64)))
             continue
-        whole = as_dtype(layer, item, "int64")
-        parts.append(whole if layer.rank(item) == 1 else layer.add("Reshape", whole, [1]))
+        size = as_dtype(layer, item, "int64")
+        parts.append(size if layer.rank(item) == 1 else layer.add("Reshape", size, [1]))
     return Tensor(layer.add("Concat", *parts, axis=0))
 
 

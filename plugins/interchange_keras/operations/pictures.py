@@ -17,6 +17,7 @@ from interchange_keras.layer import Layer, LayerFunction, Tensor
 from interchange_keras.layers.resizing import resized, with_matrices
 from interchange_keras.operations import arranging, shaping
 from interchange_keras.operations.operands import Operand, floating, is_float, tensor, vector
+from interchange_keras.options import integer
 
 GREY = np.array([[0.2989], [0.587], [0.114]], np.float32)  # how much of it is red, green, blue
 
@@ -77,7 +78,7 @@ def old_bicubic(
         layer.refuse("bicubic interpolation of pictures of unknown size, or to a size that the graph computes")
     if half_pixel_centers:
         return resized(layer, x, [1, 2], sizes, "bicubic")
-    matrices = [point_cubic(int(n or 0), m, align_corners) for n, m in zip(before, sizes, strict=True)]
+    matrices = [point_cubic(integer(n or 0), m, align_corners) for n, m in zip(before, sizes, strict=True)]
     return with_matrices(layer, x, [1, 2], *matrices)
 
 
@@ -121,7 +122,7 @@ def per_image_standardization(layer: Layer, image: Operand) -> str:
     sizes = [layer.shape(x)[axis] for axis in axes]
     if None in sizes:
         layer.refuse("pictures of unknown size")
-    least = 1 / math.sqrt(math.prod(int(size or 0) for size in sizes))
+    least = 1 / math.sqrt(math.prod(integer(size or 0) for size in sizes))
     centred = layer.add("Sub", x, layer.add("ReduceMean", x, axes))
     deviation = layer.add("Sqrt", layer.add("ReduceMean", layer.add("Mul", centred, centred), axes))
     return layer.add("Div", centred, layer.add("Max", deviation, least))
@@ -172,7 +173,7 @@ def pad_to_box(
 def crop_or_pad(layer: Layer, image: Operand, target_height: int, target_width: int) -> str:
     """The middle; where that is between two places, cropping takes the first and padding the first, too."""
     x = tensor(layer, image)
-    axes = [layer.rank(x) - 3, layer.rank(x) - 2]
+    axes = layer.axes(x, [-3, -2])
     cuts: list[tuple[int, int]] = []
     adds: list[tuple[int, int]] = []
     for axis, target in zip(axes, (target_height, target_width), strict=True):
@@ -194,8 +195,8 @@ def central_crop(layer: Layer, image: Operand, central_fraction: float) -> str:
     axes = [layer.rank(x) - 3, layer.rank(x) - 2]
     if None in (sizes := [layer.shape(x)[axis] for axis in axes]):
         layer.refuse("pictures of unknown size")
-    known = [int(size or 0) for size in sizes]
-    starts = [int((size - size * float(central_fraction)) / 2) for size in known]
+    known = [integer(size or 0) for size in sizes]
+    starts = [integer((size - size * float(central_fraction)) / 2) for size in known]
     return layer.add("Slice", x, starts, [n - start for n, start in zip(known, starts, strict=True)], axes)
 
 

@@ -20,6 +20,7 @@ from interchange_keras.operations.operands import (
     joined,
     tensor,
 )
+from interchange_keras.options import integer
 
 
 def _summable(layer: Layer, x: Operand) -> str:
@@ -90,7 +91,7 @@ def _extreme(op: str) -> LayerFunction:
         rank = layer.rank(x)
         y = flat(layer, x) if axis is None else x
         at = 0 if axis is None else axis_of(layer, x, axis)
-        y = layer.add(op, y, axis=at, keepdims=int(keepdims and axis is not None))
+        y = layer.add(op, y, axis=at, keepdims=integer(keepdims and axis is not None))
         if keepdims and axis is None:
             y = layer.add("Reshape", y, [1] * rank)
         return as_int32(layer, y)

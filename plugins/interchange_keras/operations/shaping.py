@@ -21,6 +21,7 @@ from interchange_keras.operations.operands import (
     tensor,
     vector,
 )
+from interchange_keras.options import array_of, integer
 
 END = np.iinfo(np.int64).max
 
@@ -53,7 +54,7 @@ def _indexed(layer: Layer, x: str, items: Sequence[Any]) -> str:
             if any(isinstance(end, Tensor) for end in (item.start, item.stop)):
                 x = _sliced(layer, x, axis, item)
             elif item != slice(None) and item != slice(None, None, 1):
-                step = int(item.step or 1)
+                step = integer(item.step or 1)
                 starts.append(item.start if item.start is not None else (0 if step > 0 else END))
                 ends.append(item.stop if item.stop is not None else (END if step > 0 else -END))
                 axes.append(axis)
@@ -91,7 +92,7 @@ def _sliced(layer: Layer, x: str, axis: int, item: slice) -> str:
     """One slice whose ends the graph computes."""
     start = vector(layer, [0 if item.start is None else item.start])
     stop = vector(layer, [END if item.stop is None else item.stop])
-    return layer.add("Slice", x, start, stop, [axis], [int(item.step or 1)])
+    return layer.add("Slice", x, start, stop, [axis], [integer(item.step or 1)])
 
 
 def reshape(layer: Layer, x: Operand, *, newshape: Any) -> str:
@@ -113,7 +114,8 @@ def transpose(layer: Layer, x: Operand, *, axes: Any = None) -> str:
 def swapaxes(layer: Layer, x: Operand, *, axis1: int, axis2: int) -> str:
     x = tensor(layer, x)
     order = list(range(layer.rank(x)))
-    order[axis1], order[axis2] = order[axis2], order[axis1]
+    one, other = layer.axes(x, [axis1, axis2])
+    order[one], order[other] = order[other], order[one]
     return layer.add("Transpose", x, perm=order)
 
 
@@ -200,7 +202,7 @@ def take_along_axis(layer: Layer, x: Operand, indices: Operand, *, axis: int | N
 
 def pad(layer: Layer, x: Operand, constant_values: Any = None, *, pad_width: Any, mode: str = "constant") -> str:
     x = tensor(layer, x)
-    pairs = np.broadcast_to(np.asarray(pad_width, np.int64), (layer.rank(x), 2))
+    pairs = np.broadcast_to(array_of(pad_width, np.int64), (layer.rank(x), 2))
     if mode not in ("constant", "reflect", "symmetric") or (pairs < 0).any():
         layer.refuse(f"mode is {mode!r}, the padding {pairs.tolist()}")
     layer.check_size(math.prod(float(s or 64) + p.sum() for s, p in zip(layer.shape(x), pairs, strict=True)))
@@ -241,7 +243,7 @@ def repeat(layer: Layer, x: Operand, *, repeats: Any, axis: int | None = None) -
     if axis is None:
         x, axis = flat(layer, x), 0
     at = axis_of(layer, x, axis)
-    counts = repeats if isinstance(repeats, list) else [repeats]
+    counts = [integer(count) for count in (repeats if isinstance(repeats, list) else [repeats])]
     size = layer.shape(x)[at]
     layer.check_size(float(sum(counts)) * (size or 64))
     if len(counts) == 1 and counts[0] > 0:

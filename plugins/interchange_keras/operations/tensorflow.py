@@ -24,6 +24,7 @@ from interchange_keras.operations.operands import (
     tensor,
     vector,
 )
+from interchange_keras.options import integer
 
 TABLE: Mapping[str, LayerFunction] = {
     name: function for module in (elementwise, shaping, reduction, nn) for name, function in module.OPERATIONS.items()
@@ -93,7 +94,7 @@ def _split(layer: Layer, value: Operand, num_or_size_splits: Any, axis: int = 0)
         return shaping.split(layer, value, indices_or_sections=num_or_size_splits, axis=axis)
     sizes = list(num_or_size_splits)
     x = tensor(layer, value)
-    size = layer.shape(x)[axis]
+    size = layer.shape(x)[layer.axes(x, [axis])[0]]
     if -1 in sizes and size is not None:
         sizes[sizes.index(-1)] = size - sum(sizes) - 1
     return layer.add_many("Split", x, sizes, outputs=len(sizes), axis=axis % layer.rank(x))
@@ -165,7 +166,7 @@ def _squared_difference(layer: Layer, x: Operand, y: Operand) -> str:
 def _sum_along(name: str) -> LayerFunction:
     def call(layer: Layer, x: Operand, axis: int = 0, exclusive: bool = False, reverse: bool = False) -> str:
         x = tensor(layer, x)
-        options = {"exclusive": int(exclusive), "reverse": int(reverse)}
+        options = {"exclusive": integer(exclusive), "reverse": integer(reverse)}
         return layer.add(name, x, np.int64(axis % layer.rank(x)), **{k: v for k, v in options.items() if v})
 
     return call

@@ -25,6 +25,7 @@ from interchange_keras.operations.operands import (
 )
 from interchange_keras.operations.reduction import OPERATIONS as REDUCTIONS
 from interchange_keras.operations.shaping import diagonal
+from interchange_keras.options import integer
 
 
 def depthwise_conv(
@@ -42,7 +43,7 @@ def depthwise_conv(
     sizes = layer.shape(w)
     if None in sizes:
         layer.refuse("a kernel of unknown size")
-    *size, channels, times = (int(n or 0) for n in sizes)
+    *size, channels, times = (integer(n or 0) for n in sizes)
     w = layer.add("Reshape", w, [*size, 1, channels * times])
     options = {"strides": strides, "padding": padding, "data_format": data_format, "dilation_rate": dilation_rate}
     return conv(layer, Tensor(x), Tensor(w), **options)
@@ -65,7 +66,7 @@ def separable_conv(
 
 
 def _each(value: Any, n: int) -> list[int]:
-    return [int(item) for item in value] if isinstance(value, (list, tuple)) else [int(value)] * n
+    return [integer(item) for item in value] if isinstance(value, (list, tuple)) else [integer(value)] * n
 
 
 def _windows(layer: Layer, x: str, kernel: Array, **options: Any) -> str:
@@ -108,7 +109,7 @@ def sobel_edges(layer: Layer, images: Operand, *, data_format: str | None = None
     down = np.outer([-1, 0, 1], [1, 2, 1])
     padded = layer.add("Pad", x, [1, 1, 1, 1], None, [1, 2], mode="reflect")
     y = _windows(layer, padded, np.stack([down, down.T], axis=-1))
-    return layer.add("Reshape", y, [-1, *(int(n or 0) for n in sizes[1:]), 2])
+    return layer.add("Reshape", y, [-1, *(integer(n or 0) for n in sizes[1:]), 2])
 
 
 def correlate(layer: Layer, x1: Operand, x2: Operand, *, mode: str = "valid") -> str:
@@ -133,7 +134,7 @@ def unfold(layer: Layer, x: Operand, *, kernel_size: Any, dilation: Any = 1, pad
     y = tensor(layer, x)
     if None in layer.shape(y)[1:]:
         layer.refuse("pictures of unknown size")
-    channels, *picture = (int(n or 0) for n in layer.shape(y)[1:])
+    channels, *picture = (integer(n or 0) for n in layer.shape(y)[1:])
     size, spread, pads, steps = (_each(value, 2) for value in (kernel_size, dilation, padding, stride))
     if any(pads):
         y = layer.add("Pad", y, [*pads, *pads], None, [2, 3])
@@ -180,7 +181,7 @@ def rearrange(layer: Layer, tensor_: Operand, pattern: str, **axes_lengths: int)
         if len(unknown) > 1:
             layer.refuse(f"the pattern {pattern!r} with several unknown sizes in one dimension")
         if unknown and size is not None:
-            known = math.prod(int(sizes[name] or 0) for name in group if name not in unknown)
+            known = math.prod(integer(sizes[name] or 0) for name in group if name not in unknown)
             sizes[unknown[0]] = size // known if known else 0
     if any(len(group) != 1 for group in before):
         x = layer.add("Reshape", x, _shape(layer, [sizes[name] for name in names]))
@@ -191,7 +192,7 @@ def rearrange(layer: Layer, tensor_: Operand, pattern: str, **axes_lengths: int)
     joined_sizes: list[int | None] = []
     for group in after:
         parts = [sizes[name] for name in group]
-        joined_sizes.append(None if None in parts else math.prod(int(part or 0) for part in parts))
+        joined_sizes.append(None if None in parts else math.prod(integer(part or 0) for part in parts))
     return layer.add("Reshape", x, _shape(layer, joined_sizes))
 
 
@@ -225,7 +226,7 @@ def slice_update(layer: Layer, inputs: Operand, start_indices: Any, updates: Ope
     y = as_dtype(layer, updates, layer.dtype(x))
     if isinstance(start_indices, Tensor) or any(isinstance(i, Tensor) for i in start_indices):
         layer.refuse("a start that is computed")
-    starts = [int(start) for start in start_indices]
+    starts = [integer(start) for start in start_indices]
     for start, size, length in zip(starts, layer.shape(x), layer.shape(y), strict=True):
         if (size is None or length is None) and not (size is length and start == 0):
             layer.refuse("a dimension of unknown size")
@@ -235,8 +236,8 @@ def slice_update(layer: Layer, inputs: Operand, start_indices: Any, updates: Ope
 def _placed(layer: Layer, x: str, y: str, starts: Sequence[int]) -> str:
     """The rows of x around y along the dimensions in which y is smaller, the last such first."""
     smaller = [axis for axis, n in enumerate(layer.shape(y)) if n != layer.shape(x)[axis]]
-    begins = {a: max(min(starts[a], int(layer.shape(x)[a] or 0) - int(layer.shape(y)[a] or 0)), 0) for a in smaller}
-    ends = {a: begins[a] + int(layer.shape(y)[a] or 0) for a in smaller}
+    begins = {a: max(min(starts[a], (layer.shape(x)[a] or 0) - (layer.shape(y)[a] or 0)), 0) for a in smaller}
+    ends = {a: begins[a] + (layer.shape(y)[a] or 0) for a in smaller}
     for at in reversed(smaller):
         others = [a for a in smaller if a < at]
         around = x
@@ -245,8 +246,8 @@ def _placed(layer: Layer, x: str, y: str, starts: Sequence[int]) -> str:
         parts = [y]
         if begins[at]:
             parts.insert(0, layer.add("Slice", around, [0], [begins[at]], [at]))
-        if ends[at] < int(layer.shape(x)[at] or 0):
-            parts.append(layer.add("Slice", around, [ends[at]], [int(layer.shape(x)[at] or 0)], [at]))
+        if ends[at] < integer(layer.shape(x)[at] or 0):
+            parts.append(layer.add("Slice", around, [ends[at]], [integer(layer.shape(x)[at] or 0)], [at]))
         y = layer.add("Concat", *parts, axis=at)
     return y
 
@@ -380,7 +381,7 @@ def _window(layer: Layer, window: Any, n: int) -> Array:
 def scatter(layer: Layer, indices: Operand, values: Operand, *, shape: Any) -> str:
     """Zeros with the values added at the indices."""
     y = tensor(layer, values)
-    sizes = [int(n) for n in shape]
+    sizes = [integer(n) for n in shape]
     layer.check_size(float(math.prod(sizes)))
     zeros = layer.add("Expand", as_dtype(layer, np.asarray(0), layer.dtype(y)), sizes)
     return layer.add("ScatterND", zeros, as_dtype(layer, indices, "int64"), y, reduction="add")
