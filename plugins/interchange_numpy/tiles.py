@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -14,19 +15,31 @@ from interchange_numpy.kernel import Memory, Scratch, Step
 
 TILE = 1 << 17  # elements of the output that one tile has: 512 KB; with half as many the calls cost 2 % more
 LEAST_SHARED = 2_000_000  # multiplications, about 0.1 ms: a thread costs 0.02 ms to wake
+ALIGNED = 8  # rows: parts of many begin at multiples of this, so that a bias can be repeated along several of them
 LONG_ROW = 2048  # a bias is repeated to about this many elements, so that the inner loop of the addition is long
 
 
-def bands(images: int, rows: int, per_band: int) -> Iterator[tuple[slice, slice]]:
-    """Covers `images` of `rows` each: several whole images at a time, or part of one."""
+def cuts(count: int, most: int, threads: int = 1) -> Iterator[slice]:
+    """Covers `count` in parts of at most `most`; where there are several, all threads get as many of the same size."""
+    most = min(most, count)
+    if threads == 1 or most == count:
+        yield from (slice(first, min(first + most, count)) for first in range(0, count, most))
+        return
+    parts = min(-(-count // (most * threads)) * threads, count)
+    unit = ALIGNED if count >= 8 * ALIGNED * parts and count // parts + ALIGNED <= most else 1
+    bounds = [*(count * i // parts // unit * unit for i in range(parts)), count]
+    yield from itertools.starmap(slice, itertools.pairwise(bounds))
+
+
+def bands(images: int, rows: int, per_band: int, threads: int = 1) -> Iterator[tuple[slice, slice]]:
+    """Covers `images` of `rows` each: several whole images at a time, or part of one; see `cuts`."""
     if per_band >= rows:
-        step = max(per_band // rows, 1)
-        for first in range(0, images, step):
-            yield slice(first, min(first + step, images)), slice(0, rows)
+        for several in cuts(images, max(per_band // rows, 1), threads):
+            yield several, slice(0, rows)
         return
     for image in range(images):
-        for row in range(0, rows, per_band):
-            yield slice(image, image + 1), slice(row, min(row + per_band, rows))
+        for part in cuts(rows, per_band, threads if images % threads else 1):
+            yield slice(image, image + 1), part
 
 
 def per_band(rows: int, row_elements: int, budget: int = TILE, fewest: int = 1) -> int:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import importlib
+import threading
 
 import numpy as np
 import pytest
 from interchange_numpy.kernels import KINDS
 from interchange_numpy.model import NumpyModel
+from interchange_numpy.threads import Workers
+from interchange_numpy.tiles import ALIGNED, cuts
 from threadpoolctl import threadpool_info
 
 import interchange
@@ -30,6 +33,34 @@ def test_the_options_change_no_answer(options):
     for name, array in want.items():
         assert (outputs[name].dtype, outputs[name].shape) == (array.dtype, array.shape)
         np.testing.assert_allclose(outputs[name], array, rtol=1e-5, atol=1e-6)
+
+
+def test_threads_hand_on_what_they_raise_and_end_with_their_workers():
+    def fail() -> None:
+        raise ValueError("in a thread")
+
+    before = set(threading.enumerate())
+    workers, seen = Workers(3), []
+    own = set(threading.enumerate()) - before
+    assert len(own) == 2
+    with pytest.raises(ValueError, match="in a thread"):
+        workers.run([(seen.append, (1,))], [[(fail, ())], [(seen.append, (2,))]])
+    workers.run([(seen.append, (3,))], [[(seen.append, (4,))], [(seen.append, (5,))]])
+    assert sorted(seen) == [1, 2, 3, 4, 5]
+    del workers
+    for thread in own:
+        thread.join(10)
+        assert not thread.is_alive()
+
+
+@pytest.mark.parametrize(("count", "most", "threads"), [(7, 7, 2), (7, 2, 2), (100, 15, 2), (1000, 300, 3), (5, 1, 8)])
+def test_threads_get_parts_of_the_same_size(count, most, threads):
+    parts = list(cuts(count, most, threads))
+    sizes = [part.stop - part.start for part in parts]
+    assert [i for part in parts for i in range(count)[part]] == list(range(count))
+    assert max(sizes) <= most
+    assert len(parts) in (1, count) or len(parts) % threads == 0
+    assert max(sizes) - min(sizes) <= 2 * ALIGNED
 
 
 def test_the_blas_is_held_at_one_thread_while_a_model_is_open(monkeypatch):

@@ -9,7 +9,7 @@ import numpy as np
 
 from interchange_numpy.kernel import Context, Kernel, Memory, Scratch, Step
 from interchange_numpy.network import Op
-from interchange_numpy.tiles import Epilogue, in_parallel, per_band, shared_by
+from interchange_numpy.tiles import Epilogue, cuts, in_parallel, per_band, shared_by
 
 
 def choose(op: Op, context: Context) -> Kernel | None:
@@ -49,8 +49,7 @@ def choose(op: Op, context: Context) -> Kernel | None:
             for i, row in enumerate(places[part]):
                 yield from epilogue.steps(tile[i], out[row], None, spare)
 
-        parts = ((slice(first, min(first + per, lines)),) for first in range(0, lines, per))
-        yield from in_parallel(memory, parts, band)
+        yield from in_parallel(memory, ((part,) for part in cuts(lines, per, memory.workers.threads)), band)
 
     return Kernel(
         emit, scratch=scratch, private=frozenset(scratch), orders={y: order}, wants={x: order}, overwrites=(x,)

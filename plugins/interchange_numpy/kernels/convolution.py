@@ -20,7 +20,7 @@ from interchange_numpy.kernel import Context, Kernel, Memory, Order, Scratch, St
 from interchange_numpy.kernels import depthwise, grouped, repeated, winograd
 from interchange_numpy.kernels.source import source
 from interchange_numpy.network import Network, Op
-from interchange_numpy.tiles import Epilogue, bands, in_parallel, per_band, rows_worth, shared_by
+from interchange_numpy.tiles import Epilogue, bands, cuts, in_parallel, per_band, rows_worth, shared_by
 
 COLUMNS = 1 << 17  # elements of the columns of one tile: 512 KB
 PRIVATE = frozenset(("columns", "tile", "temporary"))
@@ -154,12 +154,12 @@ def _pointwise(conv: Conv, context: Context) -> Kernel:
                 other = None if rest is None else rest[part]
                 yield from conv.epilogue.steps(y[part], y[part], other, conv.epilogue.spare(memory))
 
-            runs = range(0, rows, image if conv.factors else rows)
-            parts = (
-                (slice(first, min(first + most, start + runs.step)),)
-                for start in runs
-                for first in range(start, start + runs.step, most)
-            )
+            run = image if conv.factors else rows
+            parts = [
+                (slice(start + part.start, start + part.stop),)
+                for start in range(0, rows, run)
+                for part in cuts(run, most, memory.workers.threads)
+            ]
             yield from in_parallel(memory, parts, run_of_rows)
             return
 
@@ -172,7 +172,7 @@ def _pointwise(conv: Conv, context: Context) -> Kernel:
             other = None if residual is None else residual[images, lines]
             yield from conv.epilogue.steps(tile.reshape(target.shape), target, other, conv.epilogue.spare(memory))
 
-        yield from in_parallel(memory, bands(g.images, g.out_size[0], most // width), band)
+        yield from in_parallel(memory, bands(g.images, g.out_size[0], most // width, memory.workers.threads), band)
 
     wants = {} if subsampled else {conv.x: conv.order}
     if conv.factors:
@@ -213,7 +213,7 @@ def _columns(conv: Conv, context: Context) -> Kernel:
             other = None if residual is None else residual[images, lines]
             yield from conv.epilogue.steps(y.reshape(target.shape), target, other, conv.epilogue.spare(memory))
 
-        yield from in_parallel(memory, bands(g.images, height, per), band)
+        yield from in_parallel(memory, bands(g.images, height, per, memory.workers.threads), band)
 
     return Kernel(emit, scratch=scratch, private=PRIVATE, orders={conv.y: conv.order}, wants=read.wants)
 
@@ -258,7 +258,7 @@ def _columns_of_squares(conv: Conv, context: Context) -> Kernel:
             yield larger(tile[0, 0], tile[0, 1], tile[0, 0])
             yield from conv.epilogue.steps(tile[0, 0].reshape(target.shape), target, None, None)
 
-        yield from in_parallel(memory, bands(g.images, height, per), band)
+        yield from in_parallel(memory, bands(g.images, height, per, memory.workers.threads), band)
 
     return Kernel(emit, scratch=scratch, private=PRIVATE, orders={conv.y: conv.order}, wants=read.wants)
 

@@ -11,7 +11,7 @@ from interchange.graph import Array
 from interchange_numpy.gemm import blocks_for, pack, products
 from interchange_numpy.kernel import Context, Kernel, Memory, Step, c_order
 from interchange_numpy.network import Op
-from interchange_numpy.tiles import Epilogue, in_parallel, per_band, rows_worth, shared_by
+from interchange_numpy.tiles import Epilogue, cuts, in_parallel, per_band, rows_worth, shared_by
 
 
 def choose(op: Op, context: Context) -> Kernel | None:
@@ -50,8 +50,8 @@ def choose(op: Op, context: Context) -> Kernel | None:
             rest = None if other is None else other[part]
             yield from epilogue.steps(out[part], out[part], rest, epilogue.spare(memory))
 
-        parts = ((slice(first, min(first + most, rows)),) for first in range(0, rows, most))
-        yield from in_parallel(memory, parts, run_of_rows)
+        parts = cuts(rows, most, memory.workers.threads)
+        yield from in_parallel(memory, ((part,) for part in parts), run_of_rows)
 
     wants = {x: c_order(len(shape))} | ({residual: c_order(len(out_shape))} if residual else {})
     return Kernel(emit, scratch=scratch, private=frozenset(scratch), wants=wants)

@@ -83,7 +83,7 @@ def choose(conv: Conv, context: Context) -> Kernel:
             other = None if residual is None else residual[images, lines]
             yield from conv.epilogue.steps(y, target, other, conv.epilogue.spare(memory))
 
-        yield from in_parallel(memory, bands(g.images, height, per), band)
+        yield from in_parallel(memory, bands(g.images, height, per, memory.workers.threads), band)
 
     return Kernel(emit, scratch=scratch, private=PRIVATE, orders={conv.y: conv.order}, wants=read.wants)
 

@@ -59,7 +59,7 @@ def pooled(op: Op, context: Context) -> Kernel | None:
             if divisor is not None:
                 yield np.divide, (target, divisor[lines], target)
 
-        yield from in_parallel(memory, bands(images, height, per), band)
+        yield from in_parallel(memory, bands(images, height, per, memory.workers.threads), band)
 
     order = c_order(rank) if nhwc else channels_last(rank)
     return Kernel(emit, scratch=scratch, private=frozenset(("rows",)), orders={y: order}, wants=read.wants)

@@ -127,7 +127,7 @@ def choose(conv: Conv, context: Context) -> Kernel:
                 for regions in _regions(each, target, lines.start * q, q, other):
                     yield from _finish(conv, *regions, spare)
 
-        yield from in_parallel(memory, bands(g.images, down, per), band)
+        yield from in_parallel(memory, bands(g.images, down, per, memory.workers.threads), band)
 
     return Kernel(emit, scratch=scratch, private=PRIVATE, orders={conv.y: conv.order}, wants=read.wants)
 
