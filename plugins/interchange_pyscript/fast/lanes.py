@@ -7,12 +7,9 @@ happens between; where lanes are looked at, each must be below 2**62, which the 
 from __future__ import annotations
 
 import math
-import sys
-from array import array
+import struct
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import lru_cache, reduce
 from itertools import compress
-from operator import or_
 from typing import Any, Union
 
 from interchange_pyscript.kernels.tensor import Tensor, prepared, transposed
@@ -133,10 +130,13 @@ def recomputed(in_floats: Callable[..., Tensor], *inputs: Sample) -> Callable[[]
     """A function for the values of a layer from those of its inputs, at most once; it does not keep their lanes."""
     sources = [(sample.exact if isinstance(sample, Lanes) else sample.values, (1, *sample.shape)) for sample in inputs]
 
-    @lru_cache(None)
+    made: list[Sequence[float]] = []
+
     def exact() -> Sequence[float]:
-        given = [Tensor(source() if callable(source) else source, shape) for source, shape in sources]
-        return in_floats(*given).values
+        if not made:
+            given = [Tensor(source() if callable(source) else source, shape) for source, shape in sources]
+            made.append(in_floats(*given).values)
+        return made[0]
 
     return exact
 
@@ -149,19 +149,28 @@ def is_doubtful(sample: Lanes, largest: float) -> bool:
 # --- packing ----------------------------------------------------------------------------------------------------------
 
 
-@lru_cache(None)
+class Filled(dict[tuple[int, int], int]):
+    """For each (count, value) so many lanes that all are that value; made once."""
+
+    def __missing__(self, key: tuple[int, int]) -> int:
+        count, value = key
+        self[key] = made = int.from_bytes(value.to_bytes(8, "little") * count, "little")
+        return made
+
+
+FILLED = Filled()
+
+
 def fill(count: int, value: int) -> int:
     """`count` lanes that all are `value`, which is not negative."""
-    return int.from_bytes(value.to_bytes(8, "little") * count, "little")
+    return FILLED[count, value]
 
 
 def pack(values: Sequence[float], exponent: int) -> int:
     """The nearest integers to value * 2**exponent, packed."""
     scale = 2.0**exponent
-    bits = array("d", [value * scale + ROUND for value in values])
-    if sys.byteorder == "big":
-        bits.byteswap()
-    return int.from_bytes(bits.tobytes(), "little") - fill(len(values), 0x4338 << 48)
+    bits = struct.pack(f"<{len(values)}d", *[value * scale + ROUND for value in values])
+    return int.from_bytes(bits, "little") - fill(len(values), 0x4338 << 48)
 
 
 def packed(numbers: bytes, positive: bool = False) -> int:
@@ -177,12 +186,9 @@ def lane_bytes(packed: int, count: int) -> bytes:
     return ((packed + signs) ^ signs).to_bytes(8 * count, "little")
 
 
-def numbers_in(packed: int, count: int) -> array[int]:
+def numbers_in(packed: int, count: int) -> Sequence[int]:
     """The lanes of a packed integer."""
-    numbers = array("q", lane_bytes(packed, count))
-    if sys.byteorder == "big":
-        numbers.byteswap()
-    return numbers
+    return struct.unpack(f"<{count}q", lane_bytes(packed, count))
 
 
 def lanes_of(numbers: Tensor) -> list[int]:
@@ -254,7 +260,10 @@ def settled(sample: Lanes, bits: int, limit: int, even: bool) -> Lanes | None:
     if sample.size == bits and sample.exponent <= limit:
         return sample
     sizes = ints if sample.positive else sizes_of(ints, count)
-    largest = max(numbers_in(reduce(or_, sizes), count))  # or a little more: the bits of all together
+    together = 0
+    for p in sizes:
+        together |= p
+    largest = max(numbers_in(together, count))  # or a little more: the bits of all together
     if is_doubtful(sample, largest):
         return None
     if not largest:
@@ -327,10 +336,7 @@ def floats(sample: Lanes | Tensor) -> Sequence[float]:
 
 def numbers_in_order(sample: Lanes) -> Sequence[int]:
     """The whole numbers of a sample, row by row, pixel by pixel."""
-    numbers = array("q", bytes_in_order(sample))
-    if sys.byteorder == "big":
-        numbers.byteswap()
-    return numbers
+    return struct.unpack(f"<{math.prod(sample.shape)}q", bytes_in_order(sample))
 
 
 def bytes_in_order(sample: Lanes) -> bytes:

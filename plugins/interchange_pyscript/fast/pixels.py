@@ -189,13 +189,13 @@ def WinogradConv(
         grid = empty * top + grid + empty * (bottom + 1)
         # Rows are transformed once for all tiles that share them.
         lines = [[STEPS[tile, n][1](*row[x : x + n + 2]) for x, n in xs] for row in grid]
-        numbers: list[list[list[int]]] = [[] for _ in range(size * size)]  # by places: of the tiles that have it
+        numbers: list[list[Sequence[int]]] = [[] for _ in range(size * size)]  # by places: of the tiles that have it
         for y, high in ys:
             down, into, _ = STEPS[tile, high]
             for (_, broad), block in zip(xs, zip(*lines[y : y + high + 2])):
                 for j, column in zip(STEPS[tile, broad][0], zip(*block)):
                     for i, p in zip(down, into(*column)):
-                        numbers[i * size + j].append(numbers_in(p, channels).tolist())
+                        numbers[i * size + j].append(numbers_in(p, channels))
         # What is added at the place (1, 1) of a tile comes back in each of its outputs.
         biases = {size + 1: bias_lanes(b, total)}
         multiply = weighted_without_zeros if ready.positive else weighted

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import struct
 import sys
-from array import array
 from collections.abc import Sequence
+from typing import Any
 
-# Type codes of the module `array` that have the same size on every machine.
+# Type codes of the modules `struct` and `array` that have the same size on every machine.
 CODES = {
     "float32": "f",
     "float64": "d",
@@ -19,6 +20,10 @@ CODES = {
     "int64": "q",
     "uint64": "Q",
 }
+
+
+# The module `array`, whose import takes as long as a small network, is left to more numbers than that.
+FEW_NUMBERS = 1 << 16
 
 
 class InputError(ValueError):
@@ -42,13 +47,17 @@ def numbers_of(data: bytes | memoryview, dtype: str) -> Sequence[float]:
     if dtype == "bool":
         return [byte != 0 for byte in data]
     if dtype == "float16":
-        import struct
-
         return struct.unpack(f"<{len(data) // 2}e", data)
     if dtype == "bfloat16":  # the upper half of a float32
         data = b"".join(b"\0\0" + data[i : i + 2] for i in range(0, len(data), 2))
         dtype = "float32"
-    values = array("B" if dtype.startswith("float8") else CODES[dtype])
+    code = "B" if dtype.startswith("float8") else CODES[dtype]
+    count = len(data) // struct.calcsize(f"<{code}")
+    if count <= FEW_NUMBERS:
+        return struct.unpack(f"<{count}{code}", data)
+    from array import array
+
+    values = array(code)
     values.frombytes(data)
     if sys.byteorder == "big":
         values.byteswap()
@@ -61,21 +70,22 @@ def bytes_of(values: Sequence[float], dtype: str) -> bytes:
         return bytes([bool(value) for value in values])
     if dtype == "float16":
         return b"".join(map(half, values))
-    if dtype.startswith("float"):
+    if not dtype.startswith("float"):
+        mask, code = (1 << (8 * item_size(dtype))) - 1, CODES["u" + dtype.lstrip("u")]
+        return struct.pack(f"<{len(values)}{code}", *[int(value) & mask for value in values])
+    try:
+        return struct.pack(f"<{len(values)}{CODES[dtype]}", *values)
+    except (OverflowError, struct.error):  # too large for float32, an infinity then; or an integer too large for any
+        from array import array
+
         packed = array(CODES[dtype], values)
-    else:
-        size = array(CODES[dtype]).itemsize
-        mask = (1 << (8 * size)) - 1
-        packed = array(CODES["u" + dtype.lstrip("u")], [int(value) & mask for value in values])
-    if sys.byteorder == "big":
-        packed.byteswap()
-    return packed.tobytes()
+        if sys.byteorder == "big":
+            packed.byteswap()
+        return packed.tobytes()
 
 
 def half(value: float) -> bytes:
     """A float16; too large a number becomes an infinity."""
-    import struct
-
     try:
         return struct.pack("<e", value)
     except OverflowError:
@@ -85,8 +95,7 @@ def half(value: float) -> bytes:
 def rounded(values: Sequence[float], dtype: str) -> list[float]:
     """The numbers as they are in a type of that width."""
     if dtype == "bfloat16":  # round half to even in the upper half of a float32; NaN keeps a bit below
-        words = array("I")
-        words.frombytes(array("f", values).tobytes())
+        words: list[Any] = list(numbers_of(bytes_of(values, "float32"), "uint32"))
         kept = [(w + 0x7FFF + (w >> 16 & 1)) >> 16 if w & 0x7FFFFFFF <= 0x7F800000 else w >> 16 | 64 for w in words]
         return list(numbers_of(bytes_of(kept, "uint16"), dtype))
     return list(numbers_of(bytes_of(values, dtype), dtype))
