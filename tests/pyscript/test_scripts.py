@@ -130,7 +130,7 @@ def test_a_plain_script_imports_nothing_slow(script):
     """Neither for types nor for what is rarely used: a small network would wait for it."""
     code = f"import sys; sys.path[:0] = [{str(script.parent)!r}]; import {script.stem}; print(sorted(sys.modules))"
     done = subprocess.run([sys.executable, "-I", "-S", "-c", code], capture_output=True, text=True, check=True)
-    slow = {"argparse", "ast", "csv", "json", "re", "struct", "typing", "zipfile"}
+    slow = {"argparse", "array", "ast", "collections", "csv", "functools", "json", "re", "typing", "zipfile"}
     assert not slow & set(ast.literal_eval(done.stdout))
 
 
