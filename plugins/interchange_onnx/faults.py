@@ -228,10 +228,65 @@ def _dequantized_factors(graph: Graph, specs: Mapping[str, TensorSpec]) -> set[s
     return found
 
 
+def resized_axes_last(graph: Graph) -> Graph:
+    """ONNX Runtime on CUDA (seen in 1.31.1) interpolates other axes than the last two wrongly, without a word.
+
+    The attribute `axes` goes: where ONNX Runtime moves a Transpose past a Resize, it forgets that sizes belong to axes.
+
+    Given   y = Resize(x, "", "", sizes, axes=(1, 2), mode="linear"), x: float32[2, 11, 7, 3]
+    Result  x1 = Transpose(x, perm=(0, 3, 1, 2)); sizes1 = Concat(Shape(x1, end=2), sizes)
+            y1 = Resize(x1, "", "", sizes1, mode="linear"); y = Transpose(y1, perm=(0, 2, 3, 1))
+    """
+    if not any(_interpolates(node) for node in graph.nodes):
+        return graph
+    names, specs = _names(graph), specs_of(graph)
+    constants = dict(graph.constants)
+    nodes: list[Node] = []
+    for node in graph.nodes:
+        x = specs.get(node.inputs[0]) if _interpolates(node) else None
+        perm = _axes_last(node.attributes["axes"], len(x.shape)) if x is not None else ()
+        if list(perm) == sorted(perm):
+            nodes.append(node)
+            continue
+        turned, kept, whole, made = (_free(f"{node.outputs[0]}_{part}", names) for part in RESIZE_PARTS)
+        count = len(perm) - len(node.attributes["axes"])
+        given = len(node.inputs) - 1  # the scales, or the sizes
+        nodes.append(Node("Transpose", (node.inputs[0],), (turned,), {"perm": perm}, node.source))
+        if given == SIZES:
+            nodes.append(Node("Shape", (turned,), (kept,), {"end": count}, node.source))
+        else:
+            constants[kept] = np.ones(count, np.float32)
+        attributes = {name: value for name, value in node.attributes.items() if name != "axes"}
+        nodes += [
+            Node("Concat", (kept, node.inputs[given]), (whole,), {"axis": 0}, node.source),
+            replace(node, inputs=(turned, *node.inputs[1:given], whole), outputs=(made,), attributes=attributes),
+            Node("Transpose", (made,), node.outputs, {"perm": tuple(map(int, np.argsort(perm)))}, node.source),
+        ]
+    return replace(graph, nodes=tuple(nodes), constants=constants)
+
+
+SIZES = 3  # which input of Resize
+RESIZE_PARTS = ("turned", "kept", "sizes", "resized")
+
+
+def _interpolates(node: Node) -> bool:
+    """Whether it computes means along `axes`, and nothing else depends on these."""
+    has_roi = len(node.inputs) > 1 and bool(node.inputs[1])
+    stretches = node.attributes.get("keep_aspect_ratio_policy", "stretch") == "stretch"
+    means = node.op == "Resize" and node.attributes.get("mode", "nearest") != "nearest"
+    return means and "axes" in node.attributes and stretches and not has_roi
+
+
+def _axes_last(axes: Sequence[int], rank: int) -> tuple[int, ...]:
+    last = [axis % rank for axis in axes]
+    return (*(axis for axis in range(rank) if axis not in last), *last)
+
+
 FAULTS: Sequence[Callable[[Graph], Graph]] = (
     explicit_pads,
     no_pad_before_max_pool,
     time_before_batch,
     masks_of_all_queries,
     weights_without_sign,
+    resized_axes_last,
 )

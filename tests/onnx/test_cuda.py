@@ -27,8 +27,18 @@ ort = pytest.importorskip("onnxruntime")
 if "CUDAExecutionProvider" not in ort.get_available_providers():
     pytest.skip("ONNX Runtime without CUDA", allow_module_level=True)
 
-# Pattern of names of rows and conformance cases -> what ONNX Runtime's CUDA kernel does wrong.
-FAULTS: dict[str, str] = {}
+# Pattern of names of rows and conformance cases -> what ONNX Runtime 1.31.1 does on CUDA.
+FAULTS = {
+    r"Pow\(": "a power of integers is cut off, not rounded: 2 for 2.9999",
+    r"Sign\(": "the sign of NaN is 0",
+    r"Reduce.*noop_with_empty_axes": "without axes it is the identity",
+    "test_reduce_log_sum(_exp)?_empty_set$": "the logarithm of an empty sum is 0, not -inf",
+    r"(Quantize|Dequantize)Linear.*block_size|test_(de)?quantizelinear_blocked": "it refuses blocks",
+    r"MatMulInteger\(": "it refuses a zero point for each column",
+    "(test_)?[Aa]ttention.*qk_matmul": "it refuses what it cannot return",
+    "test_attention.*_expanded": "a row that is masked throughout is NaN",
+    "test_(einsum|scan9)_scalar": "it refuses scalars",
+}
 
 
 def run(graph, feeds, tmp_path, *, provider="cuda", selftest=False, **options):
@@ -68,7 +78,8 @@ def test_conformance(case, tmp_path):
     def same(outputs, wanted):
         assert len(outputs) == len(wanted)
         for have, want in zip(outputs.values(), wanted, strict=True):
-            assert_same(have, want, max(case.rtol, 1e-4), max(case.atol, 1e-5))
+            half = getattr(want, "dtype", None) == np.float16  # one step of float16: it adds in another order
+            assert_same(have, want, max(case.rtol, 2e-3 if half else 1e-4), max(case.atol, 1e-5))
 
     graph = case.graph()
     sets = [(dict(zip(graph.inputs, inputs, strict=False)), wanted) for inputs, wanted in case.data()]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import onnx
 import pytest
 from interchange_onnx import OnnxExporter
 from interchange_onnxruntime import OnnxRuntimeBackend
@@ -108,3 +109,21 @@ def test_a_mask_that_is_the_same_for_all_queries(shape, dtype, tmp_path):
     q = random(2, 5, 12, seed=2)
     with OnnxRuntimeBackend().open(path) as model:
         np.testing.assert_allclose(model({"q": q})["y"], evaluate(graph, {"q": q})["y"], rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("optimization", ["disable", "all"])
+@pytest.mark.parametrize("given", ["sizes", "scales"])
+@pytest.mark.parametrize(
+    ("mode", "axes"), [("linear", (1, 2)), ("cubic", (1, 2)), ("linear", (2, 1)), ("linear", (-3,))]
+)
+def test_interpolated_axes_are_the_last(mode, axes, given, optimization, tmp_path):
+    values = {"sizes": np.array([17, 9]), "scales": np.array([1.5, 2.25], np.float32)}
+    inputs = ("x", "", "", "g") if given == "sizes" else ("x", "", "g")
+    node = Node("Resize", inputs, ("y",), {"mode": mode, "axes": axes})
+    spec = TensorSpec("float32", ("batch", 11, 7, 3))
+    graph = Graph({"x": spec}, ("y",), (node,), {"g": values[given][: len(axes)]})
+    path = OnnxExporter().save(graph, tmp_path / "m.onnx")[0]
+    assert [proto.op_type for proto in onnx.load(path).graph.node].count("Transpose") == 2
+    x = random(2, 11, 7, 3)
+    with OnnxRuntimeBackend().open(path, optimization=optimization) as model:
+        np.testing.assert_allclose(model({"x": x})["y"], evaluate(graph, {"x": x})["y"], rtol=1e-5, atol=5e-6)
