@@ -129,6 +129,7 @@ class _Conversion:
         self.arguments: dict[str, dict[str, Any]] = {}
         self.policies: dict[str, Policy] = {}
         self.builder = Builder()
+        self.assets = assets_of(source, model)
         self.masks: dict[Value, Mask] = {}
         self.masks_ended: dict[str, None] = {}  # the layers at which Keras, too, drops a mask
 
@@ -185,6 +186,7 @@ class _Conversion:
                 self.backend,
                 {name: tuple(declared) for name, declared in slots.items()},
                 arrays,
+                self.assets,
             ),
         )
 
@@ -311,7 +313,6 @@ class _Conversion:
         layers: dict[str, Layer] = {}
         calls: Counter[str] = Counter()
         existing = set(values.values())
-        assets = assets_of(self.source, self.model)
         bad = {name for name, _ in self.faults}
         for number, step in enumerate(steps):
             name = step.layer
@@ -326,7 +327,7 @@ class _Conversion:
                     backend=self.backend,
                     builder=self.builder,
                     arrays=arrays.get(name, {}),
-                    assets=assets.get(name, {}),
+                    assets=self.assets.get(name, {}),
                     reserved=reserved,
                     activate=self._activate,
                     dtype=self._policy(name).inside(step.entry.class_name),

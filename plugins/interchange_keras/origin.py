@@ -18,6 +18,7 @@ class Origin(NamedTuple):
     Args:
         slots: the weights that each layer has, in Keras's order, by its scoped name.
         arrays: these, in the layout of Keras 2 and 3.
+        assets: the files that the model file holds for a layer, such as its vocabulary.
     """
 
     model: Model
@@ -25,6 +26,7 @@ class Origin(NamedTuple):
     backend: str
     slots: Mapping[str, tuple[Slot, ...]]
     arrays: Mapping[str, Mapping[str, Array]]
+    assets: Mapping[str, Mapping[str, bytes]]
 
 
 @dataclass(frozen=True, eq=False)

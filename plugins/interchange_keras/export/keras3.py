@@ -8,6 +8,7 @@ WRITTEN_FOR = "3.15.1"
 _TABLE = """
 Activation: activation
 ActivityRegularization: l1 l2
+AutoContrast: data_format value_range
 AugMix: all_ops alpha chain_depth data_format factor interpolation num_chains value_range
 AdaptiveAveragePooling1D AdaptiveAveragePooling2D AdaptiveAveragePooling3D AdaptiveMaxPooling1D
     AdaptiveMaxPooling2D AdaptiveMaxPooling3D: data_format output_size
@@ -18,6 +19,7 @@ AveragePooling1D AveragePooling2D AveragePooling3D MaxPooling1D MaxPooling2D Max
     pool_dimensions pool_mode pool_size strides
 BatchNormalization: axis center epsilon momentum renorm renorm_clipping renorm_momentum scale synchronized
 Bidirectional: backward_layer layer merge_mode
+CategoryEncoding: num_tokens output_mode
 CenterCrop: bounding_box_format data_format factor height width
 Concatenate Softmax UnitNormalization: axis
 ContrastLimitedAdaptiveHistogramEqualization: bounding_box_format clip_limit data_format factor tile_grid_size
@@ -32,10 +34,12 @@ Cropping2D Cropping3D: cropping data_format
 Dense SimpleRNNCell: activation units use_bias
 DepthwiseConv1D DepthwiseConv2D: activation data_format depth_multiplier dilation_rate kernel_size padding
     strides use_bias
+Discretization: bin_boundaries epsilon num_bins output_mode
 Dot: axes normalize
 ELU: alpha
 EinsumDense: activation bias_axes equation gptq_unpacked_column_size output_shape
 Embedding: input_dim mask_zero output_dim
+Equalization: bins data_format value_range
 Flatten: data_format
 GRU: activation go_backwards recurrent_activation reset_after return_sequences return_state units use_bias
     zero_output_for_mask
@@ -47,12 +51,19 @@ GlobalAveragePooling1D GlobalAveragePooling2D GlobalAveragePooling3D GlobalMaxPo
 GroupQueryAttention: dropout flash_attention head_dim num_key_value_heads num_query_heads sliding_window use_bias
     use_gate
 GroupNormalization: axis center epsilon groups scale
+HashedCrossing: num_bins output_mode
+Hashing: mask_value num_bins output_mode salt
+IntegerLookup: idf_weights invert mask_token max_tokens num_oov_indices oov_method oov_token output_mode
+    pad_to_max_tokens salt vocabulary vocabulary_dtype vocabulary_size
 LSTM: activation go_backwards recurrent_activation return_sequences return_state units use_bias
     zero_output_for_mask
 LSTMCell: activation recurrent_activation units use_bias
 LayerNormalization: axis center epsilon scale
 LeakyReLU: negative_slope
 Masking: mask_value
+MaxNumBoundingBoxes: data_format max_number
+MelSpectrogram: fft_length mag_exp max_freq min_freq min_power num_mel_bins power_to_db ref_power sampling_rate
+    sequence_length sequence_stride top_db window
 MultiHeadAttention: attention_axes dropout flash_attention key_dim num_heads output_shape sliding_window use_bias
     use_gate value_dim
 Normalization: axis invert mean variance
@@ -65,6 +76,7 @@ RandomBrightness RandomContrast: factor value_range
 RandomColorDegeneration RandomHue RandomInvert RandomPosterization RandomSaturation RandomSharpness: data_format
     factor value_range
 RandomColorJitter: brightness_factor contrast_factor data_format hue_factor saturation_factor value_range
+RandomCrop: data_format height width
 RandomElasticTransform: data_format factor fill_mode fill_value interpolation scale value_range
 RandomErasing: data_format factor fill_value scale value_range
 RandomFlip: data_format mode
@@ -83,8 +95,13 @@ Resizing: antialias bounding_box_format crop_to_aspect_ratio data_format factor 
 ReversibleEmbedding: input_dim logit_soft_cap mask_zero output_dim reverse_dtype tie_weights
 SeparableConv1D SeparableConv2D: activation data_format depth_multiplier dilation_rate filters kernel_size
     padding strides use_bias
+STFTSpectrogram: data_format expand_dims fft_length frame_length frame_step mode padding periodic scaling window
 SimpleRNN: activation go_backwards return_sequences return_state units use_bias zero_output_for_mask
 SpatialDropout2D SpatialDropout3D: data_format rate
+StringLookup: encoding idf_weights invert mask_token max_tokens num_oov_indices oov_method oov_token output_mode
+    pad_to_max_tokens salt vocabulary vocabulary_size
+TextVectorization: encoding idf_weights max_tokens ngrams output_mode output_sequence_length pad_to_max_tokens split
+    standardize vocabulary vocabulary_size
 TimeDistributed: layer
 UpSampling1D: size
 UpSampling2D: data_format interpolation size
@@ -93,14 +110,8 @@ ZeroPadding1D ZeroPadding2D ZeroPadding3D: data_format padding
 """
 
 
-NOT_WRITTEN = "Keras 3 has it, but it is not written"
 # Layers of Keras 3 that are not written, and why.
 UNWRITTEN: Mapping[str, str] = {
-    **dict.fromkeys(
-        ("AutoContrast", "CategoryEncoding", "Discretization", "Equalization", "HashedCrossing", "Hashing"), NOT_WRITTEN
-    ),
-    **dict.fromkeys(("IntegerLookup", "MaxNumBoundingBoxes", "MelSpectrogram", "RandomCrop"), NOT_WRITTEN),
-    **dict.fromkeys(("STFTSpectrogram", "StringLookup", "TextVectorization"), NOT_WRITTEN),
     "RandomShear": "Keras 3.15 does not open what it writes of this layer",
 }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -11,11 +11,14 @@ import numpy as np
 from interchange.graph import Array
 from interchange_keras import eras
 from interchange_keras.architecture import LayerEntry
+from interchange_keras.export import preprocessing
 from interchange_keras.export.keras3 import OPTIONS, UNWRITTEN
+from interchange_keras.export.made import CannotExport, Made, document_of, plain_policy
 from interchange_keras.layer import Slot
 from interchange_keras.layers import LAYERS
 from interchange_keras.layers.cells import GATES, OLD_GATES, class_and_config, from_cudnn
 from interchange_keras.options import decode, is_irrelevant, keywords
+from interchange_keras.precision import policy_of
 
 # hard_sigmoid up to Keras 2 is clip(0.2 x + 0.5, 0, 1), in Keras 3 clip(x / 6 + 0.5, 0, 1): the same of 1.2 x.
 STEEPER = 1.2
@@ -23,7 +26,7 @@ MERGES: Mapping[str, str] = {"sum": "Add", "mul": "Multiply", "ave": "Average", 
 TAKES_A_LIST = frozenset(
     {
         *("Add", "Average", "Concatenate", "Dot", "Maximum", "Minimum", "Multiply", "Subtract"),
-        *("Attention", "AdditiveAttention"),
+        *("Attention", "AdditiveAttention", "HashedCrossing"),
     }
 )
 RECURRENT = frozenset({"LSTM", "GRU", "SimpleRNN", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D"})
@@ -37,28 +40,19 @@ SHAPES = frozenset({"query_shape", "key_shape", "value_shape", "softmax_robust_m
 CUDNN: Mapping[str, str] = {"CuDNNLSTM": "LSTM", "CuDNNGRU": "GRU"}
 
 
-class CannotExport(Exception):
-    """Keras 3 has no such layer, or no such option."""
-
-
-@dataclass
-class Made:
-    """A layer of Keras 3. `weights` are by part, the attribute that holds them: "" or "cell", in order."""
-
-    class_name: str
-    config: dict[str, Any]
-    weights: dict[str, list[Array]] = field(default_factory=dict)
-    before: list[tuple[str, dict[str, Any]]] = field(default_factory=list)  # layers that go before it
-    after: list[tuple[str, dict[str, Any]]] = field(default_factory=list)  # layers that follow it
-
-
 def made_of(
-    entry: LayerEntry, slots: Sequence[Slot], arrays: Mapping[str, Array], version: eras.Version, inside: bool
+    entry: LayerEntry,
+    slots: Sequence[Slot],
+    arrays: Mapping[str, Array],
+    version: eras.Version,
+    inside: bool,
+    assets: Mapping[str, bytes] = MappingProxyType({}),
 ) -> Made:
     """The layer, or layers, of Keras 3 that compute what an entry computes.
 
     Args:
         inside: it is within a wrapper, where nothing can follow it.
+        assets: the files that the model file holds for it, by name.
 
     Raises:
         CannotExport: there are none; in words.
@@ -71,7 +65,7 @@ def made_of(
         options.pop("zero_output_for_mask", None)
     made = Made(class_name, _config(entry.class_name, class_name, options, version))
     made.config |= {"name": entry.name, "dtype": _policy(entry.config.get("dtype"))}
-    for slot in (slot for slot in slots if slot.only != "h5"):
+    for slot in (slot for slot in slots if slot.only != "h5" and not slot.is_optional):
         part = slot.name.rpartition("/")[0]
         if class_name == "GroupQueryAttention":
             part = f"_{part}"  # which Keras 3 keeps private
@@ -93,6 +87,9 @@ def made_of(
         if inside or made.config.get("return_state"):
             raise CannotExport("TensorFlow computes no convolution with channels first on a CPU")
         _channels_last(made)
+    preprocessing.finish(made, arrays, assets, version, policy_of(entry.config.get("dtype")).compute)
+    if made.after and inside:
+        raise CannotExport("what it gives has another dtype in Keras 3, within a wrapper")
     return made
 
 
@@ -197,7 +194,7 @@ def _policy(dtype: Any) -> Any:
             raise CannotExport("it is quantised")
         dtype = details.get("name") if isinstance(details, Mapping) else None
     name = dtype if isinstance(dtype, str) and "infer" not in dtype else "float32"
-    return {"module": "keras", "class_name": "DTypePolicy", "config": {"name": name}, "registered_name": None}
+    return plain_policy(name)
 
 
 # --- recurrent layers -----------------------------------------------------------------------------------------------
@@ -298,8 +295,3 @@ def _bidirectional(made: Made, options: Mapping[str, Any], slots: Sequence[Slot]
             if document is None:
                 half.config |= {"go_backwards": False, "name": f"{half.config['name']}_forward"}
             made.config[attribute] = document_of(half)
-
-
-def document_of(made: Made) -> dict[str, Any]:
-    """A layer as Keras 3 writes it."""
-    return {"module": "keras.layers", "class_name": made.class_name, "config": made.config, "registered_name": None}

@@ -14,7 +14,8 @@ from interchange_keras import eras
 from interchange_keras.architecture import JOIN, NORMALISED, SPECTRAL, SPLIT, WRAPPERS, LayerEntry, Model
 from interchange_keras.calls import Call, Input, Ref, leaves
 from interchange_keras.export.keras3 import WRITTEN_FOR
-from interchange_keras.export.layers import CELLS, TAKES_A_LIST, CannotExport, Made, document_of, made_of
+from interchange_keras.export.layers import CELLS, TAKES_A_LIST, made_of
+from interchange_keras.export.made import CannotExport, Made, document_of, plain_policy
 from interchange_keras.masks import MERGING
 from interchange_keras.origin import Origin
 from interchange_keras.weights import folder_of, snake_case
@@ -134,26 +135,29 @@ class Writer:
             folder = "layer" if inside else _folder(snake_case(entry.class_name), folders)
             wrapped = self._made(inner, f"{scoped}/{inner.name}", f"{path}/{folder}", Counter(), inside=True)
             document = wrapped if isinstance(wrapped, dict) else document_of(wrapped)
-            dtype = {"module": "keras", "class_name": "DTypePolicy", "config": {"name": "float32"}}
             if entry.class_name == SPECTRAL and inner.class_name == "Embedding" and self.origin.version < (3,):
                 raise CannotExport("Keras 3 gives its output the dtype of its input, whole numbers")
             if entry.class_name == SPECTRAL:
                 self._spectral(f"{path}/{folder}", entry, scoped)
-            return Made(entry.class_name, {"name": entry.name, "dtype": dtype, "layer": document})
+            return Made(entry.class_name, {"name": entry.name, "dtype": plain_policy("float32"), "layer": document})
         if entry.class_name.startswith("Conv") and eras.FLIPS_KERNELS.get(self.origin.backend):
             raise CannotExport(f"{self.origin.backend} pads and flips in another way")
         if entry.class_name.startswith("Cropping") and scoped in self.empty:
             raise CannotExport("it leaves nothing of its input, which Keras 3 refuses")
         if entry.class_name == "Resizing" and self.whole and (3,) <= self.origin.version < (3, 6):
             raise CannotExport("it cuts whole numbers off, which Keras 3 rounds since 3.6")
+        if entry.class_name == "HashedCrossing" and any(len(call.inputs) != 2 for call in entry.calls):
+            raise CannotExport("it has other than the two inputs that Keras 3 takes")
         slots = self.origin.slots.get(scoped, ())
-        made = made_of(entry, slots, self.origin.arrays.get(scoped, {}), self.origin.version, inside)
+        arrays, assets = self.origin.arrays.get(scoped, {}), self.origin.assets.get(scoped, {})
+        made = made_of(entry, slots, arrays, self.origin.version, inside, assets)
         if _treats_masks_otherwise(entry, self.origin.version) and self._has_masks():
             raise CannotExport("what becomes of masks here is something else in Keras 3")
         folder = "layer" if inside else _folder(folder_of(made.class_name), folders)
-        for part, arrays in made.weights.items():
-            for i, array in enumerate(arrays):
+        for part, ordered in made.weights.items():
+            for i, array in enumerate(ordered):
                 self.weights["/".join(filter(None, (path, folder, part, "vars", str(i))))] = array
+        self.weights |= {f"{path}/{folder}/{place}": array for place, array in made.named.items()}
         return made
 
     def _spectral(self, folder: str, entry: LayerEntry, scoped: str) -> None:

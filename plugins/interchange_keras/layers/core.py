@@ -10,6 +10,7 @@ import numpy as np
 
 from interchange_keras.layer import Ints, Layer, LayerFunction, weights
 from interchange_keras.layers.lora import adapted
+from interchange_keras.precision import INTEGERS
 
 
 @weights("kernel", "bias:use_bias", "-lora_kernel_a:lora_rank", "-lora_kernel_b:lora_rank")
@@ -70,8 +71,10 @@ def repeat_vector(layer: Layer, x: str, *, n: int) -> str:
 
 
 def rescaling(layer: Layer, x: str, *, scale: Any, offset: Any = 0.0) -> str:
-    scaled = layer.add("Mul", layer.cast(x, layer.compute_dtype), np.asarray(scale, np.float32))
-    return layer.add("Add", scaled, np.asarray(offset, np.float32)) if np.any(offset) else scaled
+    """In the dtype of its policy, which may be one of integers: it casts both numbers to that, too."""
+    kind = layer.compute_dtype if layer.compute_dtype in INTEGERS else "float32"
+    scaled = layer.add("Mul", layer.cast(x, layer.compute_dtype), np.asarray(scale, np.float32).astype(kind))
+    return layer.add("Add", scaled, np.asarray(offset, np.float32).astype(kind)) if np.any(offset) else scaled
 
 
 def identity(layer: Layer, x: str) -> str:

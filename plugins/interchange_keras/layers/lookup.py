@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from interchange.graph import Array
 from interchange_keras import eras
-from interchange_keras.layer import Layer, LayerFunction, weights
+from interchange_keras.layer import Fault, Layer, LayerFunction, weights
 from interchange_keras.layers.preprocessing import encoded
 from interchange_keras.options import array_of, decode
 from interchange_keras.precision import INTEGERS
@@ -35,27 +36,31 @@ def tokens_of(layer: Layer, vocabulary: Any, size: int | None, *, is_text: bool)
                 "its vocabulary is not in the file: what adapt() finds is in .keras files only",
                 "save the model as .keras, or give the layer its vocabulary: vocabulary=[...]",
             )
-        vocabulary = _lines(layer, data, size, is_text)
+        vocabulary = lines_of(data, size, is_text)
     kind = str if is_text else int
     if not isinstance(vocabulary, list) or not all(type(token) is kind for token in vocabulary):
         layer.reject("its vocabulary is no list of words" if is_text else "its vocabulary is no list of integers")
     return vocabulary
 
 
-def _lines(layer: Layer, data: bytes, size: int | None, is_text: bool) -> list[Any]:
-    """One token a line, without a line end after the last. Where their number is not known, the last is not empty."""
+def lines_of(data: bytes, size: int | None, is_text: bool) -> list[Any]:
+    """One token a line, without a line end after the last. Where their number is not known, the last is not empty.
+
+    Raises:
+        Fault: these are no such tokens.
+    """
     try:
         lines: list[Any] = data.decode("utf-8").replace("\r\n", "\n").split("\n")
     except UnicodeDecodeError:
-        layer.reject(f"{VOCABULARY} is not UTF-8")
+        raise Fault("IX203", f"{VOCABULARY} is not UTF-8") from None
     while size is None and lines and lines[-1] == "":
         lines.pop()
     if size is not None and len(lines) != size:
-        layer.refuse(f"{VOCABULARY} has {len(lines)} lines for {size} words: a word holds a line end")
+        raise Fault("IX301", f"{VOCABULARY} has {len(lines)} lines for {size} words: a word holds a line end")
     try:
         return lines if is_text else [int(line) for line in lines]
     except ValueError:
-        layer.reject(f"{VOCABULARY} holds other things than integers")
+        raise Fault("IX203", f"{VOCABULARY} holds other things than integers") from None
 
 
 def looked_up(
@@ -121,7 +126,10 @@ def looked_up(
     dtype = layer.compute_dtype if layer.version < (3,) and layer.compute_dtype not in (*INTEGERS, "string") else ""
     if output_mode != "tf_idf":
         return encoded(layer, number, output_mode, depth, dtype or ("int64" if layer.version >= (3,) else "float32"))
-    idf = _idf(layer, idf_weights, len(tokens), start, depth, has_special)
+    if idf_weights is None:
+        idf = layer.array("idf_weights", (depth,)).astype(np.float32)
+    else:
+        idf = idf_of(idf_weights, len(tokens), start, depth, has_special)
     return layer.add("Mul", encoded(layer, number, "count", depth, "float32"), layer.constant("idf_weights", idf))
 
 
@@ -143,15 +151,19 @@ def _inverted(
     )
 
 
-def _idf(layer: Layer, given: Any, count: int, start: int, depth: int, has_special: bool) -> Any:
-    """The weights of the categories: those of the file, or those of the config, the special tokens getting the mean."""
-    if given is None:
-        return layer.array("idf_weights", (depth,)).astype(np.float32)
+def idf_of(given: Any, count: int, start: int, depth: int, has_special: bool) -> Array:
+    """The weights of the categories as the config has them, float32 (depth,); the special tokens get the mean.
+
+    Raises:
+        Fault: they do not fit the words.
+    """
     idf = np.asarray(decode(given), np.float64).reshape(-1)
     if len(idf) != count + (start if has_special else 0):
-        layer.reject(f"{len(idf)} idf_weights for {count} words")
+        raise Fault("IX203", f"{len(idf)} idf_weights for {count} words")
     front = 0 if has_special else start
-    return np.pad(np.pad(idf, (front, 0), constant_values=idf.mean()), (0, depth - front - len(idf))).astype(np.float32)
+    padded = np.pad(np.pad(idf, (front, 0), constant_values=idf.mean()), (0, depth - front - len(idf)))
+    result: Array = padded.astype(np.float32)
+    return result
 
 
 def _check_input(layer: Layer, x: str, is_text: bool) -> None:

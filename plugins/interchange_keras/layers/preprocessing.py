@@ -94,12 +94,18 @@ def discretization(
 
 
 def _summarised(layer: Layer, num_bins: int | None) -> Array:
-    """The boundaries of `num_bins` bins with as many values each, from a summary: values, and how often they were."""
+    """The boundaries that a summary of the data gives."""
     if num_bins is None or not 0 < num_bins <= MOST_CATEGORIES:
         layer.reject(f"num_bins is {num_bins}, and there are no bin_boundaries")
-    values, counts = layer.array("summary", (2, None))
-    if not len(values):
+    summary = layer.array("summary", (2, None))
+    if not summary.size:
         layer.refuse("bin_boundaries are not in the file: the layer was not adapted")
+    return bounds_of_summary(summary, num_bins)
+
+
+def bounds_of_summary(summary: Array, num_bins: int) -> Array:
+    """The boundaries of `num_bins` bins with as many values each, float32; summary (2, n): values, and how often."""
+    values, counts = summary
     share = 1 / num_bins
     bounds: Array = values[:-1]
     if len(values) * share < 1:
