@@ -11,7 +11,7 @@ import itertools
 import re
 import symtable
 import sys
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import NamedTuple
@@ -81,6 +81,7 @@ def link(
     *,
     own: Collection[str],
     without: Collection[str] = (),
+    instead: Mapping[Target, Target] | None = None,
 ) -> Linked:
     """The definitions of `targets` and, again and again, of what they use.
 
@@ -88,13 +89,15 @@ def link(
         order: modules; definitions are written in this order, and in a module in its own.
         own: packages whose imports are followed; everything else is imported by the script.
         without: decorators to leave out.
+        instead: definitions to write in place of others of the same name, which this script needs less of.
 
     Raises:
         EnvironmentLacks: (IX403) a name is defined twice in different ways.
     """
     found: dict[str, Definition] = {}
     imports: dict[str, set[str]] = {}
-    waiting = list(targets)
+    instead = instead or {}
+    waiting = [instead.get(target, target) for target in targets]
     seen = set(waiting)
     while waiting:
         home, name = waiting.pop()
@@ -114,6 +117,7 @@ def link(
                 if source:
                     imports.setdefault(source, set()).add(what)
                 continue
+            target = instead.get(target, target)
             if target not in seen:
                 seen.add(target)
                 waiting.append(target)

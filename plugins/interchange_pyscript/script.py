@@ -23,7 +23,7 @@ from interchange_pyscript.calls import FLOATS, IN_FULL, INTEGERS, SMALL_FLOATS, 
 from interchange_pyscript.fast import FAST_KERNELS, LAST
 from interchange_pyscript.kernels import KERNELS, control, elementwise, tensor, types
 from interchange_pyscript.layers import network_text
-from interchange_pyscript.link import Linked, is_of_types, is_standard, link, merge_imports, names_in
+from interchange_pyscript.link import Linked, Target, is_of_types, is_standard, link, merge_imports, names_in
 from interchange_pyscript.text import literal, plain, quoted, wrapped
 
 if TYPE_CHECKING:
@@ -38,9 +38,23 @@ PLAIN_HELPERS: Mapping[str, str] = {
 }
 PROGRAM = tuple(
     f"interchange_pyscript.program.{module}"
-    for module in ("command", "workers", "model", "arrays", "prepare", "pictures", "files", "weights", "numbers")
+    for module in (
+        *("command", "workers", "model", "of_floats", "of_numbers"),
+        *("arrays", "prepare", "pictures", "files", "weights", "numbers"),
+    )
 )
 COMMAND, MODEL, ARRAY_MODEL = (f"interchange_pyscript.program.{module}" for module in ("command", "model", "arrays"))
+# What stands for functions of the program where a model needs less of them: by what its inputs and outputs are.
+OF_NUMBERS: Mapping[Target, Target] = {
+    (f"interchange_pyscript.program.{module}", name): ("interchange_pyscript.program.of_numbers", name)
+    for module, name in (
+        ("command", "members_of"),
+        ("command", "sequences_in"),
+        ("model", "value_of"),
+        ("files", "texts_of"),
+    )
+}
+OF_FLOATS: Mapping[Target, Target] = {(MODEL, "typed"): ("interchange_pyscript.program.of_floats", "typed")}
 LINE = 100  # characters of a line of embedded weights
 
 
@@ -98,13 +112,14 @@ def script_text(
     if program is not None:  # which has all that is read of a graph here
         style, specs, listing = FAST, program.specs, cast(Graph, program)
     homes = homes_of({node.op for node in every_node(listing)}, style)
-    everything = linked_parts(homes, style)
+    instead = shorter_parts(graph, specs)
+    everything = linked_parts(homes, style, instead)
     taken = {*everything.names, "np", "predict", "network", "MODEL"}
     kind = FOR_NUMPY if numpy else IN_FAST_STYLE if program else ""
     stored = program.graph if program else graph
     network = network_text(listing, style, specs, taken, infer_bodies(graph), stored.nodes)
     used = names_in("\n".join(network))
-    linked = linked_parts({name: home for name, home in homes.items() if name in used}, style)
+    linked = linked_parts({name: home for name, home in homes.items() if name in used}, style, instead)
     parts = [
         [f"{MARKER} by interchange {interchange.__version__}{kind}"],
         _docstring(graph, stem, specs, style, embed),
@@ -176,7 +191,17 @@ def homes_of(operators: Collection[str], style: Style) -> dict[str, str]:
     return homes
 
 
-def linked_parts(homes: Mapping[str, str], style: Style, *, program: bool = True) -> Linked:
+def shorter_parts(graph: Graph, specs: Mapping[str, TensorSpec]) -> Mapping[Target, Target]:
+    """What stands for functions of the program in the script of that graph, as in `link`."""
+    if any(specs[name].kind != "tensor" or specs[name].dtype == TEXT for name in (*graph.inputs, *graph.outputs)):
+        return {}
+    are_floats = all("float" in specs[name].dtype for name in graph.inputs)
+    return {**OF_NUMBERS, **(OF_FLOATS if are_floats else {})}
+
+
+def linked_parts(
+    homes: Mapping[str, str], style: Style, instead: Mapping[Target, Target] | None = None, *, program: bool = True
+) -> Linked:
     """The functions that the network calls, and the program around it."""
     order = [
         *(sorted({*homes.values()}) if style.is_numpy else ()),
@@ -188,7 +213,8 @@ def linked_parts(homes: Mapping[str, str], style: Style, *, program: bool = True
     targets = {(home, name) for name, home in {**homes, "Weights": HELPERS["Weights"]}.items()}
     if program:
         targets |= {(COMMAND, "command_line"), (ARRAY_MODEL, "ArrayModel") if style.is_numpy else (MODEL, "Model")}
-    return link(targets, order, own=("interchange", "interchange_pyscript"), without=("elementwise", "shape_rule"))
+    own, without = ("interchange", "interchange_pyscript"), ("elementwise", "shape_rule")
+    return link(targets, order, own=own, without=without, instead=instead)
 
 
 def _imports(linked: Linked, style: Style) -> list[str]:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from itertools import compress
 from operator import mul
 
+from interchange_pyscript.fast.in_floats import FloatDense, float_conv
 from interchange_pyscript.fast.lanes import (
     Lanes,
     Sample,
@@ -24,8 +25,6 @@ from interchange_pyscript.fast.lanes import (
     settled,
 )
 from interchange_pyscript.fast.winograd import STEPS, in_two_dimensions, tiles_of
-from interchange_pyscript.kernels.convolution import Conv
-from interchange_pyscript.kernels.linear import Gemm
 from interchange_pyscript.kernels.spatial import window_counts
 from interchange_pyscript.kernels.tensor import Tensor, prepared
 
@@ -91,7 +90,7 @@ def PixelDense(
         y = weighted_without_zeros(numbers, lanes_for(numbers, rows), bias_lanes(b, total))
         return Lanes([y], outputs, (1, 1, outputs), total, 61, error=ready.error_of(noise, total))
 
-    made = each(x, "NHWC", in_lanes, lambda sample: Gemm(Tensor(sample.values, (1, len(sample.values))), w, b))
+    made = each(x, "NHWC", in_lanes, lambda sample: FloatDense(Tensor(sample.values, (1, len(sample.values))), w, b))
     made.shape = (len(made.samples), rows.shape[1])
     return made
 
@@ -139,7 +138,7 @@ def PixelConv(
         return Lanes(ints, outputs, (*counts, outputs), total, 61, error=ready.error_of(noise, total))
 
     def in_floats(sample: Tensor) -> Tensor:
-        return Conv(sample, w, b, strides=strides, dilations=dilations, pads=pads, layout="NHWC")
+        return float_conv(sample, w, b, pads, strides, dilations)
 
     return each(x, layout, in_lanes, in_floats)
 
@@ -216,4 +215,4 @@ def WinogradConv(
         shape, error = (tall, wide, outputs), ready.error_of(noise, total)
         return Lanes(ints[: tall * wide], outputs, shape, total, 61, error=error)
 
-    return each(x, layout, in_lanes, lambda sample: Conv(sample, w, b, pads=pads, layout="NHWC"))
+    return each(x, layout, in_lanes, lambda sample: float_conv(sample, w, b, pads))

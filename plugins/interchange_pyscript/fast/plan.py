@@ -161,8 +161,10 @@ class Planner:
             return False
         kernel = kernel.T if node.attributes.get("transB") else kernel
         bias = np.asarray(weights[1]) if len(weights) > 1 else None
-        if kernel.shape[1] < FEWEST or (bias is not None and bias.size != kernel.shape[1]):
+        if bias is not None and bias.size != kernel.shape[1]:
             return False
+        if kernel.shape[1] < FEWEST:
+            return self.few(node, kernel)
         source = self.same.get(x, x)
         form = self.forms.get(source, Form())
         scale = balanced(kernel, bias, form.positive, kernel, 0.5 * kernel.shape[0], 1.0, 28, 60)
@@ -173,6 +175,12 @@ class Planner:
         way = Way("PixelDense", bounds.packed_rows(bounds.whole(kernel, scale.exponent)), scale)
         node = replace(node, inputs=(source, *node.inputs[1:]))
         self.emit(node, way, kernel, Form(), self.constants_of(source, scale), "NHWC")
+        return True
+
+    def few(self, node: Node, kernel: Array) -> bool:
+        """A dense layer of so few outputs that lanes would not pay."""
+        given = [node.inputs[0], *self.as_used(node, kernel)]
+        self.nodes.append(Node("FloatDense", tuple(given), node.outputs, {}, node.source))
         return True
 
     def in_order(self, source: str, kernel: Array) -> Array:
@@ -210,15 +218,20 @@ class Planner:
 
     def emit(self, node: Node, way: Way, kernel: Array, form: Form, attributes: Mapping[str, Any], layout: str) -> None:
         """Adds the call of a layer and its weights in lanes."""
+        name, bias = self.as_used(node, kernel)
+        rows = self.constant(f"{node.inputs[1]} lanes", way.rows)
+        attributes = {**attributes, **({"layout": layout} if layout != "NHWC" else {})}
+        self.nodes.append(Node(way.op, (node.inputs[0], name, bias, rows), node.outputs, attributes, node.source))
+        self.forms[node.outputs[0]] = form
+
+    def as_used(self, node: Node, kernel: Array) -> tuple[str, str]:
+        """The names of a kernel in the order that layers in floats take, and of its bias, "" if there is none."""
         name, bias = node.inputs[1], node.inputs[2] if len(node.inputs) > 2 else ""
         if not np.shares_memory(kernel, self.graph.constants[name]) or not kernel.flags.c_contiguous:
             name = self.constant(f"{node.inputs[1]} as used", np.ascontiguousarray(kernel))
         if bias and self.graph.constants[bias].ndim != 1:
             bias = self.constant(f"{bias} flat", self.graph.constants[bias].ravel())
-        rows = self.constant(f"{node.inputs[1]} lanes", way.rows)
-        attributes = {**attributes, **({"layout": layout} if layout != "NHWC" else {})}
-        self.nodes.append(Node(way.op, (node.inputs[0], name, bias, rows), node.outputs, attributes, node.source))
-        self.forms[node.outputs[0]] = form
+        return name, bias
 
     def constant(self, wish: str, array: Array) -> str:
         """A new constant, under that name or one like it."""
@@ -342,7 +355,8 @@ class Planner:
     def is_dense(self, node: Node, x: str) -> bool:
         """Whether `dense` will take a node that reads x."""
         trial = replace(self, nodes=[], constants={}, forms={}, same={}, waiting={})
-        return node.op in ("Gemm", "MatMul") and node.inputs.count(x) == 1 and node.inputs[0] == x and trial.dense(node)
+        is_first = node.op in ("Gemm", "MatMul") and node.inputs.count(x) == 1 and node.inputs[0] == x
+        return is_first and trial.dense(node) and trial.nodes[0].op == "PixelDense"
 
     def mean(self, node: Node) -> bool:
         x = node.inputs[0]

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from operator import mul
 from typing import Any
 
+from interchange_pyscript.fast.in_floats import float_conv
 from interchange_pyscript.fast.lanes import (
     Lanes,
     Sample,
@@ -21,7 +22,6 @@ from interchange_pyscript.fast.lanes import (
     settled,
 )
 from interchange_pyscript.fast.winograd import in_two_dimensions, input6, output4
-from interchange_pyscript.kernels.convolution import Conv
 from interchange_pyscript.kernels.spatial import window_counts
 from interchange_pyscript.kernels.tensor import Tensor, prepared
 
@@ -96,7 +96,7 @@ def PlaneConv(
         return Lanes(ints, ready.count, shape, total, 61, phases=phases, pitch=ready.pitch, error=error)
 
     def in_floats(sample: Tensor) -> Tensor:
-        return Conv(sample, w, b, strides=strides, pads=pads, group=group, layout="NHWC")
+        return float_conv(sample, w, b, pads, strides, group=group)
 
     return each(x, layout, in_lanes, in_floats)
 
@@ -158,4 +158,4 @@ def PlaneWinograd(
         shape, error = (height - 2, width - 2, outputs), ready.error_of(noise, total)
         return Lanes(ints, ready.count, shape, total, 61, phases=4, pitch=ready.pitch, error=error)
 
-    return each(x, layout, in_lanes, lambda sample: Conv(sample, w, b, pads=pads, layout="NHWC"))
+    return each(x, layout, in_lanes, lambda sample: float_conv(sample, w, b, pads))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from interchange_pyscript.fast.in_floats import float_max_pool, windows_in
 from interchange_pyscript.fast.lanes import (
     ANY,
     Lanes,
@@ -26,7 +27,7 @@ from interchange_pyscript.fast.lanes import (
 from interchange_pyscript.fast.pixels import as_pixels
 from interchange_pyscript.kernels.activation import LeakyRelu, Relu
 from interchange_pyscript.kernels.elementwise import Add, Clip
-from interchange_pyscript.kernels.pooling import AveragePool, GlobalAveragePool, MaxPool
+from interchange_pyscript.kernels.pooling import GlobalAveragePool
 from interchange_pyscript.kernels.spatial import window_counts
 from interchange_pyscript.kernels.tensor import Tensor, number
 
@@ -109,7 +110,7 @@ def LaneMaxPool(
         return Lanes(ints, channels, (*counts, channels), x.exponent, x.size, x.positive)
 
     def in_floats(sample: Tensor) -> Tensor:
-        return MaxPool(sample, kernel_shape=kernel_shape, strides=strides, pads=pads, layout="NHWC")
+        return float_max_pool(sample, kernel_shape, pads, strides)
 
     return each(x, layout, in_lanes, in_floats)
 
@@ -159,7 +160,8 @@ def LaneAveragePool(x: Tensor, *, layout: str = "NHWC") -> Tensor:
         return Lanes(ints, channels, shape, exponent, 42, ready.positive)
 
     def in_floats(sample: Tensor) -> Tensor:
-        return AveragePool(sample, kernel_shape=(2, 2), strides=(2, 2), layout="NHWC")
+        counts, windows = windows_in(sample, (2, 2), (0, 0, 0, 0), (2, 2), (1, 1), 0.0)
+        return Tensor([sum(seen) / 4 for window in windows for seen in zip(*window)], (1, *counts, sample.shape[3]))
 
     return each(x, layout, in_lanes, in_floats)
 

@@ -177,14 +177,28 @@ def typed(values: Sequence[float], dtype: str, name: str) -> list[float]:
         if wrong is not None:
             raise InputError(f"input {name!r} takes texts, not {wrong!r}")
         return list(values)
+    return typed_floats(values, dtype, name) if "float" in dtype else typed_integers(values, dtype, name)
+
+
+def no_texts(values: Sequence[float]) -> None:
+    """Refuses texts where numbers are asked for."""
     if str in set(map(type, values)):
         wrong = next(value for value in values if isinstance(value, str))
         raise InputError(f"{wrong!r:.60} is not a number")
-    if "float" in dtype:
-        try:
-            return rounded(values, dtype if dtype in CODES or dtype.endswith("16") else "float32")
-        except OverflowError as error:
-            raise InputError(f"input {name!r} has an integer that is too large for {dtype}") from error
+
+
+def typed_floats(values: Sequence[float], dtype: str, name: str) -> list[float]:
+    """`typed` for types of floats."""
+    no_texts(values)
+    try:
+        return rounded(values, dtype if dtype in CODES or dtype.endswith("16") else "float32")
+    except OverflowError as error:
+        raise InputError(f"input {name!r} has an integer that is too large for {dtype}") from error
+
+
+def typed_integers(values: Sequence[float], dtype: str, name: str) -> list[float]:
+    """`typed` for types of integers and truth values."""
+    no_texts(values)
     kind = bool if dtype == "bool" else int
     wrong = next((value for value in values if not isinstance(value, kind)), None)
     if wrong is not None:
