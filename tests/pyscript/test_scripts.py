@@ -113,12 +113,15 @@ def test_imports_are_found_as_python_finds_them():
         assert link.parse(module).imports == want
 
 
-def test_all_of_the_program_is_in_scripts(script, on_numpy):
-    """What the program's modules define is in a script of either style; what is on NumPy alone, only there."""
+def test_all_of_the_program_is_in_scripts(script, on_numpy, tmp_path):
+    """What the program's modules define is in a script of either style, of tensors of floats or of sequences as well.
+
+    What is on NumPy alone is only there.
+    """
     for path, numpy in ((script, False), (on_numpy, True)):
-        defined = {
-            node.name for node in ast.parse(path.read_text()).body if isinstance(node, (ast.FunctionDef, ast.ClassDef))
-        }
+        sequences = ScriptExporter().save(looping(), tmp_path / f"sequences_{numpy}.py", numpy=numpy)[0]
+        nodes = [node for text in (path, sequences) for node in ast.parse(text.read_text()).body]
+        defined = {node.name for node in nodes if isinstance(node, (ast.FunctionDef, ast.ClassDef))}
         for module in PROGRAM:
             nodes = ast.parse(inspect.getsource(import_module(module))).body
             names = {node.name for node in nodes if isinstance(node, (ast.FunctionDef, ast.ClassDef))}
