@@ -68,8 +68,8 @@ def windows_in(
 ) -> tuple[list[int], Iterator[list[Sequence[float]]]]:
     """How many windows of an image there are, and the pixels of each; `beyond` is around the image."""
     (_, height, width, channels), (top, left, bottom, right), values = x.shape, pads, x.values
-    border = [[beyond] * channels]
-    image = [values[i : i + channels] for i in range(0, len(values), channels)]
+    border: list[Sequence[float]] = [[beyond] * channels]
+    image: list[Sequence[float]] = [values[i : i + channels] for i in range(0, len(values), channels)]
     rows = [border * left + image[i : i + width] + border * right for i in range(0, height * width, width)]
     empty = [border * (left + width + right)]
     rows = empty * top + rows + empty * bottom
