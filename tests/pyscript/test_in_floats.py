@@ -101,3 +101,12 @@ def test_scripts_have_what_their_types_need(dtype: str, values: list[Any], tmp_p
     assert predict(values) == values
     with pytest.raises(ValueError, match="1 is not a text" if dtype == TEXT else "is not a number"):
         predict([1, 2] if dtype == TEXT else ["a", "b"])
+
+
+def test_a_dense_layer_of_nothing(tmp_path):
+    """Of no inputs: its bias."""
+    b = Builder()
+    weights = [b.constant("w", np.zeros((0, 2), np.float32)), b.constant("c", np.array([3, 4], np.float32))]
+    graph = b.graph([b.add("Gemm", [b.input("x", "float32", ("batch", 0)), *weights], "y", source="none")], {})
+    script = ScriptExporter().save(graph, tmp_path / "m.py", style="fast")[0]
+    assert imported(script).predict([[], [], []]) == [[3.0, 4.0]] * 3

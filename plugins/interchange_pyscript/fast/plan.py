@@ -164,7 +164,7 @@ class Planner:
         if bias is not None and bias.size != kernel.shape[1]:
             return False
         if kernel.shape[1] < FEWEST:
-            return self.few(node, kernel)
+            return kernel.size > 0 and self.few(node, kernel)
         source = self.same.get(x, x)
         form = self.forms.get(source, Form())
         scale = balanced(kernel, bias, form.positive, kernel, 0.5 * kernel.shape[0], 1.0, 28, 60)
