@@ -21,14 +21,15 @@ from interchange_pyscript.text import WIDTH, Call, assignment, identifier, plain
 __all__ = ["Style", "network_text"]
 
 SHORT = ("x", "y", "z")
+TENSORS = "Layers are operators of ONNX. A Tensor has its numbers in one list and their shape."
 # What a line may have, and what the docstring of the function says of it then.
 READING = (
     ("Gemm(", "Gemm is a dense layer. "),
     ('layout="NHWC"', "NHWC: the channels are the last dimension. "),
     (
         "noise=",
-        "Layers on lanes pack numbers side by side into one integer: bits, exponent and limit keep each in its lane, "
-        "noise tells what rounding costs. ",
+        "Layers on lanes (class Lanes) pack numbers side by side into one integer: bits, exponent and limit keep each "
+        "in its lane, noise tells what rounding costs. ",
     ),
     ('*w("', "w(start, *ends) gives the weights of the names start + end. "),
 )
@@ -231,7 +232,7 @@ def network_text(
 def _network_docstring(body: str, style: Style) -> list[str]:
     """What the lines of the function are, and of what they say that which a reader may not know."""
     words = "The model, layer by layer; comments have the name of the layer and the shape of its result."
-    notes = "" if style.is_numpy else "A Tensor has its numbers in one list and their shape. "
+    notes = "" if style.is_numpy else f"{TENSORS} "
     notes += "".join(explained for mark, explained in READING if mark in body)
     if not notes:
         return [f'    """{words}"""']

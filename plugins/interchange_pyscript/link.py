@@ -67,7 +67,11 @@ class Linked(NamedTuple):
     @property
     def without_types(self) -> Linked:
         """The same where Python evaluates no types: aliases are for type checkers alone."""
-        definitions = [d._replace(text=_unevaluated(d.text)) if d.is_type else d for d in self.definitions]
+        definitions: list[Definition] = []
+        for before, each in itertools.pairwise((None, *self.definitions)):
+            assert each is not None
+            follows = before is not None and before.is_type and before.module == each.module
+            definitions.append(each._replace(text=_unevaluated(each.text, follows)) if each.is_type else each)
         return self._replace(definitions=tuple(definitions))
 
     @property
@@ -129,9 +133,9 @@ def link(
     return Linked(tuple(ranked), tuple(sorted_imports(imports)))
 
 
-def _unevaluated(text: str) -> str:
-    """An alias as type checkers alone see it."""
-    return "\n".join(["if TYPE_CHECKING:", *(f"    {line}" for line in text.split("\n"))])
+def _unevaluated(text: str, follows: bool) -> str:
+    """An alias as type checkers alone see it; one that follows another stands in the same block."""
+    return "\n".join([*([] if follows else ["if TYPE_CHECKING:"]), *(f"    {line}" for line in text.split("\n"))])
 
 
 def _title(module: str) -> str:

@@ -249,6 +249,16 @@ def test_floats_are_not_cut_to_integers(tmp_path):
             module.predict([[1, wrong]])
 
 
+@pytest.mark.parametrize("dtype", ["float8_e4m3fn", "float8_e5m2", "bfloat16", "float16"])
+def test_weights_of_few_bits_are_read(dtype, tmp_path):
+    weights = np.array([0.5, -2, 3]).astype(getattr(pytest.importorskip("ml_dtypes"), dtype, dtype))
+    nodes = (Node("Cast", ("w",), ("f",), {"to": "float32"}, "cast"), Node("Mul", ("x", "f"), ("y",), {}, "product"))
+    graph = Graph(inputs={"x": TensorSpec("float32", (2, 3))}, outputs=("y",), nodes=nodes, constants={"w": weights})
+    module = imported(ScriptExporter().save(graph, tmp_path / "m.py")[0])
+    x = np.array([[1, 2, 4], [8, 16, 32]], np.float32)
+    assert module.predict(x) == (x * weights.astype(np.float32)).tolist()
+
+
 # --- the files ------------------------------------------------------------------------------------------------------
 
 

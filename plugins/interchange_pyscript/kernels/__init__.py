@@ -25,9 +25,9 @@ DOMAINS: Mapping[str, Catalogue[Callable[..., Any]]] = {
     "ai.onnx.preview": _catalogue("preview"),
     "interchange": _catalogue("own.hashing", "own.text"),
     "": _catalogue(
-        *("linear", "convolution", "pooling", "normalization", "activation", "elementwise", "shaping", "recurrent"),
-        *("logic", "reduction", "resize", "attention", "control", "quantization", "vision", "decoder", "signal"),
-        *("text", "sequence", "dropout", "random", "loss", "sampling", "bits", "types", "small_floats", "spatial"),
+        *("linear", "convolution", "pooling", "spatial", "normalization", "activation", "elementwise", "shaping"),
+        *("recurrent", "logic", "reduction", "resize", "attention", "control", "quantization", "vision", "decoder"),
+        *("signal", "text", "sequence", "dropout", "random", "loss", "sampling", "bits", "types", "small_floats"),
         *("arithmetic", "tensor"),
     ),
 }

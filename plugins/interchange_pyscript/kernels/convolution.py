@@ -23,7 +23,7 @@ from interchange_pyscript.kernels.tensor import (
 
 
 def kernel_hwio(w: Tensor, layout: str) -> Tensor:
-    """The kernel with its spatial dimensions first: (*kernel, in, out)."""
+    """The kernel as (*kernel, in, out); in the layout NCHW it is (out, in, *kernel)."""
     return w if layout == "NHWC" else transposed(w, [*range(2, len(w.shape)), 1, 0])
 
 
@@ -78,7 +78,7 @@ def grouped(
     parts = [slice(g * per_group, (g + 1) * per_group) for g in range(group)]
     linears = prepared(w, ("linears", group), lambda: [Linear(rows[part]) for part in parts])
     biases = [list(bias[part]) for part in parts]
-    runs = [[tap, tap + channels] for tap in taps[:1]]
+    runs = [[tap, tap + channels] for tap in taps[:1]]  # [begin, end], counted from the corner
     for tap in taps[1:]:
         if tap == runs[-1][1] and group == 1:
             runs[-1][1] += channels  # neighbours in the list: cut out together
@@ -86,12 +86,12 @@ def grouped(
             runs.append([tap, tap + channels])
     result, place = [0.0] * (len(corners) * w.shape[-1]), 0  # PyPy fills a list faster than it makes one longer
     for corner in corners:
-        for g, (linear, part) in enumerate(zip(linears, biases)):
+        for g, (linear, own_bias) in enumerate(zip(linears, biases)):
             start = corner + g * channels
             window: list[float] = []
             for begin, end in runs:
                 window += values[start + begin : start + end]
-            result[place : place + per_group] = linear(window, part)
+            result[place : place + per_group] = linear(window, own_bias)
             place += per_group
     return result
 

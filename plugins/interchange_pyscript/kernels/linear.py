@@ -38,28 +38,29 @@ class Linear:
         self.dot = getattr(math, "sumprod", inner)  # sumprod: from Python 3.12 on
         self.zero = (0.0,) * len(rows[0])
         norms = [math.dist(row, self.zero) for row in rows]
-        largest = max(norms)
+        longest = max(norms)
         loops = sys.implementation.name == "pypy" and math.isfinite(sum(norms))
         self.columns = [*map(list, zip(*rows)), [0.0] * len(rows)] if loops else []
-        usable = sys.implementation.name == "cpython" and 1e-100 < largest < 1e100 and sum(norms) < math.inf
-        self.shortest, self.longest = (largest * 1e-6, largest * 1e4) if usable else (math.inf, 0.0)
+        self.by_distance = sys.implementation.name == "cpython" and 1e-100 < longest < 1e100 and sum(norms) < math.inf
+        self.x_from, self.x_to = longest * 1e-6, longest * 1e4
         self.scales = [1.0] * len(rows)
-        self.scaled, self.halves = list(rows), [norm * norm / 2 for norm in norms]
+        self.scaled, self.half_squares = list(rows), [norm * norm / 2 for norm in norms]
         for i, norm in enumerate(norms):
-            if usable and 0 < norm < largest / 64:
-                self.scales[i] = scale = 2.0 ** max(math.frexp(norm / largest)[1], -1000)
+            if self.by_distance and 0 < norm < longest / 64:
+                self.scales[i] = scale = 2.0 ** max(math.frexp(norm / longest)[1], -1000)
                 self.scaled[i] = tuple([weight / scale for weight in rows[i]])
-                self.halves[i] = (norm / scale) ** 2 / 2
+                self.half_squares[i] = (norm / scale) ** 2 / 2
 
     def __call__(self, x: Sequence[float], bias: Sequence[float]) -> list[float]:
         if self.columns:
             return by_columns(x, self.columns, bias)
         x = tuple(x)
-        length = math.dist(x, self.zero) if self.longest else math.nan
-        if self.shortest < length < self.longest:
+        length = math.dist(x, self.zero) if self.by_distance else math.nan
+        if self.x_from < length < self.x_to:
             half, distances = length * length / 2, map(math.dist, repeat(x), self.scaled)
-            return [(half + h - d * d / 2) * s + b for h, d, s, b in zip(self.halves, distances, self.scales, bias)]
-        if length == 0 and self.longest:
+            each = zip(self.half_squares, distances, self.scales, bias)
+            return [(half + h - d * d / 2) * scale + b for h, d, scale, b in each]
+        if length == 0:
             return list(bias)
         return [self.dot(x, row) + b for row, b in zip(self.rows, bias)]
 
@@ -94,14 +95,14 @@ def columns_of(kernel: Tensor) -> list[tuple[float, ...]]:
 def matrix(a: Tensor, b: Tensor) -> list[float]:
     """The product of two matrices, row by row."""
     length, outputs = b.shape
-    starts = range(0, len(a.values), max(length, 1))
     if length == 0 or outputs == 0:
         return [0.0] * (a.shape[0] * outputs)
-    if is_whole(a):
+    starts = range(0, len(a.values), length)
+    if is_whole(a):  # integers stay exact
         columns = columns_of(b)
         return [inner(a.values[i : i + length], column) for i in starts for column in columns]
-    linear, nothing = prepared(b, "linear", lambda: Linear(columns_of(b))), [0.0] * outputs
-    return [value for i in starts for value in linear(a.values[i : i + length], nothing)]
+    linear, no_bias = prepared(b, "linear", lambda: Linear(columns_of(b))), [0.0] * outputs
+    return [value for i in starts for value in linear(a.values[i : i + length], no_bias)]
 
 
 def MatMul(a: Tensor, b: Tensor) -> Tensor:
@@ -116,13 +117,13 @@ def MatMul(a: Tensor, b: Tensor) -> Tensor:
         values = matrix(Tensor(left.values, (math.prod(left.shape[:-1]), left.shape[-1])), right)
     else:
         outer = broadcast_shape(left.shape[:-2], right.shape[:-2])
-        size, other = rows * left.shape[-1], columns * right.shape[-2]
+        left_size, right_size = rows * left.shape[-1], columns * right.shape[-2]
         lefts = expanded(left, (*outer, *left.shape[-2:])).values
         rights = expanded(right, (*outer, *right.shape[-2:])).values
         values = []
         for i in range(math.prod(outer)):
-            one = Tensor(lefts[i * size : (i + 1) * size], left.shape[-2:])
-            values += matrix(one, Tensor(rights[i * other : (i + 1) * other], right.shape[-2:]))
+            one = Tensor(lefts[i * left_size : (i + 1) * left_size], left.shape[-2:])
+            values += matrix(one, Tensor(rights[i * right_size : (i + 1) * right_size], right.shape[-2:]))
     shape = [*outer] + [rows] * (len(a.shape) > 1) + [columns] * (len(b.shape) > 1)
     return Tensor(values, shape)
 

@@ -32,7 +32,7 @@ def spans_of(
     strides: Sequence[int] | None,
     keep_border: int = 0,
 ) -> list[list[list[int]]]:
-    """For each spatial dimension and window the indices that it sees; those in the padding only on request."""
+    """For each spatial dimension and window the indices that it sees; those in the padding if `keep_border`."""
     dilations, strides = dilations or [1] * len(sizes), strides or [1] * len(sizes)
     extents = extents_of(kernel, dilations)
     borders = resolve_pads(sizes, extents, strides, auto_pad, pads)

@@ -26,10 +26,9 @@ class Tensor:
 
 
 class Weights:
-    """The weights by name, which are read when they are first asked for. Called, it gives several that begin alike.
+    """The weights by name, read when they are first asked for; w("a/", "b", "c") gives "a/b" and "a/c".
 
-    `read` gives those that are not there yet, `nodes` the nodes of the model; long attributes of theirs are not written
-    out in its lines.
+    `nodes` are the model's, with the attributes that are too long for the lines of `network`.
     """
 
     def __init__(
@@ -39,7 +38,7 @@ class Weights:
         nodes: Callable[[], Sequence[Any]] = tuple,
     ) -> None:
         self.entries, self.read, self.nodes = dict(entries or {}), read, nodes
-        self.told: dict[tuple[Any, ...], dict[str, Any]] = {}
+        self.known: dict[tuple[Any, ...], dict[str, Any]] = {}
 
     def __getitem__(self, name: str) -> Any:
         if name not in self.entries and self.read is not None:
@@ -52,10 +51,10 @@ class Weights:
     def attributes(self, node: int, *names: str) -> dict[str, Any]:
         """Attributes of a node; what is no number in JSON is {"float": "nan"} or the like."""
         key = (node, *names)
-        if key not in self.told:
+        if key not in self.known:
             all_of = self.nodes()[node]["attributes"]
-            self.told[key] = {n: [float(v["float"]) if isinstance(v, dict) else v for v in all_of[n]] for n in names}
-        return self.told[key]
+            self.known[key] = {n: [float(v["float"]) if isinstance(v, dict) else v for v in all_of[n]] for n in names}
+        return self.known[key]
 
 
 def number(value: float) -> Tensor:

@@ -133,7 +133,7 @@ def description(model: Model) -> dict[str, Any]:
 
 
 def report_self_test(model: Model) -> int:
-    """Runs the golden case and says how it went."""
+    """Computes the golden case, inputs whose outputs are known, and says how it went."""
     try:
         faults = model.self_test()
     except InputError as error:
@@ -187,7 +187,10 @@ def run_files(model: Model, options: Options) -> None:
     if options.json:
         print(json_text({name: plain_json(to_nested(tensor)) for name, (_, tensor) in merged.items()}))
     if options.output:
-        write_npz(options.output, {k: v for name, value in merged.items() for k, v in members_of(name, *value).items()})
+        arrays: dict[str, tuple[str, Tensor]] = {}
+        for name, (dtype, value) in merged.items():
+            arrays.update(members_of(name, dtype, value))
+        write_npz(options.output, arrays)
 
 
 def members_of(name: str, dtype: str, value: Any) -> dict[str, tuple[str, Tensor]]:
@@ -251,7 +254,7 @@ def read_content(model: Model, data: bytes, suffix: str, expected: str, alone: b
 
 def sequences_in(arrays: Mapping[str, Tensor], model: Model) -> dict[str, Any]:
     """Arrays called "name.0", "name.1" and so on as one sequence, if the model takes sequences."""
-    kinds = {name: dtype.rpartition(" of ")[0] for name, (dtype, _) in model.inputs.items()}
+    kinds = {name: dtype.rpartition(" of ")[0] for name, (dtype, _) in model.inputs.items()}  # "" is a tensor
     takes_sequences = any(kind.endswith("sequence") for kind in kinds.values())
     found: dict[str, Any] = {}
     for name, tensor in arrays.items():

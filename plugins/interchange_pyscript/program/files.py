@@ -120,10 +120,9 @@ def from_nested(nested: Any, dtype: str = "float64") -> Tensor:
             kinds = set(map(type, level))
         if not level or not isinstance(level[0], (list, tuple)):
             break
-        sizes = set(map(len, level)) if kinds <= {list, tuple} else {-1, 0}
-        if len(sizes) > 1:
+        if not kinds <= {list, tuple} or len(set(map(len, level))) > 1:
             raise InputError(f"the lists at depth {len(shape)} have different lengths")
-        shape.append(sizes.pop())
+        shape.append(len(level[0]))
         level = list(chain.from_iterable(level))
     if not kinds <= ({str} if dtype == TEXT else {bool, int, float}):
         strange = [item for item in level if not isinstance(item, str if dtype == TEXT else (int, float))]

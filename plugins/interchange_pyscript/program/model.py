@@ -15,7 +15,7 @@ from interchange_pyscript.program.numbers import CODES, InputError, rounded, sto
 from interchange_pyscript.program.weights import StoredTensor, WeightsFile, mapped
 
 Value = Any  # a tensor; a list of them (sequence); None (an empty optional value); a map
-Signature = Mapping[str, tuple[str, tuple[Any, ...]]]  # name -> dtype, shape of numbers, names, None
+Signature = Mapping[str, tuple[str, tuple[Any, ...]]]  # name -> (dtype or "sequence of" one, shape)
 Network = Callable[..., Mapping[str, Any]]
 
 
@@ -48,7 +48,7 @@ class Model:
 
     @property
     def provider(self) -> str:
-        """What computes."""
+        """What computes, in words."""
         return f"{python_version()} (standard library only)"
 
     def load(self) -> WeightsFile:
@@ -71,7 +71,6 @@ class Model:
 
     def prepare(self, file: WeightsFile) -> Weights:
         """The weights as the network takes them."""
-
         return Weights(read=lambda name: StoredTensor(*file.tensor(name)), nodes=file.nodes)
 
     def run(self, tensors: Sequence[Value]) -> dict[str, Value]:

@@ -38,8 +38,8 @@ def stored_as(dtype: str) -> str:
 
 
 def item_size(dtype: str) -> int:
-    """The bytes that a number takes."""
-    return 1 if dtype == "bool" else int(dtype.lstrip("abfilnotu")) // 8
+    """The bytes that a number takes: its bits are told after the letters of its type, as in "float8_e5m2"."""
+    return 1 if dtype == "bool" else int(dtype.lstrip("abfilnotu").partition("_")[0]) // 8
 
 
 def numbers_of(data: bytes | memoryview, dtype: str) -> Sequence[float]:

@@ -9,7 +9,7 @@ from typing import Any
 from interchange_pyscript.kernels.tensor import Tensor, transposed
 from interchange_pyscript.program.numbers import InputError
 
-BITS = 22  # after the point, of the shares of pixels
+BITS = 22  # of the fraction: shares of pixels are integers, in units of 2**-BITS
 HALF = 1 << (BITS - 1)
 
 

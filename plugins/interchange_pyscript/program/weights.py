@@ -34,8 +34,8 @@ DTYPES = {
 class WeightsFile:
     """The bytes of a weights file.
 
-    Its header says of each tensor ,"name":{"dtype":"F32","shape":[3,5],"data_offsets":[0,60]}. That is looked for as
-    text, because Python's module json takes longer to import than a small network to compute.
+    Its header is {"__metadata__":{...},"name":{"dtype":"F32","shape":[3,5],"data_offsets":[0,60]},...}. Names are
+    looked for in its text, because Python's module json takes longer to import than a small network to compute.
     """
 
     def __init__(self, data: memoryview, checksum: int, name: str) -> None:
@@ -52,9 +52,8 @@ class WeightsFile:
         if place < 0:
             raise InputError(f"{self.name} has no {name!r}")
         start = place + len(key)
-        entry = self.header[
-            start : self.header.index(b"}", start)
-        ].decode()  # "F32","shape":[3,5],"data_offsets":[0,60]
+        end = self.header.index(b"}", start)
+        entry = self.header[start:end].decode()  # "F32","shape":[3,5],"data_offsets":[0,60]
         dtype = DTYPES[entry.split('"')[1]]
         shape, (begin, end) = (
             [int(size) for size in part.split("]")[0].split(",") if size] for part in entry.split("[")[1:]
