@@ -426,6 +426,16 @@ def misplaces_sizes(version: Version) -> bool:
     return (3,) <= version < (3, 3)
 
 
+def bins_have_64_bits(version: Version) -> bool:
+    """Whether Discretization counts in int64, whatever its dtype: 2.6 and 2.7; in int32 before, in its dtype since."""
+    return (2, 6) <= version < (2, 8)
+
+
+def outputs_have_own_dtypes(version: Version) -> bool:
+    """Whether Hashing gives int64, and Resizing float32 or what it was given, whatever their dtype: before 2.8."""
+    return version < (2, 8)
+
+
 def heads_see_masks(version: Version) -> bool:
     """Whether MultiHeadAttention sees the masks of its inputs, and passes that of the queries on: since Keras 2.10."""
     return version >= (2, 10)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import shutil
 import subprocess
 import sys
 import tarfile
 import zipfile
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 from interchange_keras import KerasImporter
@@ -207,3 +209,26 @@ def test_integers_that_old_versions_made_floats_of_stay_floats(folder, tmp_path)
     feeds = feeds_of(ROWS["resizing_uint8"])
     (made,) = evaluate(KerasImporter().load(new), feeds).values()
     check(made, TRUTH["resizing_uint8.k2"], 1e-4)
+
+
+@pytest.mark.parametrize(
+    ("name", "before", "since"),
+    [
+        ("discretization_int", "int64", "int32"),
+        ("hashing_int32_out", "int64", "int32"),
+        ("resizing_bicubic_float16", "float32", "float16"),
+        ("resizing_bilinear_float16", "float32", "float16"),
+        ("resizing_nearest_float16", "float16", "float16"),
+        ("resizing_uint8_nearest", "uint8", "float32"),
+    ],
+)
+def test_dtypes_before_2_8(name, before, since, folder, tmp_path):
+    """As TensorFlow 2.6.5 and 2.10.1 gave them, for these models of theirs."""
+    for version, dtype in (("2.6.0", before), ("2.10.0", since)):
+        path = shutil.copy(folder / f"{name}.k2.h5", tmp_path / f"{version}.h5")
+        with h5py.File(path, "r+") as file:
+            file.attrs["keras_version"] = version
+            if name == "discretization_int":  # before 2.8 a layer of bins had the usual dtype
+                file.attrs["model_config"] = file.attrs["model_config"].replace('"int64"', '"float32"')
+        (made,) = evaluate(KerasImporter().load(path), feeds_of(ROWS[name])).values()
+        assert made.dtype == dtype

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from interchange_keras import eras
 from interchange_keras.layer import Layer, LayerFunction
 from interchange_keras.layers.resizing import resized
 from interchange_keras.precision import FLOATS
@@ -94,6 +95,9 @@ def resizing(
     elif pad_to_aspect_ratio:
         x = _surrounded(layer, x, axes, height, width, fill_value)
     y = _resized(layer, x, axes, height, width, how, antialias)
+    if eras.outputs_have_own_dtypes(layer.version):
+        given = layer.compute_dtype if dtype in FLOATS else dtype
+        return layer.cast(y, given if how == "nearest" else "float32")
     if layer.version < (3,):
         return layer.cast(y, layer.compute_dtype)
     if layer.version >= (3, 6) or dtype in FLOATS:

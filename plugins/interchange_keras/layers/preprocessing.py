@@ -87,7 +87,9 @@ def discretization(
     reached = layer.cast(layer.add("Not", below), "int64")
     number = layer.add("ReduceSum", reached, [layer.rank(x)], keepdims=0)
     dtype = layer.compute_dtype
-    if output_mode == "int" and dtype in FLOATS:
+    if output_mode == "int" and eras.bins_have_64_bits(layer.version):
+        dtype = "int64"
+    elif output_mode == "int" and dtype in FLOATS:
         dtype = "int32"
     keeps_last = eras.keeps_last_of_one(layer.version)
     return encoded(layer, number, output_mode, len(bounds) + 1, dtype, keeps_last=keeps_last)
