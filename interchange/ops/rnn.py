@@ -45,7 +45,7 @@ def _activate(name, alpha, beta, clip, x):
     raise ValueError(f"there is no activation function {name!r}")
 
 
-def functions_of(names, count, directions, alphas, betas, clip) -> list[list[functools.partial[Array]]]:
+def _functions_of(names, count, directions, alphas, betas, clip) -> list[list[functools.partial[Array]]]:
     """`count` activation functions for each direction; the parameters go, in order, to those that take them."""
     default_alphas = {
         "affine": 1.0,
@@ -139,7 +139,7 @@ def RNN(
     layout=0,
 ) -> tuple[Array, Array]:
     """h = f(x w + h r + b) at each step; all h, and the last."""
-    functions = functions_of(activations, 1, len(w), activation_alpha, activation_beta, clip)
+    functions = _functions_of(activations, 1, len(w), activation_alpha, activation_beta, clip)
     y, h = _recurrent(_rnn_step, x, w, r, b, sequence_lens, [initial_h], functions, direction, hidden_size, layout)
     return y, h
 
@@ -176,7 +176,7 @@ def GRU(
     The gates are z, reset, hidden. With `linear_before_reset` 1 the reset gate multiplies (h r + b) instead of h.
     """
     names = activations or ("Sigmoid", "Tanh") * len(w)
-    functions = functions_of(names, 2, len(w), activation_alpha, activation_beta, clip)
+    functions = _functions_of(names, 2, len(w), activation_alpha, activation_beta, clip)
     step = functools.partial(_gru_step, linear_before_reset=linear_before_reset)
     y, h = _recurrent(step, x, w, r, b, sequence_lens, [initial_h], functions, direction, hidden_size, layout)
     return y, h
@@ -223,7 +223,7 @@ def LSTM(
     With `input_forget` 1 the forget gate is 1 - i.
     """
     names = activations or ("Sigmoid", "Tanh", "Tanh") * len(w)
-    functions = functions_of(names, 3, len(w), activation_alpha, activation_beta, clip)
+    functions = _functions_of(names, 3, len(w), activation_alpha, activation_beta, clip)
     step = functools.partial(_lstm_step, input_forget=input_forget)
     initial = [initial_h, initial_c]
     y, h, c = _recurrent(
