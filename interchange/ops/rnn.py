@@ -13,57 +13,8 @@ import functools
 
 import numpy as np
 
+from interchange.ops._activation import functions_of
 from interchange.ops._shapes import Array, shape_rule
-
-
-def _activate(name, alpha, beta, clip, x):
-    """The activation function of that name (in any case) applied to x."""
-    x = x if clip is None else np.clip(x, -clip, clip)
-    if name == "sigmoid":
-        small = np.exp(-np.abs(x))
-        return np.where(x >= 0, 1 / (1 + small), small / (1 + small))
-    if name == "tanh":
-        return np.tanh(x)
-    if name == "relu":
-        return np.maximum(x, 0)
-    if name == "affine":
-        return alpha * x + beta
-    if name == "leakyrelu":
-        return np.where(x >= 0, x, alpha * x)
-    if name == "thresholdedrelu":
-        return np.where(x > alpha, x, 0)
-    if name == "scaledtanh":
-        return alpha * np.tanh(beta * x)
-    if name == "hardsigmoid":
-        return np.clip(alpha * x + beta, 0, 1)
-    if name == "elu":
-        return np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0)))
-    if name == "softsign":
-        return x / (1 + np.abs(x))
-    if name == "softplus":
-        return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
-    raise ValueError(f"there is no activation function {name!r}")
-
-
-def _functions_of(names, count, directions, alphas, betas, clip) -> list[list[functools.partial[Array]]]:
-    """`count` activation functions for each direction; the parameters go, in order, to those that take them."""
-    default_alphas = {
-        "affine": 1.0,
-        "leakyrelu": 0.01,
-        "thresholdedrelu": 1.0,
-        "scaledtanh": 1.0,
-        "hardsigmoid": 0.2,
-        "elu": 1.0,
-    }
-    default_betas = {"affine": 0.0, "scaledtanh": 1.0, "hardsigmoid": 0.5}
-    alphas, betas, functions = list(alphas or ()), list(betas or ()), []
-    for name in [name.lower() for name in names][: count * directions]:
-        alpha = alphas.pop(0) if name in default_alphas and alphas else default_alphas.get(name)
-        beta = betas.pop(0) if name in default_betas and betas else default_betas.get(name)
-        functions.append(functools.partial(_activate, name, alpha, beta, clip))
-    if len(functions) != count * directions:
-        raise ValueError(f"{count * directions} activation functions are needed, not {len(functions)}")
-    return [functions[i * count : (i + 1) * count] for i in range(directions)]
 
 
 def _unroll(step, x, lengths, states, reverse):
@@ -139,7 +90,7 @@ def RNN(
     layout=0,
 ) -> tuple[Array, Array]:
     """h = f(x w + h r + b) at each step; all h, and the last."""
-    functions = _functions_of(activations, 1, len(w), activation_alpha, activation_beta, clip)
+    functions = functions_of(activations, 1, len(w), activation_alpha, activation_beta, clip)
     y, h = _recurrent(_rnn_step, x, w, r, b, sequence_lens, [initial_h], functions, direction, hidden_size, layout)
     return y, h
 
@@ -176,7 +127,7 @@ def GRU(
     The gates are z, reset, hidden. With `linear_before_reset` 1 the reset gate multiplies (h r + b) instead of h.
     """
     names = activations or ("Sigmoid", "Tanh") * len(w)
-    functions = _functions_of(names, 2, len(w), activation_alpha, activation_beta, clip)
+    functions = functions_of(names, 2, len(w), activation_alpha, activation_beta, clip)
     step = functools.partial(_gru_step, linear_before_reset=linear_before_reset)
     y, h = _recurrent(step, x, w, r, b, sequence_lens, [initial_h], functions, direction, hidden_size, layout)
     return y, h
@@ -223,7 +174,7 @@ def LSTM(
     With `input_forget` 1 the forget gate is 1 - i.
     """
     names = activations or ("Sigmoid", "Tanh", "Tanh") * len(w)
-    functions = _functions_of(names, 3, len(w), activation_alpha, activation_beta, clip)
+    functions = functions_of(names, 3, len(w), activation_alpha, activation_beta, clip)
     step = functools.partial(_lstm_step, input_forget=input_forget)
     initial = [initial_h, initial_c]
     y, h, c = _recurrent(

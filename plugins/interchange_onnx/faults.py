@@ -12,6 +12,7 @@ from dataclasses import replace
 import numpy as np
 
 from interchange.graph import Array, Dimension, Graph, Node, TensorSpec
+from interchange_onnx.emitter import Emitter
 from interchange_onnx.same import explicit_pads
 from interchange_onnx.specs import specs_of
 
@@ -99,29 +100,21 @@ def masks_of_all_queries(graph: Graph) -> Graph:
     """
     if not any(_has_mask(node) for node in graph.nodes):
         return graph
-    names, specs = _names(graph), specs_of(graph)
-    constants = dict(graph.constants)
-    nodes: list[Node] = []
+    e, specs = Emitter(graph), specs_of(graph)
     for node in graph.nodes:
         if _has_mask(node):
             q, mask = (specs.get(node.inputs[i]) for i in (0, MASK))
             if q is not None and mask is not None and len(mask.shape) > 1 and mask.shape[-2] == 1 != q.shape[-2]:
-                prefix = node.outputs[0]
-                one, queries, shape, whole = (_free(f"{prefix}_{part}", names) for part in MASK_PARTS)
+                e.begin(node)
                 axis = len(q.shape) - 2
-                constants[one] = np.ones(1, np.int64)
-                nodes += [
-                    Node("Shape", (node.inputs[0],), (queries,), {"start": axis, "end": axis + 1}, node.source),
-                    Node("Concat", (queries, one), (shape,), {"axis": 0}, node.source),
-                    Node("Expand", (node.inputs[MASK], shape), (whole,), {}, node.source),
-                ]
+                queries = e.add("Shape", node.inputs[0], start=axis, end=axis + 1)
+                whole = e.add("Expand", node.inputs[MASK], e.add("Concat", queries, [1], axis=0))
                 node = replace(node, inputs=(*node.inputs[:MASK], whole, *node.inputs[MASK + 1 :]))
-        nodes.append(node)
-    return replace(graph, nodes=tuple(nodes), constants=constants)
+        e.nodes.append(node)
+    return replace(graph, nodes=tuple(e.nodes), constants=e.constants)
 
 
 MASK = 3  # which input of Attention
-MASK_PARTS = ("one", "queries", "mask_shape", "mask")
 
 
 def _has_mask(node: Node) -> bool:
@@ -239,34 +232,28 @@ def resized_axes_last(graph: Graph) -> Graph:
     """
     if not any(_interpolates(node) for node in graph.nodes):
         return graph
-    names, specs = _names(graph), specs_of(graph)
-    constants = dict(graph.constants)
-    nodes: list[Node] = []
+    e, specs = Emitter(graph), specs_of(graph)
     for node in graph.nodes:
         x = specs.get(node.inputs[0]) if _interpolates(node) else None
         perm = _axes_last(node.attributes["axes"], len(x.shape)) if x is not None else ()
         if list(perm) == sorted(perm):
-            nodes.append(node)
+            e.nodes.append(node)
             continue
-        turned, kept, whole, made = (_free(f"{node.outputs[0]}_{part}", names) for part in RESIZE_PARTS)
-        count = len(perm) - len(node.attributes["axes"])
+        e.begin(node)
         given = len(node.inputs) - 1  # the scales, or the sizes
-        nodes.append(Node("Transpose", (node.inputs[0],), (turned,), {"perm": perm}, node.source))
-        if given == SIZES:
-            nodes.append(Node("Shape", (turned,), (kept,), {"end": count}, node.source))
-        else:
-            constants[kept] = np.ones(count, np.float32)
+        count = len(perm) - len(node.attributes["axes"])
+        turned = e.add("Transpose", node.inputs[0], perm=perm)
+        kept = e.add("Shape", turned, end=count) if given == SIZES else np.ones(count, np.float32)
+        whole = e.add("Concat", kept, node.inputs[given], axis=0)
         attributes = {name: value for name, value in node.attributes.items() if name != "axes"}
-        nodes += [
-            Node("Concat", (kept, node.inputs[given]), (whole,), {"axis": 0}, node.source),
-            replace(node, inputs=(turned, *node.inputs[1:given], whole), outputs=(made,), attributes=attributes),
-            Node("Transpose", (made,), node.outputs, {"perm": tuple(map(int, np.argsort(perm)))}, node.source),
-        ]
-    return replace(graph, nodes=tuple(nodes), constants=constants)
+        made = e.add("Resize", turned, *node.inputs[1:given], whole, **attributes)
+        e.nodes.append(
+            Node("Transpose", (made,), node.outputs, {"perm": tuple(map(int, np.argsort(perm)))}, node.source)
+        )
+    return replace(graph, nodes=tuple(e.nodes), constants=e.constants)
 
 
 SIZES = 3  # which input of Resize
-RESIZE_PARTS = ("turned", "kept", "sizes", "resized")
 
 
 def _interpolates(node: Node) -> bool:

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from interchange.graph import Body, Node, TensorSpec
-from interchange.ops.rnn import _functions_of
+from interchange.ops._activation import functions_of
 from interchange_onnx.cpu import activation
 from interchange_onnx.cpu.writer import Writer
 
@@ -131,7 +131,7 @@ def _recurrent(
         return None
     reversals = (False, True) if direction == "bidirectional" else (direction == "reverse",)
     names = activations or tuple(defaults) * len(reversals)
-    every = _functions_of(names, len(defaults), len(reversals), activation_alpha, activation_beta, clip)
+    every = functions_of(names, len(defaults), len(reversals), activation_alpha, activation_beta, clip)
     initial = [initial_h, *([initial_c] if gates == 4 else [])]
     if layout:
         x = e.add("Transpose", x, perm=(1, 0, 2))
