@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from interchange_keras.precision import FLOATS, INTEGERS
+
 Array = npt.NDArray[Any]
 Version = tuple[int, ...]
 
@@ -426,13 +428,22 @@ def misplaces_sizes(version: Version) -> bool:
     return (3,) <= version < (3, 3)
 
 
-def bins_have_64_bits(version: Version) -> bool:
-    """Whether Discretization counts in int64, whatever its dtype: 2.6 and 2.7; in int32 before, in its dtype since."""
-    return (2, 6) <= version < (2, 8)
+def dtype_of_bins(version: Version, compute: str) -> str:
+    """The dtype of the bins that Discretization counts: int64 in 2.6 and 2.7, whatever the layer's dtype; that, or
+    int32 for floats, before and since.
+    """
+    if (2, 6) <= version < (2, 8):
+        return "int64"
+    return "int32" if compute in FLOATS else compute
 
 
-def outputs_have_own_dtypes(version: Version) -> bool:
-    """Whether Hashing gives int64, and Resizing float32 or what it was given, whatever their dtype: before 2.8."""
+def dtype_of_hashes(version: Version, compute: str) -> str:
+    """The dtype of the numbers that Hashing gives: int64 before 2.8, the layer's where it is one of integers since."""
+    return compute if compute in INTEGERS and version >= (2, 8) else "int64"
+
+
+def resizes_to_float32(version: Version) -> bool:
+    """Whether Resizing gives float32, "nearest" what it was given, whatever the layer's dtype: before 2.8."""
     return version < (2, 8)
 
 

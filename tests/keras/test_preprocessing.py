@@ -232,3 +232,12 @@ def test_dtypes_before_2_8(name, before, since, folder, tmp_path):
                 file.attrs["model_config"] = file.attrs["model_config"].replace('"int64"', '"float32"')
         (made,) = evaluate(KerasImporter().load(path), feeds_of(ROWS[name])).values()
         assert made.dtype == dtype
+
+
+def test_dtypes_before_2_8_go_to_keras_3():
+    bins = Made("Discretization", {"bin_boundaries": [0.0, 1.0]})
+    finish(bins, {}, {}, (2, 6), "float32")
+    assert [(name, config["dtype"]["config"]["name"]) for name, config in bins.after] == [("Rescaling", "int64")]
+    hashes = Made("Hashing", {"num_bins": 7, "output_mode": "int"})
+    finish(hashes, {}, {}, (2, 6), "int32")
+    assert hashes.config["dtype"]["config"]["name"] == "int64"

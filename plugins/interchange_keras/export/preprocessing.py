@@ -117,7 +117,7 @@ def _hashing(made: Made, _: Mapping[str, Array], version: eras.Version, compute:
     if not eras.salts_hashes(version, made.config.get("salt")):
         made.config["salt"] = None
     if made.config.get("output_mode", "int") == "int":
-        compute = compute if compute in INTEGERS else "int64"
+        compute = eras.dtype_of_hashes(version, compute)
         if compute not in ("int32", "int64"):
             raise CannotExport(f"its dtype is {compute}, for which Keras 3 takes int32 or int64 only")
         made.config["dtype"] = plain_policy(compute)
@@ -143,8 +143,8 @@ def _discretization(made: Made, arrays: Mapping[str, Array], version: eras.Versi
         _check_one_hot(made, version)
         return
     made.config["dtype"] = plain_policy("float32")
-    if compute in INTEGERS and compute != "int32":  # which Keras 3 always gives
-        made.after = [_as(compute)]
+    if (dtype := eras.dtype_of_bins(version, compute)) != "int32":  # which Keras 3 always gives
+        made.after = [_as(dtype)]
 
 
 def _category_encoding(made: Made, _: Mapping[str, Array], version: eras.Version, compute: str) -> None:

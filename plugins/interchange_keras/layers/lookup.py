@@ -301,8 +301,8 @@ def hashing(
     if bins < num_bins:
         number = layer.add("Where", _is_masked(layer, x, mask_value), 0, layer.add("Add", number, 1))
     dtype = layer.compute_dtype
-    if output_mode == "int" and (dtype not in INTEGERS or eras.outputs_have_own_dtypes(layer.version)):
-        dtype = "int64"
+    if output_mode == "int":
+        dtype = eras.dtype_of_hashes(layer.version, dtype)
     return encoded(layer, number, output_mode, num_bins, dtype)
 
 

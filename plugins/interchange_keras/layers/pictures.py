@@ -95,7 +95,7 @@ def resizing(
     elif pad_to_aspect_ratio:
         x = _surrounded(layer, x, axes, height, width, fill_value)
     y = _resized(layer, x, axes, height, width, how, antialias)
-    if eras.outputs_have_own_dtypes(layer.version):
+    if eras.resizes_to_float32(layer.version):
         given = layer.compute_dtype if dtype in FLOATS else dtype
         return layer.cast(y, given if how == "nearest" else "float32")
     if layer.version < (3,):

@@ -10,7 +10,6 @@ import numpy as np
 from interchange.graph import Array
 from interchange_keras import eras
 from interchange_keras.layer import Layer, LayerFunction, called_with, weights
-from interchange_keras.precision import FLOATS
 
 MOST_CATEGORIES = 1 << 24
 
@@ -87,10 +86,8 @@ def discretization(
     reached = layer.cast(layer.add("Not", below), "int64")
     number = layer.add("ReduceSum", reached, [layer.rank(x)], keepdims=0)
     dtype = layer.compute_dtype
-    if output_mode == "int" and eras.bins_have_64_bits(layer.version):
-        dtype = "int64"
-    elif output_mode == "int" and dtype in FLOATS:
-        dtype = "int32"
+    if output_mode == "int":
+        dtype = eras.dtype_of_bins(layer.version, dtype)
     keeps_last = eras.keeps_last_of_one(layer.version)
     return encoded(layer, number, output_mode, len(bounds) + 1, dtype, keeps_last=keeps_last)
 
