@@ -29,7 +29,7 @@ from interchange_onnx.cpu import with_cpu_kernels
 from interchange_onnx.faults import FAULTS
 from interchange_onnx.layout import channels_first
 from interchange_onnx.lift import converted
-from interchange_onnx.own import inexpressible, own_operators
+from interchange_onnx.own import RUNTIME_OPERATORS, inexpressible, own_operators
 from interchange_onnx.protos import all_nodes
 from interchange_onnx.specs import specs_of
 from interchange_onnx.tensors import PACKED
@@ -155,6 +155,8 @@ def _node_problems(graph: Graph) -> Iterator[str]:
         where = node.source or node.outputs[0]
         if why := own.get(id(node)):
             yield f"{where}: {why}"
+            continue
+        if node.op in RUNTIME_OPERATORS and id(node) not in inside:
             continue
         schema = schema_at(node.op, PIN)
         if schema is None:
@@ -329,7 +331,7 @@ def _converted_down(model: ModelProto, opset: int, uses: Sequence[Use], needs: S
             why=why,
             next_step=f"Without the option it is written in opset {max(need for _, need in in_the_way)}.",
         )
-    lower.ir_version = helper.find_min_ir_version_for(lower.opset_import)
+    lower.ir_version = helper.find_min_ir_version_for(lower.opset_import, ignore_unknown=True)
     return lower
 
 
@@ -343,15 +345,22 @@ def _model(
     others: dict[str, int] = {}
     for node in every_node(graph):
         domain = node.op.rpartition(".")[0]
-        if domain:
+        if node.op in RUNTIME_OPERATORS:
+            others[RUNTIME_OPERATORS[node.op].domain] = 1
+        elif domain:
             others[domain] = max(others.get(domain, 1), lowest_opset(_use(node, specs), 1))
     imports += [helper.make_opsetid(domain, version) for domain, version in others.items()]
-    ir_version = helper.find_min_ir_version_for(imports)
+    ir_version = helper.find_min_ir_version_for(imports, ignore_unknown=True)
     model = ModelProto(ir_version=ir_version, producer_name=PRODUCER, producer_version=__version__)
     model.opset_import.extend(imports)
     model.graph.name = graph.name
     versions = {"": opset, **others}
     model.graph.node.extend(_node(node, versions, specs) for node in graph.nodes)
+    model.graph.value_info.extend(
+        _value_info(node.outputs[0], RUNTIME_OPERATORS[node.op].output)
+        for node in graph.nodes
+        if node.op in RUNTIME_OPERATORS
+    )
     _write_axes_as_attributes(model.graph, opset, graph.constants)
     read = {name for proto in all_nodes(model.graph) for name in proto.input}
     model.graph.input.extend(_value_info(name, spec) for name, spec in graph.inputs.items())
@@ -371,6 +380,11 @@ def _node(node: Node, versions: Mapping[str, int], specs: Mapping[str, TensorSpe
     proto = NodeProto(op_type=op, domain=domain, name=next(filter(None, node.outputs)), doc_string=node.source)
     proto.input.extend(_without_trailing(node.inputs))
     proto.output.extend(_without_trailing(node.outputs))
+    if node.op in RUNTIME_OPERATORS:
+        known = RUNTIME_OPERATORS[node.op]
+        proto.domain, proto.op_type = known.domain, known.name
+        proto.attribute.extend(helper.make_attribute(name, value) for name, value in known.attributes.items())
+        return proto
     pinned, schema = schema_at(node.op, PIN), schema_at(node.op, versions[domain])
     assert pinned is not None
     assert schema is not None

@@ -2,14 +2,15 @@
 
 ONNX cannot look into a text, but it can split one at a character that it is told, join texts, and look them up. So a
 letter is replaced by splitting at it and joining the parts around another. What needs the characters or bytes of
-texts that nobody knows beforehand has no such form: cutting into characters, hashing. Integers are hashed
-(interchange_onnx.hashing).
+texts that nobody knows beforehand has no such form. ONNX Runtime has an operator of its own that takes texts apart into
+characters (`RUNTIME_OPERATORS`); none hashes texts. Integers are hashed (interchange_onnx.hashing).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Any
 
 from interchange.graph import Graph, Node, TensorSpec
 from interchange_onnx.emitter import Emitter
@@ -18,6 +19,27 @@ from interchange_onnx.specs import specs_of
 
 DOMAIN = "interchange."
 WHITE_SPACE = "\t\n\v\f\r"  # besides the space itself
+
+
+@dataclass(frozen=True, slots=True)
+class RuntimeOperator:
+    """An operator of ONNX Runtime. `output`: what ONNX, which does not know it, has to be told of its only one."""
+
+    domain: str
+    name: str
+    attributes: Mapping[str, Any]
+    output: TensorSpec
+
+
+# How a file says our operators. Source: docs/ContribOperators.md of ONNX Runtime's repository.
+RUNTIME_OPERATORS: Mapping[str, RuntimeOperator] = {
+    "interchange.Tokenize": RuntimeOperator(  # of a vector, into characters
+        "com.microsoft",
+        "Tokenizer",
+        {"mark": 0, "mincharnum": 1, "pad_value": "", "separators": [""]},
+        TensorSpec("object", (None, None)),
+    ),
+}
 
 
 def own_operators(graph: Graph) -> Graph:
@@ -52,8 +74,6 @@ def _obstacles(node: Node, specs: Mapping[str, TensorSpec]) -> Iterator[str]:
         spec = specs.get(node.inputs[0])
         if spec is None or spec.dtype not in ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32"):
             yield f"ONNX cannot hash {'texts' if spec is None or spec.dtype == 'object' else spec.dtype}"
-    elif node.op == "interchange.Tokenize" and node.attributes.get("unit") == "character":
-        yield "ONNX cannot take texts apart into characters"
 
 
 # --- texts -----------------------------------------------------------------------------------------------------------
@@ -91,11 +111,25 @@ def _remove_characters(e: Emitter, node: Node, specs: Mapping[str, TensorSpec]) 
 def _tokenize(e: Emitter, node: Node, specs: Mapping[str, TensorSpec]) -> Sequence[str]:
     """Split at every single space; what is between two of them is left out. So no other idea of white space counts."""
     x = node.inputs[0]
+    if node.attributes.get("unit") == "character":
+        return _characters(e, x)
     for character in WHITE_SPACE:
         x = _replaced(e, x, character, " ")
     parts = e.add_many("StringSplit", e.add("StringConcat", e.word(" "), x), outputs=2, delimiter=" ")[0]
-    is_word = e.add("ai.onnx.ml.LabelEncoder", parts, keys_strings=("",), values_int64s=(0,), default_int64=1)
-    return _brought_to_front(e, parts, is_word)
+    return _brought_to_front(e, parts, _is_there(e, parts))
+
+
+def _characters(e: Emitter, x: str) -> Sequence[str]:
+    """Those of a vector of texts, in the shape of the texts. No text has an empty one, so what is empty is padding."""
+    flat = e.add("interchange.Tokenize", e.add("Reshape", x, [-1]), unit="character")
+    shape = e.add("Concat", e.add("Shape", x), e.add("Shape", flat, start=-1), axis=0)
+    parts = e.add("Reshape", flat, shape, allowzero=1)
+    return [parts, e.add("ReduceSum", _is_there(e, parts), [-1], keepdims=0)]
+
+
+def _is_there(e: Emitter, parts: str) -> str:
+    """1 for each text, 0 for each that is empty."""
+    return e.add("ai.onnx.ml.LabelEncoder", parts, keys_strings=("",), values_int64s=(0,), default_int64=1)
 
 
 def _n_grams(e: Emitter, node: Node, specs: Mapping[str, TensorSpec]) -> Sequence[str]:

@@ -69,16 +69,12 @@ def test_row(file, folder):
     check(made, TRUTH[name], row.tolerance)
 
 
-# What ONNX cannot express, so that the export is an error: it hashes no texts, and does not cut them into characters.
+# What ONNX cannot express, so that the export is an error: it hashes no texts.
 HASHES_TEXTS = (
     *("crossing_int", "crossing_one_hot", "crossing_three", "hashing_int32_out", "hashing_long_text"),
-    *("hashing_one_column", "hashing_text", "hashing_text_mask", "hashing_text_one_bin", "hashing_text_salt"),
+    *("hashing_one_column", "hashing_text", "hashing_text_mask", "hashing_text_salt"),
     *("hashing_text_salts", "hashing_vector", "string_lookup_salt"),
     *(f"string_lookup_{mode}_oov" for mode in ("int", "one_hot", "multi_hot", "count")),
-)
-CUTS_CHARACTERS = tuple(
-    f"text_{standardize}_character"
-    for standardize in ("lower_and_strip_punctuation", "lower", "strip_punctuation", None)
 )
 YOUNGEST = {row: name for name in sorted(TRUTH) for row in [name.rpartition(".")[0]]}  # of each row one era
 
@@ -88,9 +84,8 @@ def test_row_through_onnx_runtime(name, folder):
     pytest.importorskip("onnxruntime")
     row = ROWS[name.rpartition(".")[0]]
     graph = KerasImporter().load(folder / f"{name}.keras")
-    if row.name in HASHES_TEXTS or row.name in CUTS_CHARACTERS:
-        why = "cannot hash texts" if row.name in HASHES_TEXTS else "apart into characters"
-        with pytest.raises(Unsupported, match=why), interchange.open(graph, backend="onnxruntime"):
+    if row.name in HASHES_TEXTS:
+        with pytest.raises(Unsupported, match="cannot hash texts"), interchange.open(graph, backend="onnxruntime"):
             pass
         return
     with interchange.open(graph, backend="onnxruntime") as model:

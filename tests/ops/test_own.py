@@ -4,6 +4,7 @@ through ONNX Runtime.
 
 from __future__ import annotations
 
+import math
 import string
 from pathlib import Path
 
@@ -47,6 +48,7 @@ def sessions():
         "AsciiLower": graph_of("AsciiLower", "object"),
         "RemoveCharacters": graph_of("RemoveCharacters", "object", characters=".,!]\\^-"),
         "Tokenize": graph_of("Tokenize", "object", outputs=2),
+        "Tokenize characters": graph_of("Tokenize", "object", outputs=2, unit="character"),
         "Fingerprint64": graph_of("Fingerprint64", "int64"),
         "SipHash": graph_of("SipHash", "int64", key=(7, -(2**40))),
     }
@@ -131,8 +133,22 @@ def test_n_grams(rows, lengths):
 @example(["", "", ""])
 @example(["A.B!", "\t", "a\r\nB  c d e"])
 def test_texts_through_onnx_runtime(sessions, values):
-    for name in ("AsciiLower", "RemoveCharacters", "Tokenize", "NGrams"):
+    for name in ("AsciiLower", "RemoveCharacters", "Tokenize", "Tokenize characters", "NGrams"):
         same_in_onnx_runtime(sessions, name, texts(values))
+
+
+@pytest.mark.parametrize("shape", [(), (3, 2), (2, 0), (2, 1, 3)], ids=str)
+def test_characters_through_onnx_runtime_have_any_shape(shape):
+    pytest.importorskip("onnxruntime")
+    node = Node("interchange.Tokenize", ("x",), ("parts", "counts"), {"unit": "character"})
+    graph = Graph({"x": TensorSpec("object", shape)}, node.outputs, (node,))
+    x = texts(["ab", "", "日é👍", " ", "x", "\n"][: math.prod(shape)]).reshape(shape)
+    with interchange.open(graph, backend="onnxruntime") as model:
+        made = model({"x": x})
+    for name, value in evaluate(graph, {"x": x}).items():
+        assert made[name].shape == value.shape
+        assert made[name].dtype == value.dtype
+        assert made[name].tolist() == value.tolist()
 
 
 def test_what_is_said_of_unknown_texts():
@@ -185,7 +201,6 @@ def test_integers_through_onnx_runtime(sessions, values):
     [
         (graph_of("Fingerprint64", "object"), "cannot hash texts"),
         (graph_of("SipHash", "object", key=(1, 2)), "cannot hash texts"),
-        (graph_of("Tokenize", "object", unit="character"), "apart into characters"),
     ],
 )
 def test_what_onnx_cannot_express_is_said(graph, why, tmp_path):

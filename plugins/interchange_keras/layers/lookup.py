@@ -261,18 +261,27 @@ def hashed(layer: Layer, x: str, buckets: int, salt: Any) -> str:
     """The bucket of each text or integer: FarmHash, or SipHash with a salt of one or two integers."""
     if not 0 < buckets < 1 << 63:
         layer.reject(f"{buckets} bins")
-    return _bucket(layer, _fingerprint(layer, x, salt), buckets)
+    key = _key(layer, salt)
+    if buckets == 1:  # nothing has to be hashed, which some formats cannot
+        return layer.add("ConstantOfShape", layer.add("Shape", x), value=0, dtype="int64")
+    return _bucket(layer, _fingerprint(layer, x, key), buckets)
 
 
-def _fingerprint(layer: Layer, x: str, salt: Any = None) -> str:
-    if salt is None:
+def _fingerprint(layer: Layer, x: str, key: Sequence[int] | None = None) -> str:
+    if key is None:
         return layer.add("interchange.Fingerprint64", x)
+    return layer.add("interchange.SipHash", x, key=key)
+
+
+def _key(layer: Layer, salt: Any) -> Sequence[int] | None:
+    if salt is None:
+        return None
     key = [salt, salt] if type(salt) is int else decode(salt)
     if not isinstance(key, list) or len(key) != 2 or not all(type(part) is int for part in key):
         layer.reject(f"salt is {salt!r}")
     if not all(-(1 << 63) <= part < 1 << 63 for part in key):
         layer.reject(f"salt is {salt!r}, which is too large")
-    return layer.add("interchange.SipHash", x, key=key)
+    return key
 
 
 def _bucket(layer: Layer, fingerprint: str, buckets: int) -> str:

@@ -18,7 +18,7 @@ from types import MappingProxyType
 from interchange import ops
 from interchange.errors import BadInput
 from interchange.graph import Node
-from interchange_onnx.microsoft import activation, attention, linear, normalization, quantized, shaping
+from interchange_onnx.microsoft import activation, attention, linear, normalization, quantized, shaping, text
 from interchange_onnx.microsoft.expansion import Expansion, Known
 
 __all__ = ["DOMAIN", "IN_ONNX_DOMAIN", "LIFTS", "Known", "faults", "lift"]
@@ -31,7 +31,7 @@ Lift = Callable[..., "str | tuple[str, ...]"]
 LIFTS: Mapping[str, Lift] = MappingProxyType(
     {
         f"{DOMAIN}.{name}": function
-        for module in (activation, attention, linear, normalization, quantized, shaping)
+        for module in (activation, attention, linear, normalization, quantized, shaping, text)
         for name, function in ops.functions_of(module).items()
     }
 )
