@@ -14,6 +14,7 @@
   plans, by `context.network.weights.packed(key, make)`.
 * `plan.py`: chooses the kernels, lays out the arena by liveness, runs the steps. `operators.py` runs what has no
   kernel.
+* `batches.py`: where threads work and the batch allows it, a plan for each thread's part of it.
 * `model.py`: a plan for each input shape seen; inputs or outputs that are not finite run on a precise plan.
 
 Values keep their logical shape; how they lie in memory is an `order` of axes. So a Transpose is a view, an NCHW value
@@ -45,7 +46,8 @@ class NumpyBackend:
 
         Args:
             precise: compute everything in the order of the operators, so that NaN and infinity spread as there.
-            threads: how many work on the tiles of a kernel. The BLAS is held at one for as long as the model is open.
+            threads: how many work, on parts of the batch or on the tiles of each kernel. The BLAS is held at one for as
+                long as the model is open.
 
         Raises:
             BadInput: (IX103) fewer than one thread.

@@ -38,7 +38,7 @@ def describe(graph: Graph, *, timed: bool = False) -> dict[str, Any]:
     plan = model.plan(shapes)
     weights = sum(array.nbytes for array in graph.constants.values())
     document: dict[str, Any] = {"shapes": {name: list(shape) for name, shape in shapes.items()}}
-    if plan is None:
+    if not isinstance(plan, Plan):  # one thread divides no batch, so there is none
         return document | {
             "kernels": {},
             "operators": _counts(node.op for node in graph.nodes),

@@ -13,7 +13,8 @@ import numpy as np
 from interchange.errors import BadInput
 from interchange.evaluate import conform, evaluate
 from interchange.graph import Array, Graph, TensorSpec
-from interchange_numpy.network import Weights, lower, release
+from interchange_numpy.batches import BatchPlan, batch_plan
+from interchange_numpy.network import Network, Weights, lower, release
 from interchange_numpy.operators import Misplanned
 from interchange_numpy.plan import Plan
 from interchange_numpy.threads import Workers
@@ -23,6 +24,7 @@ MOST_FORMS = 64
 MANY = 1 << 14
 
 Key = tuple[Any, ...]
+Compiled = Plan | BatchPlan
 
 
 class NumpyModel:
@@ -31,7 +33,7 @@ class NumpyModel:
     Args:
         precise: everything is computed in the order of the operators, so that NaN and infinity spread as there. Else
             this is done only where an input or an output is not finite.
-        threads: how many work on the tiles of a kernel.
+        threads: how many work, on parts of the batch where it can be divided, else on the tiles of each kernel.
     """
 
     def __init__(self, graph: Graph, *, precise: bool = False, threads: int = 1) -> None:
@@ -39,7 +41,7 @@ class NumpyModel:
         self._precise = precise
         self._workers = Workers(threads)
         self._weights = Weights()
-        self._plans: OrderedDict[Key, Plan | None] = OrderedDict()
+        self._plans: OrderedDict[Key, Compiled | None] = OrderedDict()
         self._right: set[Key | None] = set()  # forms of feeds that need no conversion
         self._lock = threading.Lock()
         self.provider = f"NumPy {np.__version__}"
@@ -85,7 +87,7 @@ class NumpyModel:
                 pass  # a kernel refuses these values; if the operators do so, too, they say which layer and why
         return evaluate(self._graph, values)
 
-    def plan(self, shapes: Mapping[str, tuple[int, ...]], *, precise: bool = False) -> Plan | None:
+    def plan(self, shapes: Mapping[str, tuple[int, ...]], *, precise: bool = False) -> Compiled | None:
         """The plan for inputs of these shapes; None if they have to run through the operators."""
         key = _key(shapes, precise)
         with self._lock:
@@ -93,9 +95,11 @@ class NumpyModel:
                 self._plans.move_to_end(key)
                 return self._plans[key]
         try:
-            network = lower(self._graph, shapes, precise=precise, weights=self._weights)
-            network.threads = self._workers.threads
-            plan = Plan(network, self._workers)
+            network = self._lowered(shapes, precise)
+            plan: Compiled | None = batch_plan(network, lambda part: self._lowered(part, precise), self._workers)
+            if plan is None:
+                network.threads = self._workers.threads
+                plan = Plan(network, self._workers)
         except BadInput:  # the operators say what is wrong, if it is
             plan = None
         else:
@@ -103,7 +107,10 @@ class NumpyModel:
         self._keep(key, plan)
         return plan
 
-    def _keep(self, key: Key, plan: Plan | None) -> None:
+    def _lowered(self, shapes: Mapping[str, tuple[int, ...]], precise: bool) -> Network:
+        return lower(self._graph, shapes, precise=precise, weights=self._weights)
+
+    def _keep(self, key: Key, plan: Compiled | None) -> None:
         with self._lock:
             self._plans[key] = plan
             self._plans.move_to_end(key)

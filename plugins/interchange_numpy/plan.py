@@ -70,15 +70,18 @@ class Plan:
         self._loads = [(name, self._arrays[name]) for name in network.inputs if name in self._arrays]
         self._object_inputs = [name for name in network.inputs if name not in self._arrays]
 
-    def run(self, feeds: Mapping[str, Any]) -> dict[str, Any]:
+    def run(self, feeds: Mapping[str, Any], into: Mapping[str, Array] | None = None) -> dict[str, Any]:
         """The outputs by name, in memory of their own.
+
+        Args:
+            into: memory for the outputs that is there, where all of them are tensors of static shape.
 
         Raises:
             BadInput: (IX212) an operator refuses its values.
             Misplanned: a value is not what inference said.
         """
         with self._lock:
-            return self._context.run(self._run, feeds, run_steps)
+            return self._context.run(self._run, feeds, run_steps, into or {})
 
     def timed(self, feeds: Mapping[str, Any], clock: Callable[[], float]) -> list[list[float]]:
         """How long each step took, by op in the order of `spans`. Raises as `run` does."""
@@ -91,17 +94,21 @@ class Plan:
                 times.append(clock() - start)
 
         with self._lock:
-            self._context.run(self._run, feeds, run_and_time)
+            self._context.run(self._run, feeds, run_and_time, {})
         return [times[span] for _, span in self.spans]
 
-    def _run(self, feeds: Mapping[str, Any], run_all: Callable[[Sequence[Step]], None]) -> dict[str, Any]:
+    def _run(
+        self, feeds: Mapping[str, Any], run_all: Callable[[Sequence[Step]], None], into: Mapping[str, Array]
+    ) -> dict[str, Any]:
         try:
             for name, array in self._loads:
                 np.copyto(array, feeds[name])
             for name in self._object_inputs:
                 self._objects[name] = feeds[name]
             run_all(self.steps)
-            return {name: self._output(name) for name in self.network.outputs}
+            for name, array in into.items():
+                np.copyto(array, self._arrays[name] if name in self._arrays else self._objects[name])
+            return dict(into) or {name: self._output(name) for name in self.network.outputs}
         finally:
             self._objects.clear()
 

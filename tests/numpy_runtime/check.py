@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from interchange_numpy.model import NumpyModel
+from interchange_numpy.plan import Plan
 
 from interchange.builder import Builder
 from interchange.evaluate import evaluate, widen
@@ -24,12 +25,16 @@ def check(graph: Graph, feeds: Mapping[str, Array], *, fallbacks: int | None = 0
     model = NumpyModel(graph)
     if fallbacks is not None:
         plan = model.plan({name: array.shape for name, array in feeds.items()})
-        assert plan is not None
+        assert isinstance(plan, Plan)
         assert [op.kind for op in plan.fallbacks][fallbacks:] == []
     errors = Errors()
     for _ in range(2):  # nothing is left over from a run
         errors.add(model(feeds), evaluate(graph, feeds), evaluate(widen(graph), feeds))
     errors.check()
+
+
+def undivided(*_: Any) -> None:
+    """In place of `model.batch_plan`: threads share the tiles of each layer, whatever the batch."""
 
 
 class Errors:
