@@ -67,6 +67,11 @@ class Builder:
         self._nodes.append(node)
         return node.outputs
 
+    @property
+    def nodes(self) -> Sequence[Node]:
+        """The nodes so far; of the body, where one has begun."""
+        return self._nodes
+
     def rename(self, value: str, name: str) -> str:
         """Gives a value that a node made another name, which must be free; returns it. Cheap for one made just now.
 

@@ -24,7 +24,10 @@ NORMALISED = f"{SPECTRAL}.end"
 
 
 class LayerEntry(NamedTuple):
-    """A layer of a model, in today's vocabulary; `model` is set where it is a model itself."""
+    """A layer of a model, in today's vocabulary; `model` is set where it is a model itself.
+
+    `module` is that of an operation of Keras 3, where the file names it.
+    """
 
     name: str
     class_name: str
@@ -33,6 +36,7 @@ class LayerEntry(NamedTuple):
     is_keras: bool = True
     calls: tuple[Call, ...] = ()
     model: Model | None = None
+    module: str = ""
 
 
 class Model(NamedTuple):
@@ -184,7 +188,8 @@ class _Reader:
             return LayerEntry(name, class_name, content, model=self._wrapped(name, class_name, content, depth))
         if is_operation:
             class_name = f"keras.ops.{class_name}"
-        return LayerEntry(name, class_name, eras.modern_config(class_name, content), registered or written, is_keras)
+        entry = LayerEntry(name, class_name, eras.modern_config(class_name, content), registered or written, is_keras)
+        return entry._replace(module=str(module or "")) if is_operation else entry
 
     def _wrapped(self, name: str, class_name: str, config: Mapping[str, Any], depth: int) -> Model:
         """TimeDistributed: input -> join -> what it wraps -> split; SpectralNormalization: input -> it -> end."""
@@ -375,9 +380,7 @@ def is_of_keras(document: Mapping[str, Any]) -> bool:
 
 
 def _with_calls(entry: LayerEntry, calls: Sequence[Call]) -> LayerEntry:
-    return LayerEntry(
-        entry.name, entry.class_name, entry.config, entry.registered_name, entry.is_keras, tuple(calls), entry.model
-    )
+    return entry._replace(calls=tuple(calls))
 
 
 def _refs_and_keys(value: Any) -> tuple[list[Ref], tuple[str, ...]]:

@@ -13,7 +13,7 @@ from typing import Any
 from interchange import plugins
 from interchange.builder import Builder
 from interchange.errors import BadInput
-from interchange.graph import Dimension, Graph
+from interchange.graph import Dimension, Graph, TensorSpec
 from interchange_keras import cntk, eras
 from interchange_keras.architecture import ENTERED, MASKED, LayerEntry, Model, is_of_keras, lacks_format, read_model
 from interchange_keras.calls import Input, leaves
@@ -36,7 +36,7 @@ from interchange_keras.layers import ACTIVATIONS, ADDONS, LAYERS
 from interchange_keras.layers.wrapping import STEPS
 from interchange_keras.masks import Mask, outputs_masks
 from interchange_keras.options import accepts, bind, misfit
-from interchange_keras.origin import KerasGraph, Origin
+from interchange_keras.origin import KerasGraph, Operation, Origin
 from interchange_keras.plan import Step, Value, expand
 from interchange_keras.precision import FLOATS, UNCAST, WIDE, Policy, policy_of
 from interchange_keras.weights import assets_of, assign
@@ -131,6 +131,7 @@ class _Conversion:
         self.builder = Builder()
         self.assets = assets_of(source, model)
         self.masks: dict[Value, Mask] = {}
+        self.operations: dict[tuple[str, int], Operation] = {}
         self.masks_ended: dict[str, None] = {}  # the layers at which Keras, too, drops a mask
 
     def graph(self) -> Graph:
@@ -187,6 +188,7 @@ class _Conversion:
                 {name: tuple(declared) for name, declared in slots.items()},
                 arrays,
                 self.assets,
+                self.operations,
             ),
         )
 
@@ -332,6 +334,7 @@ class _Conversion:
                     activate=self._activate,
                     dtype=self._policy(name).inside(step.entry.class_name),
                 )
+            begin = len(self.builder.nodes)
             try:
                 self._set_masks(layer, step, values)
                 made = self._run(layer, step, [values[value] for value in step.inputs])
@@ -352,7 +355,26 @@ class _Conversion:
                 free = self.builder.free_name(wish if len(made) == 1 else f"{wish}/{tensor}", taken=tuple(reserved))
                 named[value] = values[key] = self.builder.rename(value, outputs.get(key, free))
                 existing.add(values[key])
+            if _is_function(step.entry):
+                outputs_made = [values[number, tensor] for tensor in range(len(made))]
+                self._keep(step, [values[value] for value in step.inputs], begin, outputs_made)
         return layers
+
+    def _keep(self, step: Step, inputs: Sequence[str], begin: int, outputs: Sequence[str]) -> None:
+        """Notes what the first call of a function has become, for those who write the model again."""
+        nodes = tuple(self.builder.nodes[begin:])
+        values = {*inputs, *outputs, *(name for node in nodes for name in (*node.inputs, *node.outputs) if name)}
+        known = {name: self.builder.known(name) for name in values}
+        self.operations.setdefault(
+            (step.layer, step.call),
+            Operation(
+                tuple(inputs),
+                nodes,
+                tuple(outputs),
+                {name: array for name, array in known.items() if array is not None},
+                {name: TensorSpec(self.builder.dtype(name), self.builder.shape(name)) for name in values},
+            ),
+        )
 
     def _run(self, layer: Layer, step: Step, inputs: Sequence[str]) -> tuple[str, ...]:
         function, call = self.functions[step.layer], step.entry.calls[step.call]
@@ -500,6 +522,13 @@ def _find_in(entry: LayerEntry, policy: Policy) -> LayerFunction | None:
     from interchange_keras.layers import quantized
 
     return quantized.find(entry.class_name, policy.quantised)
+
+
+def _is_function(entry: LayerEntry) -> bool:
+    """Whether it is no layer, but a function that is called between layers."""
+    from interchange_keras.operations import FUNCTION_LAYERS
+
+    return entry.class_name.startswith(OPERATION) or (entry.is_keras and entry.class_name in FUNCTION_LAYERS)
 
 
 def _is_own(function: LayerFunction) -> bool:

@@ -18,6 +18,7 @@ from interchange_keras.export.keras3 import OPTIONS
 from interchange.errors import InterchangeError
 from interchange.evaluate import evaluate
 from interchange.graph import Graph
+from tests.keras.test_golden_calls import given, load, values
 from tests.keras.test_plugin import _environment
 
 rows = sys.modules["keras_rows"]
@@ -115,6 +116,67 @@ def test_the_same_model_gives_the_same_bytes(golden, tmp_path):
         assert json.loads(archive.read("config.json"))["class_name"] == "Functional"
 
 
+# --- channels first, which TensorFlow's convolutions on a CPU do not take ---
+
+KERNEL, BIAS = values(3, 2, 3, 5, seed=1), values(5, seed=2)
+CELL = [values(2, 2, 3, 16, seed=3), values(2, 2, 4, 16, seed=4), values(16, seed=5)]
+OTHER_CELL = [values(*array.shape, seed=6 + i) for i, array in enumerate(CELL)]
+CONVOLUTION = {"filters": 5, "kernel_size": [3, 2], "strides": [2, 1], "data_format": "channels_first"}
+
+
+def recurrent(**options):
+    config = {"name": "cell", "filters": 4, "kernel_size": [2, 2], "data_format": "channels_first", **options}
+    return {"layer": {"class_name": "ConvLSTM2D", "config": config}}
+
+
+FIRST = {
+    "names": (
+        (3, 11, 7),
+        [("y", "Conv2D", CONVOLUTION), ("y.1", "Activation", {"activation": "relu"})],
+        [KERNEL, BIAS],
+    ),
+    "distributed": (
+        (4, 3, 11, 7),
+        [
+            (
+                "y",
+                "TimeDistributed",
+                {"layer": {"class_name": "Conv2D", "config": {"name": "c", "activation": "softmax", **CONVOLUTION}}},
+            )
+        ],
+        [KERNEL, BIAS],
+    ),
+    **{
+        f"bidirectional {mode} {returns}": (
+            (4, 3, 6, 5),
+            [("y", "Bidirectional", {"merge_mode": mode, **recurrent(return_sequences=returns)})],
+            [*CELL, *OTHER_CELL],
+        )
+        for mode in ("concat", "sum", "ave", "mul")
+        for returns in (False, True)
+    },
+}
+
+
+def channels_first(name, folder):
+    shape, layers, arrays = FIRST[name]
+    reads = ["x", *(layer for layer, _, _ in layers)]
+    entries = [given("x", *shape), *((*layer, [x]) for layer, x in zip(layers, reads, strict=False))]
+    return load(folder, "2.3.1", entries, {"y": arrays}), {"x": values(2, *shape)}
+
+
+@pytest.mark.parametrize("name", FIRST)
+def test_channels_first_become_last(name, tmp_path):
+    graph, feeds = channels_first(name, tmp_path)
+    (path,) = KerasExporter().save(graph, tmp_path / "new.keras")
+    with zipfile.ZipFile(path) as archive:
+        assert "channels_first" not in archive.read("config.json").decode()
+    again = KerasImporter().load(path)
+    (expected,), (made,) = evaluate(graph, feeds).values(), evaluate(again, feeds).values()
+    assert made.shape == expected.shape
+    np.testing.assert_allclose(made, expected, rtol=2e-5, atol=3e-6)
+
+
 def test_a_graph_from_elsewhere_is_refused(golden, tmp_path):
     graph = KerasImporter().load(golden / "dense.k2.h5")
     plain = Graph(graph.inputs, graph.outputs, graph.nodes, graph.constants, graph.metadata)
@@ -149,10 +211,8 @@ def test_the_table_of_options_is_plausible():
     assert "ThresholdedReLU" not in OPTIONS
 
 
-@pytest.mark.skipif(not HAS_KERAS, reason="Keras is not installed")
-def test_keras_opens_them(golden, tmp_path):
-    """All in one process of its own: TensorFlow stays out of this one."""
-    program = """
+# Keras opens each .keras file of a folder, and computes what the .npz beside it says.
+PROGRAM = """
 import sys
 import tarfile
 from pathlib import Path
@@ -166,6 +226,11 @@ for path in sorted(Path(sys.argv[1]).glob("*.keras")):
     for one, other in zip(made, expected, strict=True):
         np.testing.assert_allclose(np.asarray(one), other, rtol=1e-4, atol=1e-5, err_msg=path.name)
 """
+
+
+@pytest.mark.skipif(not HAS_KERAS, reason="Keras is not installed")
+def test_keras_opens_them(golden, tmp_path):
+    """All in one process of its own: TensorFlow stays out of this one."""
     for name in [*OLD[::5], *MODELS]:
         if "depthwise_conv2d_channels_first" in name:
             continue
@@ -178,4 +243,8 @@ for path in sorted(Path(sys.argv[1]).glob("*.keras")):
         made = evaluate(graph, feeds)
         arrays = {f"x{i}": x for i, x in enumerate(feeds.values())} | {f"y{i}": y for i, y in enumerate(made.values())}
         np.savez(path.with_suffix(".npz"), **arrays)
-    subprocess.run([sys.executable, "-c", program, str(tmp_path)], check=True, env=_environment())
+    for i, name in enumerate(FIRST):
+        graph, feeds = channels_first(name, tmp_path)
+        (path,) = KerasExporter().save(graph, tmp_path / f"first{i}.keras")
+        np.savez(path.with_suffix(".npz"), x0=feeds["x"], y0=next(iter(evaluate(graph, feeds).values())))
+    subprocess.run([sys.executable, "-c", PROGRAM, str(tmp_path)], check=True, env=_environment())

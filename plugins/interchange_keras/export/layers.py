@@ -37,6 +37,7 @@ ADAPTED = frozenset({"lora_rank", "lora_alpha"})
 FLOATS_BEFORE_3 = frozenset({"Resizing", "RandomBrightness", "RandomContrast"})
 # What tf_keras wrote down of the inputs, to build the layer before it is called, and by which of two ways it masks.
 SHAPES = frozenset({"query_shape", "key_shape", "value_shape", "softmax_robust_masking"})
+CHANNELS_FIRST = "TensorFlow computes no convolution with channels first on a CPU"
 CUDNN: Mapping[str, str] = {"CuDNNLSTM": "LSTM", "CuDNNGRU": "GRU"}
 
 
@@ -84,8 +85,8 @@ def made_of(
     if class_name in FLOATS_BEFORE_3 and version < (3,) and not inside:
         made.before = [("Rescaling", {"scale": 1.0, "offset": 0.0})]
     if "Conv" in class_name and made.config.get("data_format") == "channels_first":
-        if inside or made.config.get("return_state"):
-            raise CannotExport("TensorFlow computes no convolution with channels first on a CPU")
+        if inside:
+            raise CannotExport(CHANNELS_FIRST)
         _channels_last(made)
     preprocessing.finish(made, arrays, assets, version, policy_of(entry.config.get("dtype")).compute)
     if made.after and inside:
@@ -104,21 +105,28 @@ def _adapted(arrays: Mapping[str, Array], name: str, options: Mapping[str, Any])
 
 def _channels_last(made: Made) -> None:
     """TensorFlow has no convolutions with channels first for the CPU; the weights are the same in both orders."""
-    rank = int(next(c for c in made.class_name if c.isdigit()))
     made.config["data_format"] = "channels_last"
     activation = made.config.get("activation")
-    is_recurrent = made.class_name in RECURRENT
-    time = [1] if is_recurrent else []
-    there = [*range(len(time) + 2, len(time) + 2 + rank), len(time) + 1]
-    time = time if made.config.get("return_sequences") else []
-    back = [len(time) + rank + 1, *range(len(time) + 1, len(time) + rank + 1)]
-    made.before = [("Permute", {"dims": [*([1] if is_recurrent else []), *there]})]
-    permute: tuple[str, dict[str, Any]] = ("Permute", {"dims": [*time, *back]})
-    if activation in (None, "linear") or is_recurrent:
-        made.after = [permute, *made.after]
+    there, back = _permutations(made.class_name, made.config)
+    made.before = [there]
+    if activation in (None, "linear") or made.class_name in RECURRENT:
+        made.after = [back, *made.after]
     else:  # it may look along an axis
         made.config["activation"] = "linear"
-        made.after = [permute, *made.after, ("Activation", {"activation": activation})]
+        made.after = [back, *made.after, ("Activation", {"activation": activation})]
+
+
+def _permutations(class_name: str, config: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    """What turns the channels of a convolution to the end, and back."""
+    if config.get("return_state"):
+        raise CannotExport(CHANNELS_FIRST)
+    rank = int(next(c for c in class_name if c.isdigit()))
+    is_recurrent = class_name in RECURRENT
+    time = [1] if is_recurrent else []
+    there = [*time, *range(len(time) + 2, len(time) + 2 + rank), len(time) + 1]
+    time = time if config.get("return_sequences") else []
+    back = [*time, len(time) + rank + 1, *range(len(time) + 1, len(time) + rank + 1)]
+    return [("Permute", {"dims": there}), ("Permute", {"dims": back})]
 
 
 def _renamed(class_name: str, options: dict[str, Any]) -> tuple[str, dict[str, Any]]:
@@ -266,7 +274,7 @@ def _cells(made: Made, document: Any, slots: Sequence[Slot], version: eras.Versi
 
 def _bidirectional(made: Made, options: Mapping[str, Any], slots: Sequence[Slot], version: eras.Version) -> None:
     """Both layers in the config of a Bidirectional, and their weights."""
-    goes_backwards = False
+    goes_backwards = turns = False
     halves = {"forward_layer": options.get("wrapped"), "backward_layer": options.get("backward_layer")}
     for attribute, document in halves.items():
         source = document if document is not None else halves["forward_layer"]
@@ -284,6 +292,9 @@ def _bidirectional(made: Made, options: Mapping[str, Any], slots: Sequence[Slot]
         given = dict(zip((slot.name for slot in plain), made.weights.get(part, []), strict=False))
         if len(given) != len(plain):
             raise CannotExport("it wraps a layer with cells of its own")
+        if "Conv" in inner.class_name and inner.config.get("data_format") == "channels_first":
+            turns = True
+            inner = inner._replace(config={**inner.config, "data_format": "channels_last"})
         half = made_of(inner, plain, given, version, inside=True)
         if half.class_name not in RECURRENT:
             raise CannotExport(f"it wraps {half.class_name}")
@@ -295,3 +306,17 @@ def _bidirectional(made: Made, options: Mapping[str, Any], slots: Sequence[Slot]
             if document is None:
                 half.config |= {"go_backwards": False, "name": f"{half.config['name']}_forward"}
             made.config[attribute] = document_of(half)
+    if turns:
+        made.before, made.after = _around(made)
+
+
+def _around(made: Made) -> tuple[list[tuple[str, dict[str, Any]]], list[tuple[str, dict[str, Any]]]]:
+    """What stands before and after a Bidirectional whose layers have got their channels last."""
+    layer, mode = made.config["layer"], made.config.get("merge_mode", "concat")
+    there, back = _permutations(layer["class_name"], layer["config"])
+    if mode is None:
+        raise CannotExport(CHANNELS_FIRST)
+    if mode != "concat":
+        return [there], [back]
+    made.config["merge_mode"], made.outputs = None, 2  # it joined the last axis, which is now the last but one
+    return [there], [("Concatenate", {"axis": -2}), back]

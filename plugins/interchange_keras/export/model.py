@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,11 +11,29 @@ import numpy as np
 
 from interchange.graph import Array
 from interchange_keras import eras
-from interchange_keras.architecture import JOIN, NORMALISED, SPECTRAL, SPLIT, WRAPPERS, LayerEntry, Model
+from interchange_keras.architecture import (
+    JOIN,
+    NORMALISED,
+    SPECTRAL,
+    SPLIT,
+    TIME_DISTRIBUTED,
+    WRAPPERS,
+    LayerEntry,
+    Model,
+)
 from interchange_keras.calls import Call, Input, Ref, leaves
+from interchange_keras.export import operations
 from interchange_keras.export.keras3 import WRITTEN_FOR
 from interchange_keras.export.layers import CELLS, TAKES_A_LIST, made_of
-from interchange_keras.export.made import CannotExport, Made, document_of, plain_policy
+from interchange_keras.export.made import (
+    CannotExport,
+    Made,
+    document_of,
+    document_of_model,
+    node_of,
+    plain_policy,
+    reference,
+)
 from interchange_keras.masks import MERGING
 from interchange_keras.origin import Origin
 from interchange_keras.weights import folder_of, snake_case
@@ -59,31 +77,26 @@ class Writer:
     def _model(self, model: Model, scope: str, path: str, name: str) -> dict[str, Any]:
         documents: list[dict[str, Any]] = []
         folders: Counter[str] = Counter()
+        functions = self._functions(model, scope)
+        needed = _needed(model, functions)
+        names = {entry.name for entry in model.layers}
         for entry in model.layers:
             if entry.class_name == "InputLayer":
                 documents.append(self._input(entry))
                 folders["input_layer"] += 1
                 continue
+            function = functions.get(entry.name)
             try:
-                documents += self._layers(entry, f"{scope}{entry.name}", path, folders)
+                if function is None:
+                    documents += self._layers(entry, f"{scope}{entry.name}", path, folders, names)
+                elif entry.name in needed:
+                    documents.append(_or_fault(function))
+                    folders["functional"] += documents[-1]["class_name"] == "Functional"
             except CannotExport as error:
                 self.faults.append(f"{scope}{entry.name} ({entry.class_name}): {error}")
-        inputs: list[Any] = [[layer, 0, 0] for layer in model.inputs]
-        refs = [[ref.layer, ref.call, ref.tensor] for ref in model.outputs]
-        outputs: Any = dict(zip(model.output_keys, refs, strict=True)) if model.output_keys else refs
-        config = {
-            "name": name,
-            "trainable": True,
-            "layers": documents,
-            "input_layers": inputs[0] if len(inputs) == 1 else inputs,
-            "output_layers": refs[0] if len(refs) == 1 and not model.output_keys else outputs,
-        }
-        return {
-            "module": "keras.src.models.functional",
-            "class_name": "Functional",
-            "config": config,
-            "registered_name": "Functional",
-        }
+        document = document_of_model(name, documents, model.inputs, model.outputs, model.output_keys)
+        renamed = {slashed: _free_name(slashed.replace("/", "_"), names) for slashed in names if "/" in slashed}
+        return dict(_renamed(document, renamed)) if renamed else document
 
     def _input(self, entry: LayerEntry) -> dict[str, Any]:
         dtype = entry.config.get("dtype")
@@ -104,8 +117,10 @@ class Writer:
 
     # --- layers ---
 
-    def _layers(self, entry: LayerEntry, scoped: str, path: str, folders: Counter[str]) -> list[dict[str, Any]]:
-        """An entry's layer, with those before and after it."""
+    def _layers(
+        self, entry: LayerEntry, scoped: str, path: str, folders: Counter[str], names: Collection[str]
+    ) -> list[dict[str, Any]]:
+        """An entry's layer, with those before and after it, which get none of the `names`."""
         made = self._made(entry, scoped, path, folders, inside=False)
         if isinstance(made, dict):
             return [{**made, "name": entry.name, "inbound_nodes": self._nodes(entry, entry.calls)}]
@@ -114,32 +129,53 @@ class Writer:
         chain += [made, *(Made(name, {"dtype": dtype, **config}) for name, config in made.after)]
         documents: list[dict[str, Any]] = []
         for i, link in enumerate(chain):  # the last has the name, which others refer to
-            name = entry.name if i == len(chain) - 1 else f"{entry.name}_{i}"
-            nodes = [_node([_tensor(Ref(f"{entry.name}_{i - 1}", call, 0))]) for call in range(len(entry.calls))]
+            name = entry.name if i == len(chain) - 1 else _free_name(f"{entry.name}.{i}", names)
+            nodes = [_follow(chain[i - 1], call) for call in range(len(entry.calls))] if i else None
             link.config["name"] = name
-            nodes = nodes if i else self._nodes(entry, entry.calls)
+            nodes = self._nodes(entry, entry.calls) if nodes is None else nodes
             documents.append({**document_of(link), "name": name, "inbound_nodes": nodes})
             if link is not made:
                 folders[snake_case(link.class_name)] += 1
         return documents
 
-    def _made(self, entry: LayerEntry, scoped: str, path: str, folders: Counter[str], inside: bool) -> Any:
-        """A layer, or the document of a model."""
+    def _functions(self, model: Model, scope: str) -> dict[str, dict[str, Any] | CannotExport]:
+        """What is called between the layers of a model: its document, or why there is none."""
+        functions: dict[str, dict[str, Any] | CannotExport] = {}
+        has_masks = self.origin.version < (3,) and self._has_masks()
+        for entry in model.layers:
+            kept = [self.origin.operations.get((f"{scope}{entry.name}", i)) for i in range(len(entry.calls))]
+            known = [operation for operation in kept if operation is not None]
+            if not known:
+                continue
+            try:
+                if has_masks:
+                    raise CannotExport("what becomes of masks here is something else in Keras 3")
+                functions[entry.name] = operations.written(entry, known)
+            except CannotExport as error:
+                functions[entry.name] = error
+        return functions
+
+    def _made(
+        self,
+        entry: LayerEntry,
+        scoped: str,
+        path: str,
+        folders: Counter[str],
+        inside: bool,
+        is_followed: bool = False,
+    ) -> Any:
+        """A layer, or the document of a model.
+
+        Args:
+            inside: it is within a wrapper; is_followed: others can stand before and after it all the same.
+        """
         if entry.class_name == "Pipeline":
             raise CannotExport("the shapes within a Pipeline are not in the file")
         if entry.model is not None and entry.class_name not in WRAPPERS:
             folder = "layer" if inside else _folder("functional", folders)
             return self._model(entry.model, f"{scoped}/", f"{path}/{folder}/layers", entry.name)
         if entry.model is not None:
-            (inner,) = [e for e in entry.model.layers if e.class_name not in ("InputLayer", JOIN, SPLIT, NORMALISED)]
-            folder = "layer" if inside else _folder(snake_case(entry.class_name), folders)
-            wrapped = self._made(inner, f"{scoped}/{inner.name}", f"{path}/{folder}", Counter(), inside=True)
-            document = wrapped if isinstance(wrapped, dict) else document_of(wrapped)
-            if entry.class_name == SPECTRAL and inner.class_name == "Embedding" and self.origin.version < (3,):
-                raise CannotExport("Keras 3 gives its output the dtype of its input, whole numbers")
-            if entry.class_name == SPECTRAL:
-                self._spectral(f"{path}/{folder}", entry, scoped)
-            return Made(entry.class_name, {"name": entry.name, "dtype": plain_policy("float32"), "layer": document})
+            return self._wrapper(entry, scoped, path, folders, inside, is_followed)
         if entry.class_name.startswith("Conv") and eras.FLIPS_KERNELS.get(self.origin.backend):
             raise CannotExport(f"{self.origin.backend} pads and flips in another way")
         if entry.class_name.startswith("Cropping") and scoped in self.empty:
@@ -150,7 +186,7 @@ class Writer:
             raise CannotExport("it has other than the two inputs that Keras 3 takes")
         slots = self.origin.slots.get(scoped, ())
         arrays, assets = self.origin.arrays.get(scoped, {}), self.origin.assets.get(scoped, {})
-        made = made_of(entry, slots, arrays, self.origin.version, inside, assets)
+        made = made_of(entry, slots, arrays, self.origin.version, inside and not is_followed, assets)
         if _treats_masks_otherwise(entry, self.origin.version) and self._has_masks():
             raise CannotExport("what becomes of masks here is something else in Keras 3")
         folder = "layer" if inside else _folder(folder_of(made.class_name), folders)
@@ -158,6 +194,34 @@ class Writer:
             for i, array in enumerate(ordered):
                 self.weights["/".join(filter(None, (path, folder, part, "vars", str(i))))] = array
         self.weights |= {f"{path}/{folder}/{place}": array for place, array in made.named.items()}
+        return made
+
+    def _wrapper(
+        self, entry: LayerEntry, scoped: str, path: str, folders: Counter[str], inside: bool, is_followed: bool
+    ) -> Made:
+        """A wrapper with its layer. What goes before and after a layer in a TimeDistributed is in one of its own."""
+        assert entry.model is not None
+        (inner,) = [e for e in entry.model.layers if e.class_name not in ("InputLayer", JOIN, SPLIT, NORMALISED)]
+        place = f"{path}/{'layer' if inside else _folder(snake_case(entry.class_name), folders)}"
+        goes_on = entry.class_name == TIME_DISTRIBUTED and (is_followed or not inside)
+        wrapped = self._made(inner, f"{scoped}/{inner.name}", place, Counter(), inside=True, is_followed=goes_on)
+        document = wrapped if isinstance(wrapped, dict) else document_of(wrapped)
+        if entry.class_name == SPECTRAL and inner.class_name == "Embedding" and self.origin.version < (3,):
+            raise CannotExport("Keras 3 gives its output the dtype of its input, whole numbers")
+        if entry.class_name == SPECTRAL:
+            self._spectral(place, entry, scoped)
+        made = Made(entry.class_name, {"name": entry.name, "dtype": plain_policy("float32"), "layer": document})
+        if not isinstance(wrapped, Made):
+            return made
+        made.before, made.after = (
+            [_distributed(inner.name, link, wrapped.config["dtype"]) for link in links]
+            for links in (wrapped.before, wrapped.after)
+        )
+        if made.before and not inside:  # they have the first numbers
+            base = snake_case(entry.class_name)
+            later = f"{path}/{base}_{folders[base] - 1 + len(made.before)}"
+            for key in [key for key in self.weights if key.startswith(f"{place}/")]:
+                self.weights[later + key.removeprefix(place)] = self.weights.pop(key)
         return made
 
     def _spectral(self, folder: str, entry: LayerEntry, scoped: str) -> None:
@@ -185,17 +249,68 @@ class Writer:
         return [self._call(entry, call) for call in calls]
 
     def _call(self, entry: LayerEntry, call: Call) -> dict[str, Any]:
-        tensors = [_tensor(call.inputs[x.number]) for x in leaves(call.positional) if isinstance(x, Input)]
+        tensors = [reference(call.inputs[x.number]) for x in leaves(call.positional) if isinstance(x, Input)]
         named = {key: _argument(value, call) for key, value in call.kwargs.items()}
         if entry.class_name in TAKES_A_LIST or entry.class_name == "Merge":
-            return _node([tensors], named)
+            return node_of([tensors], named)
         if entry.model is not None and entry.class_name not in WRAPPERS:
-            return _node([tensors if len(tensors) > 1 else tensors[0]], named)
+            return node_of([tensors if len(tensors) > 1 else tensors[0]], named)
         if entry.class_name in CELLS:
-            return _node([tensors[0], [*tensors[1:], *named.get("states", ())]])
+            return node_of([tensors[0], [*tensors[1:], *named.get("states", ())]])
         if len(tensors) > 1 and ("LSTM" in entry.class_name or "RNN" in entry.class_name or "GRU" in entry.class_name):
-            return _node(tensors[:1], {"initial_state": tensors[1:], **named})
-        return _node(tensors, named)
+            return node_of(tensors[:1], {"initial_state": tensors[1:], **named})
+        return node_of(tensors, named)
+
+
+def _needed(model: Model, functions: Mapping[str, dict[str, Any] | CannotExport]) -> set[str]:
+    """The layers that the outputs need. Keras 2 computed shapes between layers, where Keras 3 knows them."""
+    sources: dict[str, Iterable[str]] = {}
+    for entry in model.layers:
+        function = functions.get(entry.name)
+        read = (ref.layer for call in entry.calls for ref in call.inputs)
+        sources[entry.name] = operations.sources(function["inbound_nodes"]) if isinstance(function, dict) else read
+    needed: set[str] = set()
+    pending = [ref.layer for ref in model.outputs]
+    while pending:
+        name = pending.pop()
+        if name not in needed:
+            needed.add(name)
+            pending += sources.get(name, ())
+    return needed
+
+
+def _renamed(value: Any, names: Mapping[str, str]) -> Any:
+    """A document with other names for some layers: Keras 3 takes none with a slash."""
+    if isinstance(value, Mapping):
+        return {key: _renamed(item, names) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_renamed(item, names) for item in value]
+    return names.get(value, value) if isinstance(value, str) else value
+
+
+def _or_fault(document: dict[str, Any] | CannotExport) -> dict[str, Any]:
+    if isinstance(document, CannotExport):
+        raise document
+    return document
+
+
+def _distributed(name: str, link: tuple[str, dict[str, Any]], dtype: Any) -> tuple[str, dict[str, Any]]:
+    """A layer before or after another one in a TimeDistributed, as one in a TimeDistributed of its own."""
+    class_name, config = link
+    inner = Made(class_name, {"name": f"{name}.{class_name.lower()}", "dtype": dtype, **config})
+    return TIME_DISTRIBUTED, {"layer": document_of(inner), "dtype": plain_policy("float32")}
+
+
+def _follow(link: Made, call: int) -> dict[str, Any]:
+    """The call of a layer that takes what a call of another gives."""
+    tensors = [reference(Ref(link.config["name"], call, i)) for i in range(link.outputs)]
+    return node_of(tensors if len(tensors) == 1 else [tensors])
+
+
+def _free_name(wish: str, names: Collection[str]) -> str:
+    while wish in names:
+        wish += "_"
+    return wish
 
 
 def _folder(base: str, folders: Counter[str]) -> str:
@@ -204,19 +319,9 @@ def _folder(base: str, folders: Counter[str]) -> str:
     return f"{base}_{number}" if number else base
 
 
-def _node(args: list[Any], kwargs: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    return {"args": args, "kwargs": dict(kwargs or {})}
-
-
-def _tensor(ref: Ref) -> dict[str, Any]:
-    # Keras asks for shape and dtype, and takes those of the layer that made it
-    history = [ref.layer, ref.call, ref.tensor]
-    return {"class_name": "__keras_tensor__", "config": {"shape": [None], "dtype": "float32", "keras_history": history}}
-
-
 def _argument(value: Any, call: Call) -> Any:
     if isinstance(value, Input):
-        return _tensor(call.inputs[value.number])
+        return reference(call.inputs[value.number])
     if isinstance(value, (list, tuple)):
         return [_argument(item, call) for item in value]
     if isinstance(value, Mapping):
