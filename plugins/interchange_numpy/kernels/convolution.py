@@ -105,79 +105,105 @@ def _packed(conv: Conv, blocks: Blocks | None, network: Network) -> Array:
     return network.packed(conv.op.attributes["weight"], conv.key("columns", blocks and blocks.columns), make)
 
 
-def _pointwise(conv: Conv, context: Context) -> Kernel:
-    """A product on the tensor itself, or on every other pixel of it, some rows at a time."""
-    g = conv.g
-    subsampled = g.strides != (1, 1)
-    image = g.out_size[0] * g.out_size[1]
-    rows = g.images * image
-    flat = conv.is_contiguous and (not conv.residual or context.is_contiguous(conv.residual, conv.order))
-    most = min(per_band(rows, g.filters, fewest=rows_worth(g.channels)), rows)
-    if flat and conv.epilogue.is_nothing and not conv.residual:
-        most = rows
-    if not flat:  # whole rows of pixels, for there are gaps between them
-        most = max(most // g.out_size[1], 1) * g.out_size[1]
-    if most > (share := shared_by(context.network.threads, rows, rows * g.channels * g.filters)):
-        most = -(-share // g.out_size[1]) * g.out_size[1]
-    if conv.factors:
-        most = min(most, image)
-    blocks = blocks_for(min(most, rows), g.channels, g.filters)
-    packed = _packed(conv, blocks, context.network)
-    width = g.out_size[1]
-    scratch: dict[str, Scratch] = {}
-    if conv.factors:
-        scratch["weights"] = ((g.images, *packed.shape), np.float32)
-    if subsampled:
-        scratch["subsampled"] = ((g.images, *g.out_size, g.channels), np.float32)
-    if not flat:
-        scratch["tile"] = ((min(most, rows), g.filters), np.float32)
-    scratch |= conv.epilogue.scratch(min(most, rows) * g.filters)
+class Pointwise(NamedTuple):
+    """A product on the tensor itself, or on every other pixel of it, some rows at a time.
 
-    def emit(memory: Memory) -> Iterator[Step]:
-        x, out, residual = images_of(memory[conv.x], conv.nhwc), conv.out(memory), conv.residual_of(memory)
-        if subsampled:
+    Args:
+        weight: packed.
+        most: rows of the matrix that a tile has at most; whole rows of pixels where the output has gaps.
+        is_flat: output and residual are matrices without gaps.
+    """
+
+    conv: Conv
+    weight: Array
+    blocks: Blocks | None
+    most: int
+    is_flat: bool
+
+    @property
+    def is_subsampled(self) -> bool:
+        return self.conv.g.strides != (1, 1)
+
+    def scratch(self) -> dict[str, Scratch]:
+        g = self.conv.g
+        scratch: dict[str, Scratch] = {}
+        if self.conv.factors:
+            scratch["weights"] = ((g.images, *self.weight.shape), np.float32)
+        if self.is_subsampled:
+            scratch["subsampled"] = ((g.images, *g.out_size, g.channels), np.float32)
+        if not self.is_flat:
+            scratch["tile"] = ((self.most, g.filters), np.float32)
+        return scratch | self.conv.epilogue.scratch(self.most * g.filters)
+
+    def steps(self, memory: Memory) -> Iterator[Step]:
+        g, threads = self.conv.g, memory.workers.threads
+        x, out = images_of(memory[self.conv.x], self.conv.nhwc), self.conv.out(memory)
+        residual = self.conv.residual_of(memory)
+        if self.is_subsampled:
             columns = memory.scratch("subsampled")
             yield np.copyto, (columns, x[:, :: g.strides[0], :: g.strides[1]])
             x = columns
-        weights: Sequence[Array] = [packed] * g.images
-        if conv.factors:
+        weights: Sequence[Array] = [self.weight] * g.images
+        if self.conv.factors:
             weights = list(memory.scratch("weights"))
-            factors = memory[conv.factors].reshape(g.images, *(1,) * (packed.ndim - 2), g.channels, 1)
-            yield np.multiply, (packed, factors, memory.scratch("weights"))
-        a = x.reshape(rows, g.channels)
-        if flat:
-            y = out.reshape(rows, g.filters)
-            rest = residual.reshape(rows, g.filters) if residual is not None else None
+            shape = (g.images, *(1,) * (self.weight.ndim - 2), g.channels, 1)
+            yield np.multiply, (self.weight, memory[self.conv.factors].reshape(shape), memory.scratch("weights"))
+        image = g.out_size[0] * g.out_size[1]
+        if not self.is_flat:
 
-            def run_of_rows(memory: Memory, part: slice) -> Iterator[Step]:
-                yield from products(a[part], weights[part.start // image], y[part], blocks)
-                other = None if rest is None else rest[part]
-                yield from conv.epilogue.steps(y[part], y[part], other, conv.epilogue.spare(memory))
+            def band(memory: Memory, images: slice, lines: slice) -> Iterator[Step]:
+                return self._with_gaps(memory, x, weights[images.start], out, residual, images, lines)
 
-            run = image if conv.factors else rows
-            parts = [
-                (slice(start + part.start, start + part.stop),)
-                for start in range(0, rows, run)
-                for part in cuts(run, most, memory.workers.threads)
-            ]
-            yield from in_parallel(memory, parts, run_of_rows)
+            yield from in_parallel(memory, bands(g.images, g.out_size[0], self.most // g.out_size[1], threads), band)
             return
+        rows = g.images * image
+        a, y = x.reshape(rows, g.channels), out.reshape(rows, g.filters)
+        rest = None if residual is None else residual.reshape(rows, g.filters)
 
-        def band(memory: Memory, images: slice, lines: slice) -> Iterator[Step]:
-            count = (images.stop - images.start) * (lines.stop - lines.start) * width
-            first = (images.start * g.out_size[0] + lines.start) * width
-            tile = memory.scratch("tile")[:count]
-            yield from products(a[first : first + count], weights[images.start], tile, blocks)
-            target = out[images, lines]
-            other = None if residual is None else residual[images, lines]
-            yield from conv.epilogue.steps(tile.reshape(target.shape), target, other, conv.epilogue.spare(memory))
+        def run_of_rows(memory: Memory, part: slice) -> Iterator[Step]:
+            yield from products(a[part], weights[part.start // image], y[part], self.blocks)
+            other = None if rest is None else rest[part]
+            yield from self.conv.epilogue.steps(y[part], y[part], other, self.conv.epilogue.spare(memory))
 
-        yield from in_parallel(memory, bands(g.images, g.out_size[0], most // width, memory.workers.threads), band)
+        run = image if self.conv.factors else rows  # that have the same weights
+        parts = [
+            (slice(start + part.start, start + part.stop),)
+            for start in range(0, rows, run)
+            for part in cuts(run, self.most, threads)
+        ]
+        yield from in_parallel(memory, parts, run_of_rows)
 
-    wants = {} if subsampled else {conv.x: conv.order}
+    def _with_gaps(
+        self, memory: Memory, x: Array, weight: Array, out: Array, residual: Array | None, images: slice, lines: slice
+    ) -> Iterator[Step]:
+        """Some rows of pixels, computed without gaps and written where they belong."""
+        source, target = x[images, lines], out[images, lines]
+        tile = memory.scratch("tile")[: source.size // self.conv.g.channels]
+        yield from products(source.reshape(len(tile), -1), weight, tile, self.blocks)
+        other = None if residual is None else residual[images, lines]
+        spare = self.conv.epilogue.spare(memory)
+        yield from self.conv.epilogue.steps(tile.reshape(target.shape), target, other, spare)
+
+
+def _pointwise(conv: Conv, context: Context) -> Kernel:
+    g = conv.g
+    image = g.out_size[0] * g.out_size[1]
+    rows = g.images * image
+    is_flat = conv.is_contiguous and (not conv.residual or context.is_contiguous(conv.residual, conv.order))
+    most = min(per_band(rows, g.filters, fewest=rows_worth(g.channels)), rows)
+    if is_flat and conv.epilogue.is_nothing and not conv.residual:
+        most = rows
+    if not is_flat:
+        most = max(most // g.out_size[1], 1) * g.out_size[1]
+    if most > (share := shared_by(context.network.threads, rows, rows * g.channels * g.filters)):
+        most = -(-share // g.out_size[1]) * g.out_size[1]
+    most = min(most, image if conv.factors else rows)
+    blocks = blocks_for(most, g.channels, g.filters)
+    product = Pointwise(conv, _packed(conv, blocks, context.network), blocks, most, is_flat)
+    wants = {} if product.is_subsampled else {conv.x: conv.order}
     if conv.factors:
         wants |= {conv.factors: c_order(len(context.shape(conv.factors)))}
-    return Kernel(emit, scratch=scratch, private=PRIVATE, orders={conv.y: conv.order}, wants=wants)
+    return Kernel(product.steps, scratch=product.scratch(), private=PRIVATE, orders={conv.y: conv.order}, wants=wants)
 
 
 def _columns(conv: Conv, context: Context) -> Kernel:
