@@ -68,28 +68,45 @@ ERF = Quotient(
     (1.128379140e00, 1.932354880e-01, 5.307386112e-02, 3.872814559e-03, 2.848725200e-04, 1.997487023e-06),
     (1.0, 5.045830630e-01, 1.152337655e-01, 1.518676146e-02, 1.183944361e-03, 3.754326933e-05),
 )
-# erf(x / √2) / 2: the same quotient.
-HALF_ERF = Quotient(
-    4.0 * 2**0.5,
-    (3.989422708e-01, 3.415953098e-02, 4.691110888e-03, 1.711558398e-04, 6.294852833e-06, 2.206932217e-08),
-    (1.0, 2.522915315e-01, 2.880844138e-02, 1.898345182e-03, 7.399646634e-05, 1.173227167e-06),
-)
 
 
 def erf(x: Array, y: Array, work: Array) -> Iterator[Step]:
     """y = erf(x), which may be the same array."""
-    one = np.float32(1)
     yield from ERF.steps(x, y, work)
-    yield clip(), (y, -one, one, y)
+    yield clip(), (y, np.array(-1, np.float32), np.array(1, np.float32), y)
+
+
+# Φ(-v) = p(v) ** -16 for v >= 0, in z = GELU_SCALE v, with which p, from the constant on, has the leading coefficient
+# 1, and z / p ** 16 is v Φ(-v); the scale is such that this is v / 2 to the last digit near 0. Fitted to v Φ(-v); error
+# at most 1.5e-7. (Abramowitz and Stegun, 7.1.28, have the same form with degree 6, fitted to erf.)
+GELU_SCALE = 0.13175487518310547
+GELU_POLYNOMIAL = (0.92002535, 0.34822416, 1.1199185, 1.3300506, 0.0037520989, 1.6616735, -0.23594104)
+GELU_SQUARINGS = 4
+
+
+def gelu_work(count: int) -> Scratch:
+    """The scratch memory for pieces of up to `count` elements."""
+    return (2, count), np.dtype(np.float32)
 
 
 def gelu(x: Array, y: Array, work: Array) -> Iterator[Step]:
-    """y = x Φ(x), where Φ is ½ + erf(x / √2) / 2; another array than x. Absolute error 1e-6."""
-    half = np.float32(0.5)
-    yield from HALF_ERF.steps(x, y, work)
-    yield clip(), (y, -half, half, y)
-    yield np.add, (y, half, y)
-    yield np.multiply, (y, x, y)
+    """y = x Φ(x) = max(x, 0) - |x| Φ(-|x|), which may be the same array; in one dimension.
+
+    Absolute error 4e-7; relative for small numbers 1.3e-6 at most, and 4e-7 in the mean.
+    """
+    z, p = (row[: x.size] for row in work)
+    *first, last = (np.array(c, np.float32) for c in GELU_POLYNOMIAL)
+    yield np.absolute, (x, z)
+    yield np.multiply, (z, np.array(GELU_SCALE, np.float32), z)
+    yield np.add, (z, last, p)
+    for coefficient in reversed(first):
+        yield np.multiply, (p, z, p)
+        yield np.add, (p, coefficient, p)
+    for _ in range(GELU_SQUARINGS):
+        yield np.square, (p, p)
+    yield np.divide, (z, p, z)
+    yield clip(), (x, np.array(0, np.float32), np.array(np.inf, np.float32), y)
+    yield np.subtract, (y, z, y)
 
 
 def tanh_work(count: int, dtype: Any, *, precise: bool) -> Mapping[str, Scratch]:

@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from unittest.mock import patch
 
 import numpy as np
-from interchange_numpy import tiles
+from interchange_numpy import exponential, functions, tiles
 from interchange_numpy.batches import batch_plan
 from interchange_numpy.model import NumpyModel
 
@@ -441,7 +441,13 @@ def run(seed: int) -> None:
     precise, threads = seed % 5 == 4, 2 if seed % 11 in (4, 10) else 1
     least = 0 if threads > 1 else tiles.LEAST_SHARED  # small products are shared, too
     divided = batch_plan if seed % 11 == 4 else undivided
-    with patch.object(tiles, "LEAST_SHARED", least), patch("interchange_numpy.model.batch_plan", divided):
+    few = 16 if seed % 3 == 0 else functions.LEAST_RATIONAL  # curves of few elements, too, are computed as of many
+    with (
+        patch.object(tiles, "LEAST_SHARED", least),
+        patch("interchange_numpy.model.batch_plan", divided),
+        patch.object(functions, "LEAST_RATIONAL", few),
+        patch.object(exponential, "LEAST", few),
+    ):
         model = NumpyModel(graph, precise=precise, threads=threads)
         errors = Errors()
         for number, feeds in enumerate(runs):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from interchange_numpy import exponential
 from interchange_numpy.model import NumpyModel
 
 from interchange.errors import BadInput
@@ -100,6 +101,37 @@ def test_heads(sizes: dict[str, int], mask: str, scale: str) -> None:
     assert plan is not None
     assert "attention" in [op.kind for op in plan.network.ops]
     check(graph, feeds)
+
+
+@pytest.mark.parametrize("spread", [0.3, 1, 30])
+def test_heads_by_powers_of_two(spread: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Enough scores for it, close together and so far apart that each row needs its own largest."""
+    monkeypatch.setattr(exponential, "are_quick", lambda: True)
+    graph, feeds = heads(batch=2, count=3, queries=70, keys=90, size=4, depth=6)
+    feeds["q"] *= np.float32(spread)
+    check(graph, feeds)
+
+
+@pytest.mark.parametrize(
+    ("scores", "is_quick"),
+    [
+        ((-3.4, 0.0, 2.5, 7.5), True),
+        ((-70.0, -60.5, -31.25, -10.1), True),
+        ((1000.5, 1001.5, 1060.2), True),
+        ((0.0, 60.5), False),
+        ((2.0e6, 2.0e6), False),
+        ((1.0, np.nan), False),
+        ((-np.inf, 1.0), False),
+        ((np.inf, np.inf), False),
+    ],
+)
+def test_powers_of_two(scores: tuple[float, ...], is_quick: bool) -> None:
+    x = np.resize(np.array(scores, np.float32), exponential.PIECE + 5)
+    want = exponential.FACTOR * np.exp2(x.astype(np.float64) - np.ceil(max(scores))) if is_quick else -x
+    step, arguments = exponential.softmax_powers(x, np.empty(*exponential.work(x.size)), [(np.negative, (x, x))])
+    with np.errstate(all="ignore"):
+        step(*arguments)
+    np.testing.assert_allclose(x, want, rtol=8e-7)
 
 
 def test_weights_that_are_an_output_are_made() -> None:

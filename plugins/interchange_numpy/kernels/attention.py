@@ -1,8 +1,9 @@
 """Attention: softmax(scale * q k + mask) v, some heads at a time, so that their scores stay in the cache.
 
 Heads are views: a row of q, k or v may lie anywhere. The largest score of each row is subtracted before the
-exponential; the sums are products with ones, and the division by them is done on the result, which is shorter than the
-scores. The result lies as its reader wants it.
+exponential; or, where that is slow and there is no mask, powers of two are taken without looking at each row
+(`exponential.py`), and q is scaled for them. The sums are products with ones, and the division by them is done on the
+result, which is shorter than the scores. The result lies as its reader wants it.
 """
 
 from __future__ import annotations
@@ -14,11 +15,13 @@ from typing import NamedTuple
 import numpy as np
 
 from interchange.graph import Array
+from interchange_numpy import exponential
 from interchange_numpy.kernel import Chooser, Context, Kernel, Memory, Scratch, Step, c_order
 from interchange_numpy.network import Op
 from interchange_numpy.probe import clip
 
 PIECE = 1 << 16  # scores at a time: 256 KB
+LOG2_E = math.log2(math.e)
 
 
 class Heads(NamedTuple):
@@ -28,6 +31,7 @@ class Heads(NamedTuple):
         where: a condition, and `fill` what a score becomes where it does not hold.
         add: what is added to the scores.
         zeros: whether a row whose largest score is -inf gives zeros instead of NaN.
+        powers: whether the softmax is taken of powers of two; not of scores that are masked.
     """
 
     q: Array
@@ -39,18 +43,23 @@ class Heads(NamedTuple):
     fill: float = 0.0
     add: Array | None = None
     zeros: bool = False
+    powers: bool = False
 
 
-def scratch(batch: int, heads: int, queries: int, keys: int, size: int) -> dict[str, Scratch]:
-    """The memory that `steps` need."""
+def scratch(batch: int, heads: int, queries: int, keys: int, size: int, *, masked: bool) -> dict[str, Scratch]:
+    """The memory that `steps` need; there is some for powers of two where they pay."""
     count = min(batch * heads, max(1, PIECE // (queries * keys)))
     rows = count * queries
-    return {
+    needed: dict[str, Scratch] = {
         "q": ((rows * size,), np.dtype(np.float32)),
         "scores": ((rows * keys,), np.dtype(np.float32)),
         "largest": ((rows,), np.dtype(np.float32)),
-        "masked": ((batch * heads * queries * keys,), np.dtype(bool)),
     }
+    if masked:
+        needed["masked"] = ((batch * heads * queries * keys,), np.dtype(bool))
+    elif rows * keys >= exponential.LEAST and exponential.are_quick():
+        needed["powers"] = exponential.work(rows * keys)
+    return needed
 
 
 def steps(call: Heads, memory: Memory) -> Iterator[Step]:
@@ -84,20 +93,25 @@ def _piece(call: Heads, memory: Memory, part: tuple[slice, slice], masked: Array
     flat = memory.scratch("scores")[: rows * keys]
     scores, largest = flat.reshape(shape), memory.scratch("largest")[:rows]
     column = largest.reshape(*shape[:-1], 1)
-    if call.scale != 1:
+    scale = call.scale * LOG2_E if call.powers else call.scale
+    if scale != 1:
         scaled = memory.scratch("q")[: q.size].reshape(q.shape)
-        yield np.multiply, (q, np.float32(call.scale), scaled)
+        yield np.multiply, (q, np.array(scale, np.float32), scaled)
         q = scaled
     yield np.matmul, (q, k, scores)
     if call.add is not None:
         yield np.add, (scores, call.add[part], scores)
     if masked is not None:
         yield np.copyto, (scores, np.float32(call.fill), "same_kind", masked)
-    yield np.maximum.reduce, (scores, -1, None, largest.reshape(shape[:-1]))
+    by_rows: list[Step] = [(np.maximum.reduce, (scores, -1, None, largest.reshape(shape[:-1])))]
     if call.zeros:
-        yield clip(), (largest, np.finfo(np.float32).min, np.float32(np.inf), largest)
-    yield np.subtract, (scores, column, scores)
-    yield np.exp, (flat, flat)
+        by_rows.append((clip(), (largest, np.finfo(np.float32).min, np.float32(np.inf), largest)))
+    by_rows.append((np.subtract, (scores, column, scores)))
+    by_rows.append((np.exp2 if call.powers else np.exp, (flat, flat)))
+    if call.powers:
+        yield exponential.softmax_powers(flat, memory.scratch("powers"), by_rows)
+    else:
+        yield from by_rows
     yield flat.reshape(rows, keys).dot, (np.ones(keys, np.float32), largest)
     if call.zeros:
         yield clip(), (largest, np.finfo(np.float32).tiny, np.float32(np.inf), largest)
@@ -121,6 +135,9 @@ def fused(op: Op, context: Context) -> Kernel | None:
         array = array.reshape((1,) * (len(shape) - array.ndim) + array.shape)
         return four(array)
 
+    batch, heads, queries = shape[:3] if len(shape) == 4 else (shape[0], 1, shape[1])
+    needed = scratch(batch, heads, queries, shape[-1], context.shape(q)[-1], masked=bool(where or add))
+
     def emit(memory: Memory) -> Iterator[Step]:
         call = Heads(
             four(memory[q]),
@@ -131,13 +148,10 @@ def fused(op: Op, context: Context) -> Kernel | None:
             where=condition(memory[where]) if where else None,
             fill=op.attributes["fill"],
             add=full(memory[add]) if add else None,
+            powers="powers" in needed,
         )
         return steps(call, memory)
 
-    batch, heads, queries = shape[:3] if len(shape) == 4 else (shape[0], 1, shape[1])
-    needed = scratch(batch, heads, queries, shape[-1], context.shape(q)[-1])
-    if not where:
-        del needed["masked"]
     return Kernel(emit, needed, orders={op.outputs[0]: context.order_as_read(op.outputs[0])})
 
 
@@ -163,6 +177,7 @@ def operator(op: Op, context: Context) -> Kernel | None:
         return None
     scale = a.get("scale")
     whole = (batch, heads, queries, keys)
+    needed = scratch(batch, heads, queries, keys, size, masked=bool(mask) or causal is not None)
 
     def emit(memory: Memory) -> Iterator[Step]:
         given = memory[mask] if mask else None
@@ -177,11 +192,12 @@ def operator(op: Op, context: Context) -> Kernel | None:
             fill=-math.inf,
             add=None if given is None or is_bool else np.broadcast_to(given, whole),
             zeros=bool(mask),
+            powers="powers" in needed,
         )
         return steps(call, memory)
 
     wants = {name: c_order(3) for name in (q, k, v) if len(context.shape(name)) == 3}
-    return Kernel(emit, scratch(batch, heads, queries, keys, size), wants=wants)
+    return Kernel(emit, needed, wants=wants)
 
 
 _COUNTS = ("q_num_heads", "kv_num_heads", "kv_num_heads")

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 import numpy as np
 
 from interchange.graph import Array
-from interchange_numpy.functions import ERF, HALF_ERF, PIECE, Quotient, erf, gelu, pieces, tanh, tanh_work
+from interchange_numpy.functions import ERF, PIECE, erf, gelu, gelu_work, pieces, tanh, tanh_work
 from interchange_numpy.kernel import Chooser, Context, Kernel, Memory, Order, Scratch, Step, larger, smaller
 from interchange_numpy.network import Op
 
@@ -24,8 +24,6 @@ def _kernel(
     context: Context,
     scratch: Mapping[str, Scratch],
     steps: Callable[[Array, Array, Memory], Iterator[Step]],
-    *,
-    in_place: bool,
 ) -> Kernel:
     x, y = op.inputs[0], op.outputs[0]
     order = context.order(x)
@@ -33,7 +31,7 @@ def _kernel(
     def emit(memory: Memory) -> Iterator[Step]:
         return steps(in_one_dimension(memory[x], order), in_one_dimension(memory[y], order), memory)
 
-    return Kernel(emit, scratch, orders={y: order}, wants={x: order}, overwrites=(x,) if in_place else ())
+    return Kernel(emit, scratch, orders={y: order}, wants={x: order}, overwrites=(x,))
 
 
 def choose_tanh(op: Op, context: Context) -> Kernel | None:
@@ -45,38 +43,35 @@ def choose_tanh(op: Op, context: Context) -> Kernel | None:
     def steps(x: Array, y: Array, memory: Memory) -> Iterator[Step]:
         return tanh(x, y, memory.scratch("tanh") if scratch else None)
 
-    return _kernel(op, context, scratch, steps, in_place=True)
+    return _kernel(op, context, scratch, steps)
 
 
-def _quotient(op: Op, context: Context, quotient: Quotient) -> dict[str, Scratch] | None:
-    """The scratch memory for a quotient; None where the operators have to compute it."""
+def _by_pieces(
+    op: Op,
+    context: Context,
+    work: Callable[[int], Scratch],
+    function: Callable[[Array, Array, Array], Iterator[Step]],
+) -> Kernel | None:
+    """The kernel of a function in float32 that needs memory; None where the operators have to compute it."""
     if context.network.precise or not context.network.is_float32(op.inputs[0]):
         return None
-    return {"work": quotient.work(min(PIECE, max(1, int(np.prod(context.shape(op.inputs[0]))))))}
+    scratch = {"work": work(min(PIECE, max(1, int(np.prod(context.shape(op.inputs[0]))))))}
+
+    def steps(x: Array, y: Array, memory: Memory) -> Iterator[Step]:
+        for piece in pieces(x.size):
+            yield from function(x[piece], y[piece], memory.scratch("work"))
+
+    return _kernel(op, context, scratch, steps)
 
 
 def choose_erf(op: Op, context: Context) -> Kernel | None:
-    scratch = _quotient(op, context, ERF)
-    if scratch is None:
-        return None
-
-    def steps(x: Array, y: Array, memory: Memory) -> Iterator[Step]:
-        for piece in pieces(x.size):
-            yield from erf(x[piece], y[piece], memory.scratch("work"))
-
-    return _kernel(op, context, scratch, steps, in_place=True)
+    return _by_pieces(op, context, ERF.work, erf)
 
 
 def choose_gelu(op: Op, context: Context) -> Kernel | None:
-    scratch = _quotient(op, context, HALF_ERF)
-    if scratch is None or op.attributes.get("approximate", "none") != "none":
+    if op.attributes.get("approximate", "none") != "none":
         return None
-
-    def steps(x: Array, y: Array, memory: Memory) -> Iterator[Step]:
-        for piece in pieces(x.size):
-            yield from gelu(x[piece], y[piece], memory.scratch("work"))
-
-    return _kernel(op, context, scratch, steps, in_place=False)
+    return _by_pieces(op, context, gelu_work, gelu)
 
 
 def decaying(op: Op, context: Context) -> Kernel | None:
@@ -104,7 +99,7 @@ def decaying(op: Op, context: Context) -> Kernel | None:
             if gamma != 1:
                 yield np.multiply, (out, gamma, out)
 
-    return _kernel(op, context, {"work": ((min(PIECE, size),), np.float32)}, steps, in_place=True)
+    return _kernel(op, context, {"work": ((min(PIECE, size),), np.float32)}, steps)
 
 
 KERNELS: Mapping[str, Chooser] = {
