@@ -19,7 +19,7 @@ def in_lanes(numbers: list[int]) -> int:
 
 
 def of_lanes(packed: int, count: int) -> list[int]:
-    return list(lanes.numbers_in(packed, count))
+    return list(lanes.numbers_in([packed], count)[0])
 
 
 @given(NUMBERS)
@@ -38,12 +38,12 @@ def test_floats_are_packed_to_the_nearest_integer(values, exponent):
 def test_arithmetic_in_lanes(numbers, bits, data):
     count, packed = len(numbers), in_lanes(numbers)
     others = data.draw(st.lists(st.integers(-(2**61), 2**61), min_size=count, max_size=count))
-    assert of_lanes(lanes.relu(packed, count), count) == [max(n, 0) for n in numbers]
+    assert of_lanes(lanes.relu([packed], count)[0], count) == [max(n, 0) for n in numbers]
     assert of_lanes(lanes.sizes_of([packed], count)[0], count) == [abs(n) for n in numbers]
-    larger = lanes.larger(packed, in_lanes(others), count)
+    larger = lanes.larger([packed], [in_lanes(others)], count)[0]
     assert of_lanes(larger, count) == list(map(max, numbers, others))
     want = [n << 1 if bits < 0 else (n + (1 << bits >> 1)) >> bits for n in numbers]
-    assert of_lanes(lanes.divided(packed, bits, count), count) == ([0] * count if bits > 62 else want)
+    assert of_lanes(lanes.divided([packed], bits, count)[0], count) == ([0] * count if bits > 62 else want)
     for k in range(count):
         assert of_lanes(lanes.dropped(packed, k), count - k) == numbers[k:]
 

@@ -54,20 +54,21 @@ def gates(
             total = min(ready.exponent + of_w, STATE + of_r) if ready else 0
             if ready is None or total < LEAST:
                 return None
-            numbers, drop = numbers_in(ready.ints[0], time * size), ready.exponent + of_w - total
+            numbers, drop = numbers_in(ready.ints, time * size)[0], ready.exponent + of_w - total
             of_inputs, of_states = (bias_lanes(Tensor(biases[k : k + lanes], (lanes,)), total) for k in (0, lanes))
 
             def times_state(
                 h: list[float], weights: Sequence[int] = recurrent_weights, total: int = total, bias: int = of_states
             ) -> int:
-                sums = weighted([round(value * 2.0**STATE) for value in h], weights, 0)
-                return divided(sums, STATE + of_r - total, lanes) + bias
+                sums = weighted([[round(value * 2.0**STATE) for value in h]], weights, 0)
+                return divided(sums, STATE + of_r - total, lanes)[0] + bias
 
             start = (d * batch + n) * hidden
             states = [[0.0] * hidden if s is None else list(s.values[start : start + hidden]) for s in initial]
+            steps = [numbers[t * size : (t + 1) * size] for t in range(time)]
+            of_steps = divided(weighted(steps, weights, 0), drop, lanes)
             for t in range(time - 1, -1, -1) if direction == "reverse" or d == 1 else range(time):
-                sums = divided(weighted(numbers[t * size : (t + 1) * size], weights, 0), drop, lanes) + of_inputs
-                states = step(sums, times_state, 2.0**-total, *states)
+                states = step(of_steps[t] + of_inputs, times_state, 2.0**-total, *states)
                 rows[(t * directions + d) * batch + n] = states[0]
             for final, state in zip(finals, states):
                 final += state
@@ -98,7 +99,7 @@ def GatesLSTM(
     def step(
         sums: int, times_state: Callable[[list[float]], int], unit: float, h: list[float], c: list[float]
     ) -> list[list[float]]:
-        numbers, half = numbers_in(sums + times_state(h), 4 * hidden), unit / 2
+        numbers, half = numbers_in([sums + times_state(h)], 4 * hidden)[0], unit / 2
         i, o, keep = ([0.5 + 0.5 * tanh(v * half) for v in numbers[k * hidden : (k + 1) * hidden]] for k in range(3))
         new = [tanh(v * unit) for v in numbers[3 * hidden :]]
         c = [k * old + p * q for k, old, p, q in zip(keep, c, i, new)]
@@ -129,14 +130,14 @@ def GatesGRU(
 
     def step(sums: int, times_state: Callable[[list[float]], int], unit: float, h: list[float]) -> list[list[float]]:
         of_state, half = times_state(h), unit / 2
-        numbers = numbers_in(sums + of_state, 3 * hidden)
+        numbers = numbers_in([sums + of_state], 3 * hidden)[0]
         z, reset = ([0.5 + 0.5 * tanh(v * half) for v in numbers[k * hidden : (k + 1) * hidden]] for k in range(2))
         if linear_before_reset:
-            of_input, memory = (numbers_in(packed, 3 * hidden)[2 * hidden :] for packed in (sums, of_state))
+            of_input, memory = (numbers[2 * hidden :] for numbers in numbers_in([sums, of_state], 3 * hidden))
             new = [tanh((v + p * m) * unit) for v, p, m in zip(of_input, reset, memory)]
         else:
             of_memory = times_state([p * old for p, old in zip(reset, h)])
-            new = [tanh(v * unit) for v in numbers_in(sums + of_memory, 3 * hidden)[2 * hidden :]]
+            new = [tanh(v * unit) for v in numbers_in([sums + of_memory], 3 * hidden)[0][2 * hidden :]]
         return [[fresh + keep * (old - fresh) for keep, fresh, old in zip(z, new, h)]]
 
     made = gates(x, b, [initial_h], w_rows, r_rows, exponents, direction, layout, step)

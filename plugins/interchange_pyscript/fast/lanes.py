@@ -180,15 +180,16 @@ def packed(numbers: bytes, positive: bool = False) -> int:
     return (whole ^ signs) - signs if signs else whole
 
 
-def lane_bytes(packed: int, count: int) -> bytes:
-    """The lanes of a packed integer as numbers of 8 bytes."""
-    signs = fill(count, 1 << 63)
-    return ((packed + signs) ^ signs).to_bytes(8 * count, "little")
+def lane_bytes(ints: Iterable[int], count: int) -> list[bytes]:
+    """The lanes of packed integers as numbers of 8 bytes."""
+    signs, size = fill(count, 1 << 63), 8 * count
+    return [((p + signs) ^ signs).to_bytes(size, "little") for p in ints]
 
 
-def numbers_in(packed: int, count: int) -> Sequence[int]:
-    """The lanes of a packed integer."""
-    return struct.unpack(f"<{count}q", lane_bytes(packed, count))
+def numbers_in(ints: Iterable[int], count: int) -> list[tuple[int, ...]]:
+    """The lanes of packed integers."""
+    unpack = struct.Struct(f"<{count}q").unpack
+    return [unpack(data) for data in lane_bytes(ints, count)]
 
 
 def lanes_of(numbers: Tensor) -> list[int]:
@@ -213,33 +214,38 @@ def rows_in(numbers: Tensor, which: Iterable[int]) -> list[int]:
     return [int.from_bytes(data[i * size : (i + 1) * size], "little", signed=True) for i in which]
 
 
-# --- arithmetic -------------------------------------------------------------------------------------------------------
+# --- arithmetic, on many packed integers in one call ------------------------------------------------------------------
 
 
-def relu(packed: int, count: int) -> int:
+def relu(ints: Iterable[int], count: int) -> list[int]:
     """max(lane, 0) of every lane: the top bit of lane + 2**63 tells which are not negative."""
-    signs = fill(count, 1 << 63)
-    packed += signs
-    positive = packed & signs
-    return packed & (positive - (positive >> 63))
+    signs, made = fill(count, 1 << 63), []
+    for p in ints:
+        p += signs
+        positive = p & signs
+        made.append(p & (positive - (positive >> 63)))
+    return made
 
 
-def larger(a: int, b: int, count: int) -> int:
+def larger(ints: Iterable[int], others: Iterable[int], count: int) -> list[int]:
     """The larger of each pair of lanes."""
-    signs = fill(count, 1 << 63)
-    more = a - b + signs
-    positive = more & signs
-    return b + (more & (positive - (positive >> 63)))
+    signs, made = fill(count, 1 << 63), []
+    for p, q in zip(ints, others):
+        more = p - q + signs
+        positive = more & signs
+        made.append(q + (more & (positive - (positive >> 63))))
+    return made
 
 
-def divided(packed: int, bits: int, count: int) -> int:
+def divided(ints: Sequence[int], bits: int, count: int) -> list[int]:
     """Every lane / 2**bits, rounded."""
     if bits <= 0:
-        return packed << -bits
+        return [p << -bits for p in ints] if bits else list(ints)
     if bits > 62:
-        return 0
-    packed += fill(count, (1 << 63) + (1 << (bits - 1)))  # 1 << 63 makes all lanes positive
-    return (packed >> bits & fill(count, (1 << (64 - bits)) - 1)) - fill(count, 1 << (63 - bits))
+        return [0] * len(ints)
+    above = fill(count, (1 << 63) + (1 << (bits - 1)))  # 1 << 63 makes all lanes positive
+    mask, below = fill(count, (1 << (64 - bits)) - 1), fill(count, 1 << (63 - bits))
+    return [((p + above) >> bits & mask) - below for p in ints]
 
 
 def dropped(packed: int, lanes: int) -> int:
@@ -263,14 +269,14 @@ def settled(sample: Lanes, bits: int, limit: int, even: bool) -> Lanes | None:
     together = 0
     for p in sizes:
         together |= p
-    largest = max(numbers_in(together, count))  # or a little more: the bits of all together
+    largest = max(numbers_in([together], count)[0])  # or a little more: the bits of all together
     if is_doubtful(sample, largest):
         return None
     if not largest:
         return sample.having(ints, limit, bits, True)
     wanted = largest.bit_length() - bits
     drop = max(wanted, sample.exponent - limit)
-    ints = [divided(p, drop, count) for p in ints]
+    ints = divided(ints, drop, count)
     if (drop == wanted or not even) and has_many_small(sizes, count, drop):
         return None
     made = sample.having(ints, sample.exponent - drop, bits, sample.positive)
@@ -278,9 +284,9 @@ def settled(sample: Lanes, bits: int, limit: int, even: bool) -> Lanes | None:
     return made
 
 
-def sizes_of(ints: Iterable[int], count: int) -> list[int]:
+def sizes_of(ints: Sequence[int], count: int) -> list[int]:
     """The absolute values of lanes: twice what is not negative, less all."""
-    return [(relu(p, count) << 1) - p for p in ints]
+    return [(positive << 1) - p for positive, p in zip(relu(ints, count), ints)]
 
 
 def has_many_small(sizes: Sequence[int], count: int, drop: int) -> bool:
@@ -315,7 +321,7 @@ def scaled(x: Tensor, bits: int, limit: int, even: bool) -> Lanes | None:
     sizes = [whole] if least >= 0 else sizes_of([whole], count)
     if (not drop or not even) and has_many_small(sizes, count, drop):
         return None
-    return Lanes([divided(whole, drop, count)], count, x.shape, exponent - drop, bits, least >= 0)
+    return Lanes(divided([whole], drop, count), count, x.shape, exponent - drop, bits, least >= 0)
 
 
 # --- between lanes and floats -----------------------------------------------------------------------------------------
@@ -342,7 +348,7 @@ def numbers_in_order(sample: Lanes) -> Sequence[int]:
 def bytes_in_order(sample: Lanes) -> bytes:
     """The same as numbers of 8 bytes."""
     if not sample.phases:
-        return b"".join([lane_bytes(p, sample.count) for p in sample.ints])
+        return b"".join(lane_bytes(sample.ints, sample.count))
     data, channels = bytearray(8 * math.prod(sample.shape)), sample.shape[2]
     numbers = memoryview(data).cast("q")
     for c, plane in enumerate(whole_planes(sample)):
@@ -356,9 +362,9 @@ def whole_planes(sample: Lanes) -> Iterator[bytes]:
     for c in range(channels):
         data = bytearray(8 * height * width)
         plane = memoryview(data).cast("q")
-        for k, p in enumerate(sample.ints[c * phases * phases : (c + 1) * phases * phases]):
+        for k, phase in enumerate(lane_bytes(sample.ints[c * phases * phases : (c + 1) * phases * phases], count)):
             i, j = divmod(k, phases)
-            numbers, size = memoryview(lane_bytes(p, count)).cast("q"), len(range(j, width, phases))
+            numbers, size = memoryview(phase).cast("q"), len(range(j, width, phases))
             for start, y in zip(range(0, count, pitch), range(i * width, height * width, phases * width)):
                 plane[y + j : y + width : phases] = numbers[start : start + size]
         yield bytes(data)
@@ -370,7 +376,7 @@ def as_planes(x: Lanes, phases: int, pads: Sequence[int] = (0, 0, 0, 0)) -> Lane
     side, pitch = (x.phases, x.pitch) if x.phases and phases % x.phases == 0 else (1, width)
     parts: Iterator[bytes]
     if x.phases == side:
-        parts = (lane_bytes(p, x.count) for k in range(side * side) for p in x.ints[k :: side * side])
+        parts = (part for k in range(side * side) for part in lane_bytes(x.ints[k :: side * side], x.count))
     elif x.phases:
         parts = whole_planes(x)
     else:

@@ -6,7 +6,7 @@ is a whole dense layer, or all channels of a pixel after a convolution.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import compress
 from operator import mul
 
@@ -53,16 +53,11 @@ def bias_lanes(bias: Tensor | None, exponent: int) -> int:
     return packed(b"".join([round(value * 2.0**exponent).to_bytes(8, "little", signed=True) for value in bias.values]))
 
 
-def weighted(numbers: Sequence[int], weights: Sequence[int], bias: int) -> int:
-    """The sum of numbers times packed weights, and the bias."""
-    total: int = sum(map(mul, numbers, weights), bias)
-    return total
-
-
-def weighted_without_zeros(numbers: Sequence[int], weights: Sequence[int], bias: int) -> int:
-    """The same, where many numbers are 0, as after a relu."""
-    total: int = sum(map(mul, filter(None, numbers), compress(weights, numbers)), bias)
-    return total
+def weighted(rows: Iterable[Sequence[int]], weights: Sequence[int], bias: int, zeros: bool = False) -> list[int]:
+    """For each row of numbers the sum of numbers times packed weights, and the bias; `zeros`: many numbers are 0."""
+    if zeros:
+        return [sum(map(mul, filter(None, row), compress(weights, row)), bias) for row in rows]
+    return [sum(map(mul, row, weights), bias) for row in rows]
 
 
 def PixelDense(
@@ -87,8 +82,8 @@ def PixelDense(
         if ready is None:
             return None
         numbers, total, outputs = numbers_in_order(ready), ready.exponent + exponent, rows.shape[1]
-        y = weighted_without_zeros(numbers, lanes_for(numbers, rows), bias_lanes(b, total))
-        return Lanes([y], outputs, (1, 1, outputs), total, 61, error=ready.error_of(noise, total))
+        ints = weighted([numbers], lanes_for(numbers, rows), bias_lanes(b, total), True)
+        return Lanes(ints, outputs, (1, 1, outputs), total, 61, error=ready.error_of(noise, total))
 
     made = each(x, "NHWC", in_lanes, lambda sample: FloatDense(Tensor(sample.values, (1, len(sample.values))), w, b))
     made.shape = (len(made.samples), rows.shape[1])
@@ -126,15 +121,19 @@ def PixelConv(
         bias = bias_lanes(b, total)
         columns = range(0, wide * dilations[1] * channels, dilations[1] * channels)
         step = channels if dilations[1] > 1 else wide * channels  # what lies together in a line
-        multiply, ints = weighted_without_zeros if ready.positive else weighted, []
-        for y in range(counts[0]):
-            here = [lines[y * strides[0] + i * dilations[0]] for i in range(tall)]
-            for start in range(0, counts[1] * strides[1] * channels, strides[1] * channels):
-                window: list[int] = []
-                for line in here:
-                    for place in columns if dilations[1] > 1 else (0,):
-                        window += line[start + place : start + place + step]
-                ints.append(multiply(window, weights, bias))
+        places = columns if dilations[1] > 1 else (0,)
+
+        def windows() -> Iterator[list[int]]:
+            for y in range(counts[0]):
+                here = [lines[y * strides[0] + i * dilations[0]] for i in range(tall)]
+                for start in range(0, counts[1] * strides[1] * channels, strides[1] * channels):
+                    window: list[int] = []
+                    for line in here:
+                        for place in places:
+                            window += line[start + place : start + place + step]
+                    yield window
+
+        ints = weighted(windows(), weights, bias, ready.positive)
         return Lanes(ints, outputs, (*counts, outputs), total, 61, error=ready.error_of(noise, total))
 
     def in_floats(sample: Tensor) -> Tensor:
@@ -149,7 +148,7 @@ def number_lines(x: Lanes, pads: Sequence[int]) -> list[list[int]]:
     before, after = [0] * (left * channels), [0] * (right * channels)
     empty = [0] * ((left + width + right) * channels)
     rows = [x.ints[i : i + width] for i in range(0, height * width, width)]
-    lines = [before + [n for p in row for n in numbers_in(p, channels)] + after for row in rows]
+    lines = [before + [n for numbers in numbers_in(row, channels) for n in numbers] + after for row in rows]
     return [empty] * top + lines + [empty] * bottom
 
 
@@ -188,19 +187,18 @@ def WinogradConv(
         grid = empty * top + grid + empty * (bottom + 1)
         # Rows are transformed once for all tiles that share them.
         lines = [[STEPS[tile, n][1](*row[x : x + n + 2]) for x, n in xs] for row in grid]
-        numbers: list[list[Sequence[int]]] = [[] for _ in range(size * size)]  # by places: of the tiles that have it
+        places: list[list[int]] = [[] for _ in range(size * size)]  # of the tiles that have them
         for y, high in ys:
             down, into, _ = STEPS[tile, high]
             for (_, broad), block in zip(xs, zip(*lines[y : y + high + 2])):
                 for j, column in zip(STEPS[tile, broad][0], zip(*block)):
                     for i, p in zip(down, into(*column)):
-                        numbers[i * size + j].append(numbers_in(p, channels))
+                        places[i * size + j].append(p)
         # What is added at the place (1, 1) of a tile comes back in each of its outputs.
         biases = {size + 1: bias_lanes(b, total)}
-        multiply = weighted_without_zeros if ready.positive else weighted
         sums = [
-            iter([multiply(tile_numbers, kernel, biases.get(place, 0)) for tile_numbers in here])
-            for place, (here, kernel) in enumerate(zip(numbers, prepared(rows, "kernels", kernels_of)))
+            iter(weighted(numbers_in(here, channels), kernel, biases.get(place, 0), ready.positive))
+            for place, (here, kernel) in enumerate(zip(places, prepared(rows, "kernels", kernels_of)))
         ]
         ints: list[int] = []
         for _, high in ys:

@@ -38,8 +38,7 @@ def LaneRelu(x: Tensor, *, layout: str = "NHWC") -> Tensor:
     def in_lanes(sample: Sample) -> Lanes | None:
         if isinstance(sample, Tensor):
             return None
-        ints = [relu(p, sample.count) for p in sample.ints]
-        return sample.having(ints, sample.exponent, sample.size, True)
+        return sample.having(relu(sample.ints, sample.count), sample.exponent, sample.size, True)
 
     return each(x, layout, in_lanes, Relu)
 
@@ -51,11 +50,11 @@ def LaneClip(x: Tensor, *, high: float, layout: str = "NHWC") -> Tensor:
         if isinstance(sample, Tensor):
             return None
         count, size = sample.count, sample.size
-        ints = [relu(p, count) for p in sample.ints]
+        ints = relu(sample.ints, count)
         top = round(high * 2.0 ** min(sample.exponent, 900))
         if top < 1 << size:  # else nothing is so large
             limit = fill(count, top)
-            ints = [limit - relu(limit - p, count) for p in ints]
+            ints = [limit - above for above in relu([limit - p for p in ints], count)]
         return sample.having(ints, sample.exponent, size, True)
 
     return each(x, layout, in_lanes, lambda sample: Clip(sample, number(0.0), number(high)))
@@ -69,10 +68,9 @@ def LaneLeakyRelu(x: Tensor, *, alpha: float, bits: int, layout: str = "NHWC") -
         if ready is None:
             return None
         count, slope = ready.count, round(alpha * 2**30)
-        ints = []
-        for p in ready.ints:
-            positive = relu(p, count)
-            ints.append(positive + divided((p - positive) * slope, 30, count))
+        positive = relu(ready.ints, count)
+        negative = divided([(p - q) * slope for p, q in zip(ready.ints, positive)], 30, count)
+        ints = list(map(int.__add__, positive, negative))
         # With a small alpha, large numbers may be gone: the next layer looks anew for the largest.
         made = ready.having(ints, ready.exponent, bits if alpha > 0.05 else bits + 1, False)
         made.error = (ready.error or 0.0) + math.ldexp(1.0, -ready.exponent)
@@ -101,12 +99,10 @@ def LaneMaxPool(
         height, width, channels = x.shape
         counts = window_counts((height, width), (tall, wide), strides, [(top, bottom), (left, right)])
         rows = [x.ints[i : i + width] for i in range(0, height * width, width)]
-        columns = [range(max(i * across - left, 0), min(i * across - left + wide, width)) for i in range(counts[1])]
-        rows = [[largest_lanes([row[k] for k in column], channels) for column in columns] for row in rows]
-        ints = []
-        for i in range(counts[0]):
-            here = rows[max(i * down - top, 0) : i * down - top + tall]
-            ints += [largest_lanes(column, channels) for column in zip(*here)]
+        # The first, second ... place of every window; beyond the edge the pixel at the edge stands once more.
+        ys, xs = places_of(counts[0], down, top, tall, height), places_of(counts[1], across, left, wide, width)
+        rows = [largest_lanes([[row[k] for k in column] for column in xs], channels) for row in rows]
+        ints = [p for line in zip(*ys) for p in largest_lanes([rows[k] for k in line], channels)]
         return Lanes(ints, channels, (*counts, channels), x.exponent, x.size, x.positive)
 
     def in_floats(sample: Tensor) -> Tensor:
@@ -115,11 +111,16 @@ def LaneMaxPool(
     return each(x, layout, in_lanes, in_floats)
 
 
-def largest_lanes(ints: Sequence[int], count: int) -> int:
-    """The largest of each lane."""
-    best = ints[0]
-    for p in ints[1:]:
-        best = larger(best, p, count)
+def places_of(count: int, stride: int, before: int, size: int, length: int) -> list[list[int]]:
+    """For each place in a window: where it is in each of `count` windows, within 0 to length - 1."""
+    return [[min(max(i * stride - before + k, 0), length - 1) for i in range(count)] for k in range(size)]
+
+
+def largest_lanes(rows: Sequence[list[int]], count: int) -> list[int]:
+    """The largest of each lane, over rows of packed integers."""
+    best = rows[0]
+    for row in rows[1:]:
+        best = larger(best, row, count)
     return best
 
 
@@ -130,14 +131,11 @@ def in_pairs(x: Lanes) -> Lanes:
 
 def pooled_phases(x: Lanes) -> Lanes:
     """The largest of 2 x 2 neighbours, which are in neighbouring phases."""
-    (height, width, channels), phases, count, ints = x.shape, x.phases, x.count, []
-    for c in range(0, len(x.ints), phases * phases):
-        for i in range(c, c + phases * phases, 2 * phases):
-            for k in range(i, i + phases, 2):
-                upper = larger(x.ints[k], x.ints[k + 1], count)
-                ints.append(larger(upper, larger(x.ints[k + phases], x.ints[k + phases + 1], count), count))
+    (height, width, channels), phases = x.shape, x.phases
+    corners = [i + k for i in range(0, len(x.ints), 2 * phases) for k in range(0, phases, 2)]
+    ints = largest_lanes([[x.ints[k + place] for k in corners] for place in (0, 1, phases, phases + 1)], x.count)
     shape = (height // 2, width // 2, channels)
-    return Lanes(ints, count, shape, x.exponent, x.size, x.positive, phases // 2, x.pitch)
+    return Lanes(ints, x.count, shape, x.exponent, x.size, x.positive, phases // 2, x.pitch)
 
 
 def LaneAveragePool(x: Tensor, *, layout: str = "NHWC") -> Tensor:
@@ -190,7 +188,7 @@ def sum_of(a: Lanes, b: Lanes) -> Lanes:
     parts = []
     for x in (a, b):
         drop = x.exponent - exponent
-        parts.append([divided(p, drop, x.count) for p in x.ints] if drop else x.ints)
+        parts.append(divided(x.ints, drop, x.count))
     size = max(x.size - (x.exponent - exponent) for x in (a, b)) + 1
     made = a.having(list(map(int.__add__, *parts)), exponent, max(size, 1), a.positive and b.positive)
     made.error = (a.error or 0.0) + (b.error or 0.0)
@@ -211,7 +209,7 @@ def LaneMean(x: Tensor, *, keepdims: int = 1, layout: str = "NHWC") -> Tensor:
             numbers = numbers_in_order(ready)
             sums = [sum(numbers[c::channels]) for c in range(channels)]
         else:
-            sums = list(numbers_in(sum(ready.ints), channels))
+            sums = list(numbers_in([sum(ready.ints)], channels)[0])
         if is_doubtful(ready, max(map(abs, sums)) / (height * width)):
             return None
         return Tensor([math.ldexp(v, -ready.exponent) / (height * width) for v in sums], (1, 1, channels))
