@@ -349,25 +349,20 @@ def bytes_in_order(sample: Lanes) -> bytes:
     """The same as numbers of 8 bytes."""
     if not sample.phases:
         return b"".join(lane_bytes(sample.ints, sample.count))
-    data, channels = bytearray(8 * math.prod(sample.shape)), sample.shape[2]
-    numbers = memoryview(data).cast("q")
-    for c, plane in enumerate(whole_planes(sample)):
-        numbers[c::channels] = memoryview(plane).cast("q")
-    return bytes(data)
+    return b"".join(pixel_bytes(sample))
 
 
-def whole_planes(sample: Lanes) -> Iterator[bytes]:
-    """The channels of a sample of planes, each row by row, without what is beyond the edge; numbers of 8 bytes."""
-    (height, width, channels), phases, pitch, count = sample.shape, sample.phases, sample.pitch, sample.count
-    for c in range(channels):
-        data = bytearray(8 * height * width)
-        plane = memoryview(data).cast("q")
-        for k, phase in enumerate(lane_bytes(sample.ints[c * phases * phases : (c + 1) * phases * phases], count)):
-            i, j = divmod(k, phases)
-            numbers, size = memoryview(phase).cast("q"), len(range(j, width, phases))
-            for start, y in zip(range(0, count, pitch), range(i * width, height * width, phases * width)):
-                plane[y + j : y + width : phases] = numbers[start : start + size]
-        yield bytes(data)
+def pixel_bytes(sample: Lanes) -> list[bytes]:
+    """The channels of every pixel of a sample of planes as numbers of 8 bytes, without what is beyond the edge."""
+    (height, width, _), phases, count = sample.shape, sample.phases, sample.count
+    made = [b""] * (height * width)
+    for phase in range(phases * phases):
+        i, j = divmod(phase, phases)
+        numbers = memoryview(b"".join(lane_bytes(sample.ints[phase :: phases * phases], count))).cast("q")
+        for start, y in zip(range(0, count, sample.pitch), range(i, height, phases)):
+            places = range(start, start + len(range(j, width, phases)))
+            made[y * width + j : (y + 1) * width : phases] = [numbers[k::count].tobytes() for k in places]
+    return made
 
 
 def as_planes(x: Lanes, phases: int, pads: Sequence[int] = (0, 0, 0, 0)) -> Lanes:
@@ -377,8 +372,6 @@ def as_planes(x: Lanes, phases: int, pads: Sequence[int] = (0, 0, 0, 0)) -> Lane
     parts: Iterator[bytes]
     if x.phases == side:
         parts = (part for k in range(side * side) for part in lane_bytes(x.ints[k :: side * side], x.count))
-    elif x.phases:
-        parts = whole_planes(x)
     else:
         numbers = memoryview(bytes_in_order(x)).cast("q")
         parts = (numbers[c::channels].tobytes() for c in range(channels))

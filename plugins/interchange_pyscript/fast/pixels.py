@@ -21,6 +21,7 @@ from interchange_pyscript.fast.lanes import (
     numbers_in,
     numbers_in_order,
     packed,
+    pixel_bytes,
     scaled,
     settled,
 )
@@ -41,8 +42,12 @@ def as_pixels(x: Lanes) -> Lanes:
     """A sample in any form as pixels."""
     if x.count == x.shape[2] and not x.phases:
         return x
-    size, data = 8 * x.shape[2], bytes_in_order(x)
-    ints = [packed(data[i : i + size], x.positive) for i in range(0, len(data), size)]
+    if x.phases:
+        parts = pixel_bytes(x)
+    else:
+        size, data = 8 * x.shape[2], bytes_in_order(x)
+        parts = [data[i : i + size] for i in range(0, len(data), size)]
+    ints = [packed(part, x.positive) for part in parts]
     return Lanes(ints, x.shape[2], x.shape, x.exponent, x.size, x.positive, error=x.error)
 
 
