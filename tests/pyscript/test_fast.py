@@ -108,6 +108,7 @@ ROWS = {
     "planes pooled strided": (conv_graph, (38, 33, 1), (3, 2, 1, 4), {"strides": [2, 2], "then": [POOL]}),
     "depthwise pooled": (conv_graph, (13, 10, 6), (3, 3, 1, 12), {"group": 6, "then": [POOL]}),
     "planes winograd": (conv_graph, (45, 38, 3), (3, 3, 3, 5), {"then": [("LeakyRelu", {"alpha": 0.3}), POOL]}),
+    "planes of fewer rows": (conv_graph, (40, 39, 3), (3, 3, 3, 5), {"pads": [1, 1, 1, 1], "then": [POOL]}),
     "planes same": (conv_graph, (45, 38, 3), (3, 3, 3, 5), {"auto_pad": "SAME_UPPER", "then": [("Clip", {})]}),
     "depthwise": (conv_graph, (11, 9, 6), (3, 3, 1, 12), {"group": 6, "auto_pad": "SAME_UPPER", "strides": [2, 2]}),
     "no bias": (conv_graph, (9, 8, 4), (2, 2, 4, 5), {"bias": False, "then": [("Relu", {})]}),

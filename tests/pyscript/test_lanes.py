@@ -46,6 +46,7 @@ def test_arithmetic_in_lanes(numbers, bits, data):
     assert of_lanes(lanes.divided([packed], bits, count)[0], count) == ([0] * count if bits > 62 else want)
     for k in range(count):
         assert of_lanes(lanes.dropped(packed, k), count - k) == numbers[k:]
+        assert lanes.first_of([packed], k + 1) == [in_lanes(numbers[: k + 1])]
 
 
 @given(NUMBERS, st.integers(0, 5), st.data())

@@ -253,6 +253,12 @@ def dropped(packed: int, lanes: int) -> int:
     return (packed + (1 << (64 * lanes - 1))) >> (64 * lanes) if lanes else packed
 
 
+def first_of(ints: Iterable[int], lanes: int) -> list[int]:
+    """The first lanes only; half a lane more makes their sum positive while it is cut off."""
+    half, mask = 1 << (64 * lanes - 1), (1 << (64 * lanes)) - 1
+    return [((p + half) & mask) - half for p in ints]
+
+
 # --- scaling ----------------------------------------------------------------------------------------------------------
 
 

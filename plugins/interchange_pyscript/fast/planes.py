@@ -18,6 +18,7 @@ from interchange_pyscript.fast.lanes import (
     dropped,
     each,
     fill,
+    first_of,
     scaled,
     settled,
 )
@@ -141,21 +142,23 @@ def PlaneWinograd(
         if ready is None:
             return None
         height, width, _ = ready.shape
-        places = []
+        count, places = -(-(height - 2) // 4) * ready.pitch, []
         for i in range(0, 16 * channels, 16):
             grid = [ready.ints[k : k + 4] for k in range(i, i + 16, 4)]
             grid = [[*row, dropped(row[0], 1), dropped(row[1], 1)] for row in grid]  # the tile to the right
             grid += [[dropped(p, ready.pitch) for p in row] for row in grid[:2]]  # and the one below
+            if count < ready.count:  # the last row of tiles has none of its own outputs
+                grid = [first_of(row, count) for row in grid]
             places.append([p for row in in_two_dimensions(input6, input6, grid) for p in row])
         columns, ints = list(zip(*places)), []
         total = ready.exponent + exponent
-        biases = biases_of(b, outputs, total, ready.count)
+        biases = biases_of(b, outputs, total, count)
         for kernel, bias in zip(prepared(rows, "kernels", kernels_of), biases):
             sums = [sum(map(mul, weights, column)) for weights, column in zip(kernel, columns)]
             sums[7] += bias  # what is added at the place (1, 1) of a tile comes back in each of its outputs
             block = in_two_dimensions(output4, output4, [sums[k : k + 6] for k in range(0, 36, 6)])
             ints += [p for row in block for p in row]
         shape, error = (height - 2, width - 2, outputs), ready.error_of(noise, total)
-        return Lanes(ints, ready.count, shape, total, 61, phases=4, pitch=ready.pitch, error=error)
+        return Lanes(ints, count, shape, total, 61, phases=4, pitch=ready.pitch, error=error)
 
     return each(x, layout, in_lanes, lambda sample: float_conv(sample, w, b, pads))
