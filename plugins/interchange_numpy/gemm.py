@@ -26,6 +26,7 @@ from interchange_numpy.probe import likes_blocks
 MOST_MULTIPLICATIONS = 1_000_000  # OpenBLAS takes its kernels for small matrices up to this
 FEWEST_ROWS = 6  # below, a block is no gain
 MOST_ROWS = 56
+ENOUGH_ROWS = 14  # blocks are made narrower until they can have so many
 HALVED = range(769, 1537)  # columns of which the BLAS packs halves
 HALVES = range(1 << 17, (3 << 16) + 1)  # elements of such a half, with which it fills the cache
 PANEL = 256  # columns, at most
@@ -49,7 +50,7 @@ def blocks_for(rows: int, inner: int, columns: int) -> Blocks | None:
     if rows < FEWEST_ROWS:
         return None
     width = columns if columns <= 96 else next((n for n in (64, 48, 96, 32, 80, 16) if columns % n == 0), 0)
-    while width and width % 32 == 0 and 14 * width * inner > MOST_MULTIPLICATIONS:
+    while width and width % 32 == 0 and ENOUGH_ROWS * width * inner > MOST_MULTIPLICATIONS:
         width //= 2
     if not width:
         return None

@@ -2,6 +2,11 @@
 
 Kernels are chosen op by op in execution order, memory is laid out by liveness in one arena, then every kernel makes its
 steps on the arrays that it got. What has no kernel, or a shape that depends on values, runs through the operators.
+
+A step is one call of NumPy on views that exist already: 0.6 µs beside its work on a Zen 4 (0.9 on Zen 1), where an
+interpreter that looks up values and attributes by name takes 3.3 for each node and allocates its results. The 176 nodes
+of ResNet50 become 56 ops and these 723 steps; EfficientNetB0 has 1238. Their plans are made in 0.4 and 0.2 s, most of
+it for weights.
 """
 
 from __future__ import annotations

@@ -9,6 +9,11 @@ What comes in is z = SCALE x, for the weights before it can take in the factor: 
 k + z / ((z + A)² + C), a pass fewer, and z / (k**16 + (k r)**16) is the result itself.
 Ten passes of a tenth to a fifth of a nanosecond and two divisions: with AVX2 (Zen 1) 2.3 ns an element for all
 of swish where np.exp, 3.8 ns by itself, makes it 4.5. With AVX-512 np.exp2 is faster (`is_exp_slow`).
+
+Looked at and no gain: one division, (z D¹⁶) / (N¹⁶ + D¹⁶), has six passes more; three squarings have an error of 3e-6;
+squares and sums alone, v → v² + c, need seven and four for 1.7e-7, which is as long, and six and four for 2.6e-6;
+the largest value of a tile, to leave out the clip, takes 0.17 ns and the clip 0.21. Pieces that fit into L1 lose to the
+0.9 µs of a call: 3.5 ns an element with 8192 at a time, 2.6 with 32768, 2.4 with 131072.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -140,3 +141,16 @@ def test_what_a_part_makes_infinite_is_computed_again():
     for name, array in want.items():
         assert np.isinf(array).any()
         np.testing.assert_array_equal(np.isinf(made[name]), np.isinf(array))
+
+
+def test_several_callers_at_once():
+    net = Sketch()
+    graph = net.finished(classifier(net, net.feed("x", random(4, *SIZES))))
+    model = NumpyModel(graph, threads=2)
+    inputs = [random(4, *SIZES) for _ in range(12)]
+    want = [evaluate(graph, {"x": x}) for x in inputs]
+    with ThreadPoolExecutor(3) as pool:
+        made = list(pool.map(lambda x: model({"x": x}), inputs))
+    for have, right in zip(made, want, strict=True):
+        for name, array in right.items():
+            np.testing.assert_allclose(have[name], array, rtol=1e-4, atol=1e-5)

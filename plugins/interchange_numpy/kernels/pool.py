@@ -1,8 +1,8 @@
 """Pools: along the columns first, then along the rows of what is left, channels innermost.
 
-k + k passes over shrinking data instead of k * k: 1.2 times the speed of one pass for each tap and four times that of
-the maximum over windows (Zen 4). Means over whole images are products with a row of 1 / n, which the BLAS reads at
-17-21 Gel/s where np.mean does 2-7.
+k + k passes over shrinking data instead of k * k: 112x112x64, 3x3 with stride 2, takes 0.50 ms, one pass for each tap
+0.92, the maximum over windows 2.24 (AVX2; 1 to 1.2 to 4 on a Zen 4). Means over whole images are products with a row of
+1 / n, which the BLAS reads at 9 Gel/s where np.mean does 3 (17 to 21 and 2 to 7).
 """
 
 from __future__ import annotations

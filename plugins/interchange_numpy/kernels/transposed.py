@@ -10,15 +10,108 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 
 from interchange.graph import Array
-from interchange_numpy.gemm import blocks_for, pack, products
-from interchange_numpy.geometry import images_of, pair, parts_of
+from interchange_numpy.gemm import Blocks, blocks_for, pack, products
+from interchange_numpy.geometry import Pair, images_of, pair, parts_of
 from interchange_numpy.kernel import Context, Kernel, Memory, Scratch, Step, c_order, channels_last
-from interchange_numpy.network import Op
+from interchange_numpy.network import Network, Op
 from interchange_numpy.tiles import TILE, Epilogue, bands, in_parallel, per_band, shared_by
+
+Sizes = tuple[int, int, int, int]
+
+
+class Transposed(NamedTuple):
+    """An op "transposed" as its steps see it.
+
+    Args:
+        sizes: images, height, width, channels of the input.
+        out_sizes: the same of the output, with the filters as channels.
+        begins: where the first window begins, as pads before the output.
+        weight: (channels, kernel * filters), packed.
+        per: how many rows of the input are multiplied at once; `down`, of the output, finished at once.
+    """
+
+    op: Op
+    nhwc: bool
+    sizes: Sizes
+    out_sizes: Sizes
+    kernel: Pair
+    strides: Pair
+    dilations: Pair
+    begins: Pair
+    epilogue: Epilogue
+    weight: Array
+    blocks: Blocks | None
+    per: int
+    down: int
+
+    @property
+    def columns(self) -> int:
+        """Numbers that the product makes of one pixel."""
+        return math.prod(self.kernel) * self.out_sizes[3]
+
+    def steps(self, memory: Memory) -> Iterator[Step]:
+        """Any windows: all products are added to an output of zeros, in one thread, and finished after that."""
+        (images, height, _, _), filters = self.sizes, self.out_sizes[3]
+        residual = self.op.inputs[1]
+        pixels, out = self._of(memory, self.op.inputs[0]), self._of(memory, self.op.outputs[0])
+        yield out.fill, (0,)
+        for i in range(images):
+            for _, lines in bands(1, height, self.per):
+                tile = self._tile(memory, lines)
+                yield from self._product(pixels[i, lines], tile)
+                yield from self._added(tile.reshape(lines.stop - lines.start, -1, *self.kernel, filters), lines, out[i])
+        other = self._of(memory, residual) if residual else None
+        for at, lines in bands(images, self.out_sizes[1], self.down):
+            rest = None if other is None else other[at, lines]
+            yield from self.epilogue.steps(out[at, lines], out[at, lines], rest, self.epilogue.spare(memory))
+
+    def steps_apart(self, memory: Memory) -> Iterator[Step]:
+        """Windows that do not overlap: a tile is finished in the cache and copied to its place."""
+        images, height, width, _ = self.sizes
+        filters = self.out_sizes[3]
+        pixels, out = self._of(memory, self.op.inputs[0]), self._of(memory, self.op.outputs[0])
+
+        def band(memory: Memory, image: int, lines: slice) -> Iterator[Step]:
+            tile = self._tile(memory, lines)
+            yield from self._product(pixels[image, lines], tile)
+            flat = tile.reshape(-1, filters)
+            yield from self.epilogue.steps(flat, flat, None, self.epilogue.spare(memory))
+            shape = (lines.stop - lines.start, width, *self.kernel, filters)
+            source = tile.reshape(shape).transpose(0, 2, 1, 3, 4)
+            down, across = self.strides
+            target = out[image, lines.start * down : lines.stop * down]
+            line, pixel, item = target.strides
+            spread = (line * down, line, pixel * across, pixel, item)
+            yield np.copyto, (as_strided(target, source.shape, spread), source)
+
+        each = ((image, lines) for image in range(images) for _, lines in bands(1, height, self.per))
+        yield from in_parallel(memory, each, band)
+
+    def _of(self, memory: Memory, name: str) -> Array:
+        return images_of(memory[name], self.nhwc)
+
+    def _tile(self, memory: Memory, lines: slice) -> Array:
+        count = (lines.stop - lines.start) * self.sizes[2]
+        return memory.scratch("tile")[: count * self.columns].reshape(count, self.columns)
+
+    def _product(self, pixels: Array, tile: Array) -> Iterator[Step]:
+        return products(pixels.reshape(len(tile), -1), self.weight, tile, self.blocks)
+
+    def _added(self, parts: Array, lines: slice, out: Array) -> Iterator[Step]:
+        """One addition for each tap; parts are (rows, width, *kernel, filters)."""
+        for tap in np.ndindex(*self.kernel):
+            first = [t * d - begin for t, d, begin in zip(tap, self.dilations, self.begins, strict=True)]
+            first[0] += lines.start * self.strides[0]
+            (rows, down), (columns, across) = map(_inside, first, self.strides, parts.shape[:2], out.shape[:2])
+            part, target = parts[rows, columns, *tap], out[down, across]
+            if part.size:
+                yield np.add, (target, part, target)
 
 
 def choose(op: Op, context: Context) -> Kernel | None:
@@ -30,74 +123,52 @@ def choose(op: Op, context: Context) -> Kernel | None:
     images, size, channels = parts_of(context.shape(x), nhwc)
     _, out_size, filters = parts_of(context.shape(y), nhwc)
     strides, dilations, begins = pair(a["strides"]), pair(a["dilations"]), pair(a["begins"], 0)
-    stored = network.constants[a["weight"]]
-    kernel = pair(stored.shape[:-2] if nhwc else stored.shape[2:])
-    taps = math.prod(kernel)
+    stored = network.constants[a["weight"]].shape
+    kernel = pair(stored[:-2] if nhwc else stored[2:])
     is_apart = kernel == strides and dilations == (1, 1) and begins == (0, 0) and not residual
     is_apart = is_apart and out_size == (size[0] * strides[0], size[1] * strides[1])
-    epilogue = Epilogue.of(a)
-    work = images * size[0] * size[1] * channels * taps * filters
-    per = per_band(size[0], size[1] * taps * filters, TILE, -(-channels // size[1]))
+    columns = math.prod(kernel) * filters
+    work = images * size[0] * size[1] * channels * columns
+    per = per_band(size[0], size[1] * columns, TILE, -(-channels // size[1]))
     per = min(per, shared_by(network.threads if is_apart else 1, images * size[0], work), size[0])
-    rows = per * size[1]
-    blocks = blocks_for(rows, channels, taps * filters)
+    down = min(per_band(out_size[0], out_size[1] * filters), out_size[0])
+    tile = per * size[1] * columns
+    blocks = blocks_for(per * size[1], channels, columns)
+    epilogue = Epilogue.of(a)
+    made = Transposed(
+        op,
+        nhwc,
+        (images, *size, channels),
+        (images, *out_size, filters),
+        kernel,
+        strides,
+        dilations,
+        begins,
+        epilogue,
+        _packed(op, network, blocks),
+        blocks,
+        per,
+        down,
+    )
+    scratch: dict[str, Scratch] = {"tile": ((tile,), np.float32)}
+    scratch |= epilogue.scratch(tile if is_apart else down * out_size[1] * filters)
+    emit = made.steps_apart if is_apart else made.steps
+    return Kernel(emit, scratch=scratch, private=frozenset(scratch), orders={y: order}, wants={x: order})
+
+
+def _packed(op: Op, network: Network, blocks: Blocks | None) -> Array:
+    """(channels, kernel * filters), packed, times the scale of each filter."""
+    a, stored = op.attributes, network.constants[op.attributes["weight"]]
+    nhwc, scale = a["layout"] == "NHWC", a["scale"]
 
     def make() -> Array:
         weight = stored if nhwc else stored.transpose(*range(2, stored.ndim), 1, 0)  # (*kernel, out, in)
-        if a["scale"] is not None:
-            weight = (weight.astype(np.float64) * a["scale"][:, None]).astype(np.float32)
-        return pack(weight.reshape(taps * filters, channels).T, blocks)
+        if scale is not None:
+            weight = (weight.astype(np.float64) * scale[:, None]).astype(np.float32)
+        return pack(weight.reshape(-1, weight.shape[-1]).T, blocks)
 
-    how = ("transposed", nhwc, None if a["scale"] is None else a["scale"].tobytes(), blocks and blocks.columns)
-    weight = network.packed(a["weight"], how, make)
-    down = per_band(out_size[0], out_size[1] * filters)
-    scratch: dict[str, Scratch] = {"tile": ((rows * taps * filters,), np.float32)}
-    scratch |= epilogue.scratch(rows * taps * filters if is_apart else min(down, out_size[0]) * out_size[1] * filters)
-
-    def emit(memory: Memory) -> Iterator[Step]:
-        pixels, out = images_of(memory[x], nhwc), images_of(memory[y], nhwc)
-
-        def tile_of(memory: Memory, at: slice, lines: slice) -> tuple[Array, Iterator[Step]]:
-            seen = pixels[at, lines].reshape(-1, channels)
-            tile = memory.scratch("tile")[: len(seen) * taps * filters].reshape(len(seen), taps * filters)
-            return tile, products(seen, weight, tile, blocks)
-
-        def apart(memory: Memory, at: slice, lines: slice) -> Iterator[Step]:
-            tile, steps = tile_of(memory, at, lines)
-            yield from steps
-            flat = tile.reshape(-1, filters)
-            yield from epilogue.steps(flat, flat, None, epilogue.spare(memory))
-            count = lines.stop - lines.start
-            source = tile.reshape(count, size[1], *kernel, filters).transpose(0, 2, 1, 3, 4)
-            target = out[at.start, lines.start * strides[0] : lines.stop * strides[0]]
-            line, pixel, item = target.strides
-            spread = (line * strides[0], line, pixel * strides[1], pixel, item)
-            yield np.copyto, (np.lib.stride_tricks.as_strided(target, source.shape, spread), source)
-
-        if is_apart:
-            each = ((slice(i, i + 1), lines) for i in range(images) for _, lines in bands(1, size[0], per))
-            yield from in_parallel(memory, each, apart)
-            return
-        yield out.fill, (0,)
-        for i in range(images):
-            for _, lines in bands(1, size[0], per):
-                tile, steps = tile_of(memory, slice(i, i + 1), lines)
-                yield from steps
-                parts = tile.reshape(lines.stop - lines.start, size[1], *kernel, filters)
-                for tap in np.ndindex(*kernel):
-                    first = [t * d - begin for t, d, begin in zip(tap, dilations, begins, strict=True)]
-                    first[0] += lines.start * strides[0]
-                    places = list(map(_inside, first, strides, parts.shape[:2], out_size))
-                    part = parts[places[0][0], places[1][0], *tap]
-                    target = out[i, places[0][1], places[1][1]]
-                    if part.size:
-                        yield np.add, (target, part, target)
-        other = images_of(memory[residual], nhwc) if residual else None
-        for at, lines in bands(images, out_size[0], min(down, out_size[0])):
-            rest = None if other is None else other[at, lines]
-            yield from epilogue.steps(out[at, lines], out[at, lines], rest, epilogue.spare(memory))
-
-    return Kernel(emit, scratch=scratch, private=frozenset(scratch), orders={y: order}, wants={x: order})
+    how = ("transposed", nhwc, None if scale is None else scale.tobytes(), blocks and blocks.columns)
+    return network.packed(a["weight"], how, make)
 
 
 def _inside(first: int, stride: int, count: int, size: int) -> tuple[slice, slice]:

@@ -22,11 +22,10 @@ def pools(network: Network) -> None:
         before = chains.maker(x)
         if before is not None and network.ops[before].kind == "Pad" and chains.only_reader(x) == i:
             more = zero_pads(network.ops[before], network, attributes["layout"] == "NHWC")
-            counted = op.kind == "MaxPool" or op.attributes.get("count_include_pad", 0)
             if more is not None and not chains.is_taken(before) and not any(map(any, pads)):
                 chain.prepend(before)
                 x = network.ops[before].inputs[0]
-                attributes |= {"pads": more, "zeros": True, "count_pads": counted or op.kind == "AveragePool"}
+                attributes |= {"pads": more, "zeros": True, "count_pads": True}  # they are values like all others
         chain.replace(merged("pool", chain.ops(), (x,), op.outputs[:1], **attributes))
     chains.apply()
 

@@ -2,7 +2,7 @@
 
 x (image, pixels, channels) * s (image, 1, channels) @ W = x @ (s W): where an image has more pixels than there are
 filters, the weights are fewer than what would be multiplied. J. Hu, L. Shen, G. Sun, "Squeeze-and-excitation
-networks", 2018. EfficientNetB0: 0.7 of 55 ms.
+networks", 2018. EfficientNetB0: 0.8 of 45 ms.
 """
 
 from __future__ import annotations
