@@ -56,6 +56,10 @@ class Artifact:
         self._pending[target] = Path(name)
         return self._pending[target]
 
+    def temporary(self, target: Path) -> Path:
+        """Where the file of a target is until the end."""
+        return self._pending[target]
+
     def write(self, target: Path, data: bytes) -> None:
         try:
             self.reserve(target).write_bytes(data)

@@ -97,15 +97,21 @@ class KerasExporter:
         """Never: a .keras file is a model, whoever wrote it."""
         return False
 
-    def save(self, graph: Graph, path: Path, *, force: bool = False) -> list[Path]:
+    def save(self, graph: Graph, path: Path, *, force: bool = False, selftest: bool = True) -> list[Path]:
         """Writes the model with Keras 3's layers, names and weights. The meanings of its era are kept.
 
+        Nothing appears before the file, read as one of Keras 3, has given outputs of the same dtypes and shapes.
+
+        Args:
+            selftest: the outputs of the golden case have to be the same, too.
+
         Raises:
-            Unsupported: (IX303) the graph does not come from a Keras file; or Keras 3 has no such layers, all of them.
+            Unsupported: (IX303) the graph does not come from a Keras file; or Keras 3 has no such layers, all of them;
+                or it would compute something else.
         """
         from interchange_keras.export import save
 
-        return save(graph, path, force=force)
+        return save(graph, path, force=force, selftest=selftest)
 
 
 class KerasBackend:

@@ -355,7 +355,7 @@ class _Conversion:
                 free = self.builder.free_name(wish if len(made) == 1 else f"{wish}/{tensor}", taken=tuple(reserved))
                 named[value] = values[key] = self.builder.rename(value, outputs.get(key, free))
                 existing.add(values[key])
-            if _is_function(step.entry):
+            if call_names_of(self.functions[name]) is None:  # no layer, but a function that is called between layers
                 outputs_made = [values[number, tensor] for tensor in range(len(made))]
                 self._keep(step, [values[value] for value in step.inputs], begin, outputs_made)
         return layers
@@ -522,13 +522,6 @@ def _find_in(entry: LayerEntry, policy: Policy) -> LayerFunction | None:
     from interchange_keras.layers import quantized
 
     return quantized.find(entry.class_name, policy.quantised)
-
-
-def _is_function(entry: LayerEntry) -> bool:
-    """Whether it is no layer, but a function that is called between layers."""
-    from interchange_keras.operations import FUNCTION_LAYERS
-
-    return entry.class_name.startswith(OPERATION) or (entry.is_keras and entry.class_name in FUNCTION_LAYERS)
 
 
 def _is_own(function: LayerFunction) -> bool:

@@ -32,7 +32,7 @@ EXPRESSED: Mapping[str, str] = {
     "ThresholdedReLU": "no; as ReLU",
     "CuDNNLSTM": "no; as LSTM",
     "CuDNNGRU": "no; as GRU",
-    "SpectralNormalization": "yes, not written",
+    "SpectralNormalization": "yes",
     "StackedRNNCells": "yes, in an RNN",
     "Merge": "no; as Add, Concatenate …",
 }

@@ -8,17 +8,17 @@ import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from interchange.errors import Unsupported
+from interchange.errors import BadInput, InterchangeError, Unsupported
 from interchange.files import Artifact
 
 if TYPE_CHECKING:
-    from interchange.graph import Array, Graph
+    from interchange.graph import Array, Graph, TensorSpec
     from interchange_keras.origin import Origin
 
 DATE = (1980, 1, 1, 0, 0, 0)  # the same model gives the same bytes
 
 
-def save(graph: Graph, path: Path, *, force: bool = False) -> list[Path]:
+def save(graph: Graph, path: Path, *, force: bool = False, selftest: bool = True) -> list[Path]:
     """See `interchange_keras.KerasExporter.save`."""
     from interchange_keras.export.model import Writer
     from interchange_keras.origin import KerasGraph
@@ -36,16 +36,58 @@ def save(graph: Graph, path: Path, *, force: bool = False) -> list[Path]:
     writer = Writer(graph.origin, _empty(graph), whole)
     document = writer.document()
     if writer.faults:
-        raise Unsupported(
-            "IX303",
-            "Keras 3 cannot express the model.",
-            where=graph.name,
-            why=writer.faults,
-            next_step="Convert it to onnx or weights, which hold operators instead of layers.",
-        )
+        raise _inexpressible(graph, writer.faults)
     with Artifact(force=force) as artifact:
         artifact.write(path, _zipped(document, writer.weights, graph.origin))
+        faults = _faults(graph, artifact.temporary(path), selftest)
+        if faults:
+            raise _inexpressible(graph, faults)
     return artifact.paths
+
+
+def _faults(graph: Graph, path: Path, selftest: bool) -> list[str]:
+    """What the file, read as a model of Keras 3, does not do as the graph: above all with integers there may be more
+    than the tables of this package tell.
+    """
+    from interchange.evaluate import evaluate, infer
+    from interchange.golden import case_inputs, check_case, make_case
+    from interchange_keras.convert import load
+
+    try:
+        again = load(path)
+    except InterchangeError as error:
+        return list(error.why or [error.what])
+    try:
+        before, after = infer(graph), infer(again)
+        faults = [
+            f"{name}: it would be {_shown(after[other])} instead of {_shown(before[name])}"
+            for name, other in zip(graph.outputs, again.outputs, strict=True)
+            if _shown(before[name]) != _shown(after[other])
+        ]
+        case = make_case(graph) if selftest and not faults else None
+        if case is not None:
+            made = evaluate(again, dict(zip(again.inputs, case_inputs(case).values(), strict=True)))
+            faults += check_case(case, dict(zip(graph.outputs, made.values(), strict=True)))
+    except BadInput as error:
+        if error.code != "IX212":  # sizes and inputs that are tried are not for every model
+            raise
+        return []
+    return faults
+
+
+def _shown(spec: TensorSpec) -> str:
+    sizes = (str(size) if isinstance(size, int) else "?" for size in spec.shape)
+    return f"{spec.dtype}[{', '.join(sizes)}]"
+
+
+def _inexpressible(graph: Graph, why: list[str]) -> Unsupported:
+    return Unsupported(
+        "IX303",
+        "Keras 3 cannot express the model.",
+        where=graph.name,
+        why=why,
+        next_step="Convert it to onnx or weights, which hold operators instead of layers.",
+    )
 
 
 def _empty(graph: Graph) -> frozenset[str]:
