@@ -146,11 +146,13 @@ def _keeps_rows(op: Op, network: Network) -> bool:
     """Whether each entry of the output's axis 0 depends on that entry of the inputs alone, if all have the batch."""
     rank = len(network.shape(op.outputs[0]) or ())
     constants = [network.constants[name] for name in op.inputs if name in network.constants]
+    computed = [network.shape(name) or () for name in op.inputs if name and name not in network.constants]
+    along = all(len(shape) == rank for shape in computed)
     if op.kind in ELEMENTWISE:
-        computed = [network.shape(name) or () for name in op.inputs if name not in network.constants]
-        along = all(len(shape) == rank for shape in computed)
         across = all(array.ndim < rank or array.shape[0] == 1 for array in constants)
         return along and across and (op.kind != "Concat" or (not constants and op.attributes["axis"] % rank != 0))
+    if op.kind == "MatMul" and not constants:
+        return along and rank > 2
     if op.kind not in OF_ROWS or any(name not in network.constants for name in op.inputs[1:] if name):
         return False
     match op.kind:

@@ -56,7 +56,13 @@ def normalised(net: Sketch, x: str) -> str:
     return str(net.call("LayerNormalization", value, random(7), axis=-1))
 
 
-DIVIDED: dict[str, Body] = {f.__name__: f for f in (convolution, classifier, joined, moved, resized, normalised)}
+def by_itself(net: Sketch, x: str) -> str:
+    return str(net.call("MatMul", convolution(net, x), net.call("Transpose", convolution(net, x), perm=[0, 1, 3, 2])))
+
+
+DIVIDED: dict[str, Body] = {
+    f.__name__: f for f in (convolution, classifier, joined, moved, resized, normalised, by_itself)
+}
 
 WHOLE: dict[str, Body] = {
     "softmax of the batch": lambda net, x: net.call("Softmax", x, axis=0),
@@ -73,7 +79,6 @@ WHOLE: dict[str, Body] = {
     )[0],
     "images in other places": lambda net, x: net.call("Pad", x, np.array([1, 0, 0, 0, -1, 0, 0, 0])),
     "images in between": lambda net, x: net.call("Resize", x, "", np.array([1.2, 1, 1, 1], F32), mode="linear"),
-    "by itself": lambda net, x: net.call("MatMul", x, net.call("Transpose", x, perm=[0, 1, 3, 2])),
     "some images": lambda net, x: net.call("Slice", x, np.array([1]), np.array([4]), np.array([0])),
 }
 
