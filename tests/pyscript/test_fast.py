@@ -341,6 +341,22 @@ def test_features_of_mixed_scales(tmp_path):
     assert floors(computed(graph, tmp_path, x), graph, x) < judge.ROUNDING
 
 
+@pytest.mark.parametrize("name", ["planes winograd", "pixels winograd", "depthwise pooled"])
+def test_odd_edges_that_a_pool_leaves_out_are_not_computed(name, tmp_path):
+    """In lanes, and plainly: by a layer that lanes cannot serve, and anew where a lone spot had hidden the rest."""
+    make, shape, kernel, told = ROWS[name]
+    graph = make(shape, kernel, layout="NHWC", **{**told, "then": [POOL, ("Relu", {})]})
+    conv = plan(graph).nodes[0]
+    assert min(conv.attributes["pads"]) < told.get("pads", [0])[0]
+    x = random(8, 4, *shape)
+    x[1, 0, 0, 0] = 1e5
+    x[2, -1, -1, 0] = np.inf
+    x[3, 0, 0, 0] = -1e5
+    got, want = computed(graph, tmp_path, x), evaluate(graph, {"x": x})[graph.outputs[0]]
+    np.testing.assert_allclose(got[2], want[2], rtol=2e-5, atol=1e-5)
+    assert floors(got[[0, 1, 3]], graph, x[[0, 1, 3]]) < judge.ROUNDING
+
+
 @pytest.mark.parametrize("strange", [np.nan, np.inf, -np.inf])
 def test_what_lanes_cannot_hold_is_computed_plainly(strange, deep, tmp_path):
     x = random(9, 2, 22, 19, 3)

@@ -372,9 +372,13 @@ def pixel_bytes(sample: Lanes) -> list[bytes]:
 
 
 def as_planes(x: Lanes, phases: int, pads: Sequence[int] = (0, 0, 0, 0)) -> Lanes:
-    """A sample in any form as planes with rows and columns of zeros around: `pads` above, left, below, right."""
+    """A sample in any form as planes with rows and columns of zeros around: `pads` above, left, below, right.
+
+    Negative ones take rows below and columns to the right away.
+    """
     (height, width, channels), (top, left, bottom, right) = x.shape, pads
     side, pitch = (x.phases, x.pitch) if x.phases and phases % x.phases == 0 else (1, width)
+    height, bottom, width, right = height + min(bottom, 0), max(bottom, 0), width + min(right, 0), max(right, 0)
     parts: Iterator[bytes]
     if x.phases == side:
         parts = (part for k in range(side * side) for part in lane_bytes(x.ints[k :: side * side], x.count))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -15,7 +15,7 @@ from interchange_pyscript.fast import bounds
 from interchange_pyscript.fast.bounds import DIGIT, Scale
 from interchange_pyscript.fast.costs import Shape, cost_of
 from interchange_pyscript.fast.rewrite import clipped, equalised, folded, pooled_first, with_pads
-from interchange_pyscript.kernels.spatial import resolve_pads
+from interchange_pyscript.kernels.spatial import resolve_pads, window_counts
 
 PEAK = 8.0  # how much larger the largest number of a sample usually is than most, for choosing bits
 NOISE = 6e-7  # of a layer's output, relative: what float32 has
@@ -125,6 +125,8 @@ class Planner:
         auto_pad = node.attributes.get("auto_pad", "NOTSET")
         borders = resolve_pads(shapes, extents, strides, auto_pad, node.attributes.get("pads"))
         pads = (borders[0][0], borders[1][0], borders[0][1], borders[1][1])
+        if self.is_pooled_by_twos(node):
+            pads = without_odd_edge(shapes, extents, strides, pads)
         if group != 1 and (kernel.shape[2] != 1 or strides[0] != strides[1] or dilations != (1, 1)):
             return False
         form = self.forms.get(x, Form())
@@ -148,6 +150,9 @@ class Planner:
             attributes["phases"] = 2
         attributes |= {"pads": pads} if any(pads) else {}
         self.emit(node, way, kernel, Form(way.planes), attributes, layout)
+        (batch, *_), outputs = self.specs[node.outputs[0]].shape, kernel.shape[3]
+        made = (*shape.outputs, outputs) if layout == "NHWC" else (outputs, *shape.outputs)
+        self.specs[node.outputs[0]] = replace(self.specs[node.outputs[0]], shape=(batch, *made))
         return True
 
     def dense(self, node: Node) -> bool:
@@ -379,6 +384,20 @@ class Planner:
         readers = [n for n in self.graph.nodes if x in n.reads]
         return any(n.op in ("MaxPool", "AveragePool") and n.attributes["kernel_shape"] == (2, 2) for n in readers)
 
+    def is_pooled_by_twos(self, node: Node) -> bool:
+        """Whether all that reads a convolution are pools of 2 x 2 that leave an odd last row or column out."""
+
+        def leaves_out(pool: Node) -> bool:
+            told = pool.attributes
+            is_two = pool.op in ("MaxPool", "AveragePool") and {told["kernel_shape"], told.get("strides")} == {(2, 2)}
+            has_more = any(told.get("pads") or ()) or told.get("ceil_mode") or {*(told.get("dilations") or ())} - {1}
+            is_valid = told.get("auto_pad", "NOTSET") in ("NOTSET", "VALID") and not has_more
+            return is_two and is_valid and told.get("layout", "NCHW") == node.attributes.get("layout", "NCHW")
+
+        x = node.outputs[0]
+        readers = [n for n in self.graph.nodes if x in n.reads]
+        return bool(readers) and x not in self.graph.outputs and all(map(leaves_out, readers))
+
     def image(self, x: str, node: Node) -> tuple[int, int] | None:
         """Height and width of an image, where they are known and it is of float32."""
         shape = self.specs[x].shape
@@ -386,6 +405,17 @@ class Planner:
             return None
         height, width = shape[1:3] if node.attributes.get("layout", "NCHW") == "NHWC" else shape[2:4]
         return (height, width) if isinstance(height, int) and isinstance(width, int) else None
+
+
+def without_odd_edge(
+    sizes: Sequence[int], extents: Sequence[int], strides: Sequence[int], pads: tuple[int, int, int, int]
+) -> tuple[int, int, int, int]:
+    """Pads with which a convolution makes an even number of rows and columns: one less where it is odd."""
+    (top, left, *after) = pads
+    for axis, before in enumerate((top, left)):
+        (count,) = window_counts([sizes[axis]], [extents[axis]], [strides[axis]], [(before, after[axis])])
+        after[axis] -= strides[axis] if count % 2 and count > 1 else 0
+    return top, left, after[0], after[1]
 
 
 # --- the ways to compute a convolution --------------------------------------------------------------------------------
