@@ -1,4 +1,4 @@
-"""Threads of the numpy backend on convolutional networks: wall clock, in turn with one thread and with ONNX Runtime.
+"""Threads of the numpy backend on convolutional networks: wall clock, in turn with one thread; ONNX Runtime likewise.
 
     python -m tests.benchmarks.threads [--threads 2] [--only NAME:BATCH …] [--rounds 15] [--markdown FILE]
         [--models FOLDER] [--peer-python PYTHON]
@@ -92,20 +92,27 @@ def feeds_of(name: str, shape: tuple[int, ...]) -> dict[str, Any]:
 def measure(path: Path, shape: tuple[int, ...], arguments: argparse.Namespace) -> dict[str, Any]:
     one, _ = call(path, shape, 1)
     several, shared = call(path, shape, arguments.threads)
-    functions = [one, several, peer(path, shape, 1), peer(path, shape, arguments.threads)]
-    for function in functions:
-        function()
-    count = max(1, int(0.05 / wall(one, 1)))
-    times = np.array([[wall(each, count) for each in functions] for _ in range(arguments.rounds)])
+    count = max(1, int(0.05 / wall(one, 2)))
+    times = in_turn((one, several), count, arguments.rounds)
+    limit = side_by_side(path, shape, arguments.threads, count)
+    # after the others: its threads wait busily for a while
+    peers = in_turn([peer(path, shape, threads) for threads in (1, arguments.threads)], count, arguments.rounds)
     quartiles = np.quantile(times[:, 0] / times[:, 1], (0.25, 0.5, 0.75))
     return {
         "shared": shared,
         "ms": (1e3 * np.median(times, axis=0)).round(2).tolist(),
         "ratio": quartiles.round(3).tolist(),
-        "peer": round(float(np.median(times[:, 2] / times[:, 3])), 3),
-        "limit": round(side_by_side(path, shape, arguments.threads, count), 3),
+        "limit": round(limit, 3),
+        "peer": round(float(np.median(peers[:, 0] / peers[:, 1])), 3),
         "load": round(os.getloadavg()[0], 2),
     }
+
+
+def in_turn(functions: Sequence[Callable[[], Any]], count: int, rounds: int) -> Any:
+    """Seconds of a call: (rounds, functions)."""
+    for function in functions:
+        function()
+    return np.array([[wall(function, count) for function in functions] for _ in range(rounds)])
 
 
 def wall(function: Callable[[], Any], count: int) -> float:
