@@ -4,11 +4,8 @@ In one piece the BLAS packs both matrices; where it has kernels for small matric
 (`likes_blocks`), the product is cut into blocks of at most a million multiplications inside the same call, through 4-D
 views of the same memory: 3136x64x64 then runs at 111 GF/s instead of 92, 49x512x2048 at 106 instead of 76 (Zen 4,
 OpenBLAS 0.3.31).
-On AVX2 there are no such kernels, and nothing is cut (32 GF/s in one piece, 28 in blocks), with two exceptions. What
-packing costs there makes few rows faster one by one: 2x256x1024 takes 48 µs as two rows, 125 in one piece. And of 768
-to 1536 columns OpenBLAS packs one half and then the other: with about 256 rows they fill a cache of 512 KB, and in
-three processes out of four, as its memory happens to lie, panels of 256 columns are faster: 196x256x1024 by 12 %, in
-others slower by 2.
+On AVX2 there are no such kernels, and nothing is cut (32 GF/s in one piece, 28 in blocks); but what packing costs there
+makes few rows faster one by one: 2x256x1024 takes 48 µs as two rows, 125 in one piece.
 """
 
 from __future__ import annotations
@@ -27,10 +24,6 @@ MOST_MULTIPLICATIONS = 1_000_000  # OpenBLAS takes its kernels for small matrice
 FEWEST_ROWS = 6  # below, a block is no gain
 MOST_ROWS = 56
 ENOUGH_ROWS = 14  # blocks are made narrower until they can have so many
-HALVED = range(769, 1537)  # columns of which the BLAS packs halves
-HALVES = range(1 << 17, (3 << 16) + 1)  # elements of such a half, with which it fills the cache
-PANEL = 256  # columns, at most
-FEWEST_IN_PANELS = 128  # rows
 MOST_SINGLE = 7  # rows that are multiplied one by one
 FEWEST_COLUMNS = 64  # of a matrix for which that pays
 MOST_READ = 1 << 20  # bytes of a matrix that each of these rows reads again
@@ -45,9 +38,7 @@ class Blocks(NamedTuple):
 
 def blocks_for(rows: int, inner: int, columns: int) -> Blocks | None:
     """How (rows, inner) @ (inner, columns) is cut; None: not at all. Depends on the number of rows only if few."""
-    if not likes_blocks():
-        return _panels_for(rows, inner, columns)
-    if rows < FEWEST_ROWS:
+    if not likes_blocks() or rows < FEWEST_ROWS:
         return None
     width = columns if columns <= 96 else next((n for n in (64, 48, 96, 32, 80, 16) if columns % n == 0), 0)
     while width and width % 32 == 0 and ENOUGH_ROWS * width * inner > MOST_MULTIPLICATIONS:
@@ -56,14 +47,6 @@ def blocks_for(rows: int, inner: int, columns: int) -> Blocks | None:
         return None
     height = min(rows, MOST_ROWS, MOST_MULTIPLICATIONS // (inner * width))
     return Blocks(height, width) if height >= FEWEST_ROWS else None
-
-
-def _panels_for(rows: int, inner: int, columns: int) -> Blocks | None:
-    """Blocks of all rows; None where the BLAS cuts the columns well by itself."""
-    if rows < FEWEST_IN_PANELS or columns not in HALVED or inner * columns // 2 not in HALVES:
-        return None
-    width = next((n for n in range(PANEL, PANEL // 2, -8) if columns % n == 0), 0)
-    return Blocks(rows, width) if width else None
 
 
 def are_single(rows: int) -> bool:
