@@ -24,7 +24,7 @@ from interchange_numpy.arena import Storage, allocate, place
 from interchange_numpy.kernel import Context, Kernel, Order, Step, c_order, copies, same_order
 from interchange_numpy.kernels import choosers, preferred_order
 from interchange_numpy.network import Halo, Network, Op
-from interchange_numpy.operators import Objects, OperatorStep, owned
+from interchange_numpy.operators import Misplanned, Objects, OperatorStep, owned
 from interchange_numpy.passes import PASSES
 from interchange_numpy.probe import settle_blas
 from interchange_numpy.threads import Workers, prepare, run_steps
@@ -112,7 +112,10 @@ class Plan:
                 self._objects[name] = feeds[name]
             run_all(self.steps)
             for name, array in into.items():
-                np.copyto(array, self._arrays[name] if name in self._arrays else self._objects[name])
+                value = self._arrays[name] if name in self._arrays else self._objects[name]
+                if (value.shape, value.dtype) != (array.shape, array.dtype):  # an operator's: nobody has looked at it
+                    raise Misplanned(f"{name} is {value.dtype}{list(value.shape)}")
+                np.copyto(array, value)
             return dict(into) or {name: self._output(name) for name in self.network.outputs}
         finally:
             self._objects.clear()

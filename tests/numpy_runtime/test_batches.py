@@ -11,6 +11,8 @@ import pytest
 from interchange_numpy import tiles
 from interchange_numpy.batches import BatchPlan
 from interchange_numpy.model import NumpyModel
+from interchange_numpy.operators import Misplanned
+from interchange_numpy.plan import Plan
 
 from interchange.evaluate import evaluate
 from tests.numpy_runtime.check import Sketch
@@ -159,3 +161,12 @@ def test_several_callers_at_once():
     for have, right in zip(made, want, strict=True):
         for name, array in right.items():
             np.testing.assert_allclose(have[name], array, rtol=1e-4, atol=1e-5)
+
+
+def test_an_output_of_another_shape_is_not_stretched():
+    net = Sketch()
+    graph = net.finished(net.call("Sum", net.feed("x", random(1, 5)), random(1, 5), random(1, 5)))
+    plan = NumpyModel(graph).plan({"x": (1, 5)})
+    assert isinstance(plan, Plan)
+    with pytest.raises(Misplanned, match=r"float32\[1, 5\]"):
+        plan.run(net.feeds, dict.fromkeys(graph.outputs, np.empty((3, 5), F32)))
