@@ -357,6 +357,18 @@ def test_odd_edges_that_a_pool_leaves_out_are_not_computed(name, tmp_path):
     assert floors(got[[0, 1, 3]], graph, x[[0, 1, 3]]) < judge.ROUNDING
 
 
+def test_places_of_the_largest_count_the_whole_image(tmp_path):
+    b = Builder()
+    x = b.input("x", "float32", ("batch", 13, 9, 5))
+    y = b.add("Conv", [x, b.constant("w", random(5, 3, 3, 5, 7))], "c", source="conv", layout="NHWC")
+    outputs = b.add_many("MaxPool", [y], ["largest", "places"], source="pool", **POOL[1])
+    graph, x = b.graph(outputs, {}), random(8, 2, 13, 9, 5)
+    script = ScriptExporter().save(graph, tmp_path / "m.py", style="fast", force=True)[0]
+    got, want = imported(script).predict(x), evaluate(graph, {"x": x})
+    np.testing.assert_array_equal(got[outputs[1]], want[outputs[1]])
+    np.testing.assert_allclose(got[outputs[0]], want[outputs[0]], rtol=1e-5, atol=1e-5)
+
+
 @pytest.mark.parametrize("strange", [np.nan, np.inf, -np.inf])
 def test_what_lanes_cannot_hold_is_computed_plainly(strange, deep, tmp_path):
     x = random(9, 2, 22, 19, 3)

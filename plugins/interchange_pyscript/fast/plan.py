@@ -388,10 +388,12 @@ class Planner:
         """Whether all that reads a convolution are pools of 2 x 2 that leave an odd last row or column out."""
 
         def leaves_out(pool: Node) -> bool:
-            told = pool.attributes
+            told = pool.attributes  # the second output of a MaxPool counts the places of the whole image
             is_two = pool.op in ("MaxPool", "AveragePool") and {told["kernel_shape"], told.get("strides")} == {(2, 2)}
             has_more = any(told.get("pads") or ()) or told.get("ceil_mode") or {*(told.get("dilations") or ())} - {1}
-            is_valid = told.get("auto_pad", "NOTSET") in ("NOTSET", "VALID") and not has_more
+            is_valid = (
+                told.get("auto_pad", "NOTSET") in ("NOTSET", "VALID") and not any(pool.outputs[1:]) and not has_more
+            )
             return is_two and is_valid and told.get("layout", "NCHW") == node.attributes.get("layout", "NCHW")
 
         x = node.outputs[0]
