@@ -67,7 +67,8 @@ def _faults(graph: Graph, path: Path, selftest: bool) -> list[str]:
         case = make_case(graph) if selftest and not faults else None
         if case is not None:
             made = evaluate(again, dict(zip(again.inputs, case_inputs(case).values(), strict=True)))
-            faults += check_case(case, dict(zip(graph.outputs, made.values(), strict=True)))
+            differences = check_case(case, dict(zip(graph.outputs, made.values(), strict=True)))
+            faults += [f"Keras 3 would compute something else: {difference}" for difference in differences]
     except BadInput as error:
         if error.code != "IX212":  # sizes and inputs that are tried are not for every model
             raise

@@ -226,7 +226,8 @@ def _weights(
 ) -> list[Array]:
     if names and "_" in names[0] and names[0] != "recurrent_kernel":  # Keras 1: W_i, U_i, b_i …
         by_name = dict(zip(names, arrays, strict=True))
-        gates = [gate for gate, _ in sorted(OLD_GATES[class_name], key=lambda item: item[1])]
+        of_kind = OLD_GATES["LSTM" if class_name.startswith("ConvLSTM") else class_name]
+        gates = [gate for gate, _ in sorted(of_kind, key=lambda item: item[1])]
         arrays = [np.concatenate([by_name[f"{part}_{gate}"] for gate in gates], -1) for part in "WUb"]
     kernel, recurrent, *rest = arrays
     bias = rest[0] if rest else None
