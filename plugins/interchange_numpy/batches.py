@@ -1,8 +1,8 @@
 """A batch in several threads: each runs a whole plan on images of its own, and none waits for another.
 
 Threads that share tiles wait for each other at the end of each layer; here they do so once in a run. Two take 0.61 of
-the time of one for 32 images through the small network and 0.55 for two through MobileNetV2, by tiles 0.67 and 0.63
-(two cores, on which two processes side by side take 1.08 times as long as one). A batch is divided where every op is
+the time of one for 32 images through the small network and 0.54 for two through MobileNetV2, by tiles 0.67 and 0.63
+(`tests/benchmarks/threads.py`; two processes side by side take 0.50 to 0.54). A batch is divided where every op is
 known to treat the entries of axis 0 one by one (`are_apart`) and the parts come out nearly equal.
 """
 
