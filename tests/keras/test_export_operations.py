@@ -118,12 +118,29 @@ def test_one_operation_is_one_and_several_are_a_model(folder, tmp_path):
 
 
 def test_names_with_a_slash_get_another_one(tmp_path):
-    layers = [given("x", 4), ("a/b", "Activation", {"activation": "tanh"}, ["x"]), ("a_b", "Flatten", {}, ["a/b"])]
-    graph = load(tmp_path, "2.3.1", layers, {})
+    dense = {"layer": {"class_name": "Dense", "config": {"name": "in/side", "units": 4, "use_bias": False}}}
+    layers = [
+        given("x", 3, 4),
+        ("a/b", "Activation", {"activation": "tanh"}, ["x"]),
+        ("a_b", "Activation", {"activation": "linear"}, ["a/b"]),
+        ("a/b/c", "TimeDistributed", dense, ["a_b"]),
+        ("a_b/c", "Activation", {"activation": "relu"}, ["a/b/c"]),
+    ]
+    graph = load(tmp_path, "2.3.1", layers, {"a/b/c": [np.eye(4, dtype=np.float32)]})
     (path,) = KerasExporter().save(graph, tmp_path / "new.keras")
-    assert [name for _, name in _layers_of(path)] == ["x", "a_b_", "a_b"]
-    x = values(2, 4)
-    check(path, {"x": x}, [np.tanh(x)], 1e-6)
+    assert [name for _, name in _layers_of(path)] == ["x", "a_b_", "a_b", "a_b_c", "a_b_c_"]
+    with zipfile.ZipFile(path) as archive:
+        assert not re.search(r'"(name|keras_history)": \[?"[^"]*/', archive.read("config.json").decode())
+    x = values(2, 3, 4)
+    check(path, {"x": x}, [np.maximum(np.tanh(x), 0)], 1e-6)
+
+
+def test_a_word_like_the_name_of_a_layer_stays(tmp_path):
+    texts = {"vocabulary": ["a/b", "c"], "mask_token": None, "num_oov_indices": 1, "oov_token": "[UNK]"}
+    words = ("x", "InputLayer", {"batch_input_shape": [None, 2], "dtype": "string"}, [])
+    graph = load(tmp_path, "2.11.0", [words, ("a/b", "StringLookup", texts, ["x"])], {})
+    (path,) = KerasExporter().save(graph, tmp_path / "new.keras")
+    check(path, {"x": np.array([["c", "a/b"]], object)}, [np.array([[2, 1]])], 0)
 
 
 @pytest.mark.skipif(importlib.util.find_spec("keras") is None, reason="Keras is not installed")

@@ -33,6 +33,16 @@ def test_what_decays_below_zero(op: str, options: dict[str, float]) -> None:
     check(sketch.finished(sketch.call(op, x, **options)), sketch.feeds)
 
 
+@pytest.mark.parametrize("shape", [(0, 5), (2, 0, 3)], ids=str)
+@pytest.mark.parametrize(
+    "op", ["Elu", "Erf", "Exp", "Gelu", "HardSwish", "Mish", "Relu", "Sigmoid", "Softmax", "Softplus", "Swish", "Tanh"]
+)
+def test_of_nothing(op: str, shape: tuple[int, ...]) -> None:
+    sketch = Sketch()
+    x = sketch.feed("x", np.zeros(shape, F32))
+    check(sketch.finished(sketch.call(op, x)), sketch.feeds, fallbacks=None)
+
+
 @pytest.mark.parametrize("power", [2.0, 0.5, -1.5, 3.0])
 def test_a_power(power: float) -> None:
     sketch = Sketch()

@@ -65,7 +65,8 @@ def made_of(
     if class_name == "Bidirectional":  # no option of Keras; it matters where there are masks, which the model knows
         options.pop("zero_output_for_mask", None)
     made = Made(class_name, _config(entry.class_name, class_name, options, version))
-    made.config |= {"name": entry.name, "dtype": _policy(entry.config.get("dtype"))}
+    name = entry.name.replace("/", "_")  # of a layer within another; those of models get theirs there
+    made.config |= {"name": name, "dtype": _policy(entry.config.get("dtype"))}
     for slot in (slot for slot in slots if slot.only != "h5" and not slot.is_optional):
         part = slot.name.rpartition("/")[0]
         if class_name == "GroupQueryAttention":

@@ -95,8 +95,7 @@ class Writer:
             except CannotExport as error:
                 self.faults.append(f"{scope}{entry.name} ({entry.class_name}): {error}")
         document = document_of_model(name, documents, model.inputs, model.outputs, model.output_keys)
-        renamed = {slashed: _free_name(slashed.replace("/", "_"), names) for slashed in names if "/" in slashed}
-        return dict(_renamed(document, renamed)) if renamed else document
+        return _without_slashes(document, names)
 
     def _input(self, entry: LayerEntry) -> dict[str, Any]:
         dtype = entry.config.get("dtype")
@@ -279,13 +278,37 @@ def _needed(model: Model, functions: Mapping[str, dict[str, Any] | CannotExport]
     return needed
 
 
-def _renamed(value: Any, names: Mapping[str, str]) -> Any:
-    """A document with other names for some layers: Keras 3 takes none with a slash."""
+def _without_slashes(document: dict[str, Any], names: Collection[str]) -> dict[str, Any]:
+    """The document of a model with other names for the layers that have a slash in theirs, which Keras 3 refuses."""
+    free: dict[str, str] = {}
+    for name in sorted(name for name in names if "/" in name):
+        free[name] = _free_name(name.replace("/", "_"), {*names, *free.values()})
+    if not free:
+        return document
+    config = dict(document["config"])
+    config["layers"] = [
+        {
+            **layer,
+            "name": free.get(layer["name"], layer["name"]),
+            "config": {**layer["config"], "name": free.get(layer["name"], layer["name"])},
+            "inbound_nodes": _reading(layer["inbound_nodes"], free),
+        }
+        for layer in config["layers"]
+    ]
+    for key in ("input_layers", "output_layers"):
+        config[key] = _reading(config[key], free)
+    return {**document, "config": config}
+
+
+def _reading(value: Any, names: Mapping[str, str]) -> Any:
+    """Calls, or outputs, that read layers under other names: [layer, call, tensor] wherever it stands."""
     if isinstance(value, Mapping):
-        return {key: _renamed(item, names) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_renamed(item, names) for item in value]
-    return names.get(value, value) if isinstance(value, str) else value
+        return {key: _reading(item, names) for key, item in value.items()}
+    if not isinstance(value, list):
+        return value
+    if len(value) == 3 and isinstance(value[0], str) and all(isinstance(number, int) for number in value[1:]):
+        return [names.get(value[0], value[0]), *value[1:]]
+    return [_reading(item, names) for item in value]
 
 
 def _or_fault(document: dict[str, Any] | CannotExport) -> dict[str, Any]:

@@ -30,8 +30,8 @@ def activation(op: Op, context: Context) -> Kernel | None:
             yield from activations.steps(function, source, out, spare)
             return
         source, out = source.reshape(-1), out.reshape(-1)
-        for first in range(0, size, piece):
-            part = slice(first, min(first + piece, size))
+        for first in range(0, size, PIECE):
+            part = slice(first, min(first + PIECE, size))
             yield from activations.steps(function, source[part], out[part], spare)
 
     return Kernel(emit, scratch=scratch, orders={y: order}, overwrites=(x,))
