@@ -188,8 +188,9 @@ class _Reader:
             return LayerEntry(name, class_name, content, model=self._wrapped(name, class_name, content, depth))
         if is_operation:
             class_name = f"keras.ops.{class_name}"
-        entry = LayerEntry(name, class_name, eras.modern_config(class_name, content), registered or written, is_keras)
-        return entry._replace(module=str(module or "")) if is_operation else entry
+        modern = eras.modern_config(class_name, content)
+        module = str(module or "") if is_operation else ""
+        return LayerEntry(name, class_name, modern, registered or written, is_keras, module=module)
 
     def _wrapped(self, name: str, class_name: str, config: Mapping[str, Any], depth: int) -> Model:
         """TimeDistributed: input -> join -> what it wraps -> split; SpectralNormalization: input -> it -> end."""

@@ -362,18 +362,17 @@ class _Conversion:
 
     def _keep(self, step: Step, inputs: Sequence[str], begin: int, outputs: Sequence[str]) -> None:
         """Notes what the first call of a function has become, for those who write the model again."""
+        if (step.layer, step.call) in self.operations:
+            return
         nodes = tuple(self.builder.nodes[begin:])
         values = {*inputs, *outputs, *(name for node in nodes for name in (*node.inputs, *node.outputs) if name)}
         known = {name: self.builder.known(name) for name in values}
-        self.operations.setdefault(
-            (step.layer, step.call),
-            Operation(
-                tuple(inputs),
-                nodes,
-                tuple(outputs),
-                {name: array for name, array in known.items() if array is not None},
-                {name: TensorSpec(self.builder.dtype(name), self.builder.shape(name)) for name in values},
-            ),
+        self.operations[step.layer, step.call] = Operation(
+            tuple(inputs),
+            nodes,
+            tuple(outputs),
+            {name: array for name, array in known.items() if array is not None},
+            {name: TensorSpec(self.builder.dtype(name), self.builder.shape(name)) for name in values},
         )
 
     def _run(self, layer: Layer, step: Step, inputs: Sequence[str]) -> tuple[str, ...]:

@@ -129,9 +129,10 @@ class Writer:
         documents: list[dict[str, Any]] = []
         for i, link in enumerate(chain):  # the last has the name, which others refer to
             name = entry.name if i == len(chain) - 1 else _free_name(f"{entry.name}.{i}", names)
-            nodes = [_follow(chain[i - 1], call) for call in range(len(entry.calls))] if i else None
             link.config["name"] = name
-            nodes = self._nodes(entry, entry.calls) if nodes is None else nodes
+            nodes = (
+                [_follow(chain[i - 1], n) for n in range(len(entry.calls))] if i else self._nodes(entry, entry.calls)
+            )
             documents.append({**document_of(link), "name": name, "inbound_nodes": nodes})
             if link is not made:
                 folders[snake_case(link.class_name)] += 1
@@ -149,6 +150,8 @@ class Writer:
             try:
                 if has_masks:
                     raise CannotExport("what becomes of masks here is something else in Keras 3")
+                if len(known) < len(kept):
+                    raise CannotExport("the outputs do not need all of its calls")
                 functions[entry.name] = operations.written(entry, known)
             except CannotExport as error:
                 functions[entry.name] = error
@@ -249,7 +252,9 @@ class Writer:
 
     def _call(self, entry: LayerEntry, call: Call) -> dict[str, Any]:
         tensors = [reference(call.inputs[x.number]) for x in leaves(call.positional) if isinstance(x, Input)]
-        named = {key: _argument(value, call) for key, value in call.kwargs.items()}
+        if any(isinstance(value, np.ndarray) for value in leaves(call.kwargs)):
+            raise CannotExport("an array is given to its call")
+        named = {key: operations.argument(value, call) for key, value in call.kwargs.items()}
         if entry.class_name in TAKES_A_LIST or entry.class_name == "Merge":
             return node_of([tensors], named)
         if entry.model is not None and entry.class_name not in WRAPPERS:
@@ -340,15 +345,3 @@ def _folder(base: str, folders: Counter[str]) -> str:
     number = folders[base]
     folders[base] += 1
     return f"{base}_{number}" if number else base
-
-
-def _argument(value: Any, call: Call) -> Any:
-    if isinstance(value, Input):
-        return reference(call.inputs[value.number])
-    if isinstance(value, (list, tuple)):
-        return [_argument(item, call) for item in value]
-    if isinstance(value, Mapping):
-        return {key: _argument(item, call) for key, item in value.items()}
-    if isinstance(value, np.ndarray):
-        raise CannotExport("an array is given to its call")
-    return value

@@ -48,25 +48,25 @@ def _as_it_was(entry: LayerEntry) -> dict[str, Any]:
     place = f"{entry.module}.{entry.class_name.rpartition('.')[2]}"
     nodes = []
     for call in entry.calls:
-        args = [_argument(value, call) for value in call.positional]
-        nodes.append(node_of(args, {key: _argument(value, call) for key, value in call.kwargs.items()}))
+        args = [argument(value, call) for value in call.positional]
+        nodes.append(node_of(args, {key: argument(value, call) for key, value in call.kwargs.items()}))
     document = operation_document(place, {**entry.config, "name": entry.name}, entry.name)
     return {**document, "name": entry.name, "inbound_nodes": nodes}
 
 
-def _argument(value: Any, call: Call) -> Any:
+def argument(value: Any, call: Call) -> Any:
     """An argument of a call, as Keras 3 writes it."""
     match value:
         case Input():
             return reference(call.inputs[value.number])
         case list() | tuple():
-            return [_argument(item, call) for item in value]
+            return [argument(item, call) for item in value]
         case slice():
-            return slice_document(slice(*(_argument(n, call) for n in (value.start, value.stop, value.step))))
+            return slice_document(slice(*(argument(n, call) for n in (value.start, value.stop, value.step))))
         case np.ndarray():
             return array_document(value)
         case Mapping():
-            return {key: _argument(item, call) for key, item in value.items()}
+            return {key: argument(item, call) for key, item in value.items()}
     return {"class_name": "__ellipsis__", "config": {}} if value is ... else value
 
 
