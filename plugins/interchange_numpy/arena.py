@@ -12,11 +12,7 @@ from bisect import insort
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
-from interchange.graph import Array
-
-ALIGNMENT = 64  # bytes: a cache line
+from interchange_numpy.pages import LINE
 
 
 @dataclass(slots=True)
@@ -34,7 +30,7 @@ def place(storages: Sequence[Storage]) -> int:
     placed: list[tuple[int, int, Storage]] = []  # by offset
     total = 0
     for storage in sorted(storages, key=lambda s: (-s.nbytes, s.first)):
-        size = -(-max(storage.nbytes, 1) // ALIGNMENT) * ALIGNMENT
+        size = -(-max(storage.nbytes, 1) // LINE) * LINE
         offset = 0
         for start, end, other in placed:
             if other.last < storage.first or other.first > storage.last:
@@ -46,10 +42,3 @@ def place(storages: Sequence[Storage]) -> int:
         insort(placed, (offset, offset + size, storage), key=lambda entry: entry[0])
         total = max(total, offset + size)
     return total
-
-
-def allocate(nbytes: int) -> Array:
-    """Bytes that begin at a cache line."""
-    block = np.empty(nbytes + ALIGNMENT, np.uint8)
-    start = -block.__array_interface__["data"][0] % ALIGNMENT
-    return block[start : start + nbytes]

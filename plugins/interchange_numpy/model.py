@@ -40,7 +40,7 @@ class NumpyModel:
         self._graph = graph
         self._precise = precise
         self._workers = Workers(threads)
-        self._weights = Weights()
+        self._weights = Weights(graph.constants.values())
         self._plans: OrderedDict[Key, Compiled | None] = OrderedDict()
         self._right: set[Key | None] = set()  # forms of feeds that need no conversion
         self._lock = threading.Lock()
@@ -53,7 +53,7 @@ class NumpyModel:
     @property
     def packed_bytes(self) -> int:
         """The memory of constants as the kernels want them, beside the graph's own."""
-        return self._weights.beside(self._graph.constants.values())
+        return self._weights.nbytes
 
     def __call__(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
         """The outputs by name. Raises as `interchange.evaluate.evaluate` does."""

@@ -14,6 +14,7 @@ from interchange.evaluate import infer_node
 from interchange.graph import Array, Graph, Node, dtype_of
 from interchange.unknown import RULES, Unknown
 from interchange_numpy.branches import branch_of
+from interchange_numpy.pages import Shelf
 
 __all__ = ["Network", "Op", "Unknown", "Weights", "lower"]
 
@@ -63,22 +64,32 @@ class Op(NamedTuple):
 
 
 class Weights:
-    """Constants as the kernels want them, made once for all plans of a model."""
+    """Constants as the kernels want them, made once for all plans of a model.
 
-    def __init__(self) -> None:
+    Args:
+        constants: of the graph; what lies in their memory stays there.
+    """
+
+    def __init__(self, constants: Iterable[Array]) -> None:
+        self._own = {_address(array) for array in constants}
         self._packed: dict[tuple[Any, ...], Array] = {}
+        self._shelf = Shelf()
 
     def packed(self, key: tuple[Any, ...], make: Callable[[], Array]) -> Array:
         """The array of that key, which says of which constant and how; `make` makes it the first time."""
         if key not in self._packed:
-            self._packed[key] = make()
+            made = make()
+            self._packed[key] = made if _address(made) in self._own else self._shelf.put(made)
         return self._packed[key]
 
-    def beside(self, constants: Iterable[Array]) -> int:
-        """The bytes of all arrays that are not the memory of one of these constants."""
-        own = {array.__array_interface__["data"][0] for array in constants}
-        packed = self._packed.values()
-        return sum(array.nbytes for array in packed if array.__array_interface__["data"][0] not in own)
+    @property
+    def nbytes(self) -> int:
+        """The bytes of all arrays that do not lie in the constants' memory."""
+        return sum(array.nbytes for array in self._packed.values() if _address(array) not in self._own)
+
+
+def _address(array: Array) -> int:
+    return int(array.__array_interface__["data"][0])
 
 
 def release(constants: Iterable[Array]) -> None:
@@ -119,9 +130,9 @@ class Network:
     forms: dict[str, Unknown]
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
+    weights: Weights
     stored: Set[str] = frozenset()
     precise: bool = False
-    weights: Weights = field(default_factory=Weights)
     halos: dict[str, Halo] = field(default_factory=dict)
     threads: int = 1
 
@@ -184,7 +195,7 @@ def lower(graph: Graph, shapes: Mapping[str, tuple[int, ...]], *, precise: bool 
         for name, value in known.items()
         if name and name not in constants and name not in dynamic and is_plain(value)
     }
-    return Network(ops, constants, forms, tuple(graph.inputs), graph.outputs, graph.constants.keys(), precise, weights)
+    return Network(ops, constants, forms, tuple(graph.inputs), graph.outputs, weights, graph.constants.keys(), precise)
 
 
 def is_plain(value: Any) -> bool:

@@ -20,13 +20,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from interchange.graph import Array
-from interchange_numpy.arena import Storage, allocate, place
+from interchange_numpy.arena import Storage, place
 from interchange_numpy.kernel import Context, Kernel, Order, Step, c_order, copies, same_order
 from interchange_numpy.kernels import choosers, preferred_order
 from interchange_numpy.network import Halo, Network, Op
 from interchange_numpy.operators import Misplanned, Objects, OperatorStep, owned
+from interchange_numpy.pages import allocate
 from interchange_numpy.passes import PASSES
-from interchange_numpy.probe import settle_blas
 from interchange_numpy.threads import Workers, prepare, run_steps
 
 
@@ -53,7 +53,8 @@ class Plan:
         for improve in PASSES:
             improve(network)
         layout = _Layout(network)
-        settle_blas()
+        workers = workers or Workers(1)
+        workers.settle_blas()
         self.network = network
         self.arena_bytes = place(layout.storages)
         self.fallbacks = [chosen.op for chosen in layout.chosen if chosen.kernel is None]
@@ -68,7 +69,7 @@ class Plan:
         for name in filter(arrays.padded.__contains__, network.inputs):
             self.steps += _border(arrays.padded[name], network.halos[name])
         self.spans: list[tuple[Op, slice]] = []  # which of the steps compute which op
-        for op, steps in _steps(layout, arrays, self._arena, self._objects, workers or Workers(1)):
+        for op, steps in _steps(layout, arrays, self._arena, self._objects, workers):
             first = len(self.steps)
             self.steps += steps
             self.spans.append((op, slice(first, len(self.steps))))

@@ -14,6 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from interchange_numpy.kernel import Step
+
 ROUNDS = 5
 
 
@@ -24,14 +26,23 @@ def clip() -> Callable[..., Any]:
     return getattr(umath, "clip", np.clip)
 
 
+def settling() -> Step:
+    """A product for which OpenBLAS writes to half a megabyte of the memory that it packs matrices into; 3 to 6 ms.
+
+    Its kernels fetch what lies a little beyond a packed matrix. Where nothing has been written to the next page yet,
+    each of them searches the page tables in vain, for as long as the process lives: products with (256, 1024) run at
+    16 GF/s with 16 rows, 31 with 96, 39 with 128 or 196, after it at 35, 43 and 44; (128, 256) @ three of (256, 256)
+    at 10, after it at 34 (OpenBLAS 0.3.31 on Zen 1). The more rows the less it matters: 2 % from 784 on. The left
+    matrix is packed whole only if the right one has more columns than a block of OpenBLAS, 320.
+    """
+    return np.matmul, (np.ones((416, 320), np.float32), np.ones((320, 336), np.float32))
+
+
 @functools.cache
 def settle_blas() -> None:
-    """One product that is large enough for OpenBLAS to touch the memory that it packs matrices into, in 2 ms.
-
-    Until one has been computed, small and batched products run at a third of their speed, for as long as the process
-    lives: (128, 256) @ three of (256, 256) at 10 GF/s, after it at 34 (OpenBLAS 0.3.31 on Zen 1).
-    """
-    np.matmul(np.ones((128, 256), np.float32), np.ones((256, 768), np.float32))
+    """Computes it in this thread; there is such memory for each product that is computed at the same time."""
+    function, arguments = settling()
+    function(*arguments)
 
 
 @functools.cache

@@ -21,6 +21,7 @@ from queue import SimpleQueue
 import numpy as np
 
 from interchange_numpy.kernel import Step
+from interchange_numpy.probe import settle_blas, settling
 
 # NumPy copies the operands of a strided loop through buffers if the loop is shorter than the buffer.
 BUFFER_SIZE = 2048
@@ -35,6 +36,15 @@ class Workers:
         for _ in range(threads - 1):
             threading.Thread(target=_work, args=(self._tasks,), name="numpy", daemon=True).start()
         weakref.finalize(self, _end, self._tasks, threads - 1)
+        self._is_settled = False
+
+    def settle_blas(self) -> None:
+        """Once: what the BLAS takes time for when a thread computes its first products (`probe.settling`)."""
+        if not self._is_settled:
+            settle_blas()
+            if self.threads > 1:  # at the same time, so that each has memory of its own
+                self.run([settling()], [[settling()]] * (self.threads - 1))
+            self._is_settled = True
 
     def run(self, first: Sequence[Step], others: Sequence[Sequence[Step]]) -> None:
         """Returns when all groups are done; raises what one of them raises."""

