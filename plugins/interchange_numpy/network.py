@@ -22,6 +22,7 @@ __all__ = ["Network", "Op", "Unknown", "Weights", "lower"]
 RANDOM = frozenset(
     ("Bernoulli", "Dropout", "Multinomial", "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike")
 )
+MOST_COPIED = 1 << 25  # bytes of constants that need no preparation and are copied all the same, into large pages
 MOST_FOLDED = 1 << 20  # bytes that folding may make where the inputs are smaller
 DATA_SIZES = (5, 10)  # told for sizes that depend on values; what changes from one to the other is not static
 
@@ -67,20 +68,27 @@ class Weights:
     """Constants as the kernels want them, made once for all plans of a model.
 
     Args:
-        constants: of the graph; what lies in their memory stays there.
+        constants: of the graph. What lies in their memory is copied from there as long as that is not too much.
     """
 
     def __init__(self, constants: Iterable[Array]) -> None:
         self._own = {_address(array) for array in constants}
+        self._may_copy = MOST_COPIED
         self._packed: dict[tuple[Any, ...], Array] = {}
         self._shelf = Shelf()
 
     def packed(self, key: tuple[Any, ...], make: Callable[[], Array]) -> Array:
         """The array of that key, which says of which constant and how; `make` makes it the first time."""
         if key not in self._packed:
-            made = make()
-            self._packed[key] = made if _address(made) in self._own else self._shelf.put(made)
+            self._packed[key] = self._kept(make())
         return self._packed[key]
+
+    def _kept(self, made: Array) -> Array:
+        if _address(made) in self._own:
+            if made.nbytes > self._may_copy:
+                return made
+            self._may_copy -= made.nbytes
+        return self._shelf.put(made)
 
     @property
     def nbytes(self) -> int:

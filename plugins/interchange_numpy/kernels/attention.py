@@ -46,10 +46,19 @@ class Heads(NamedTuple):
     powers: bool = False
 
 
+def takes_powers(batch: int, heads: int, queries: int, keys: int) -> bool:
+    """Whether a softmax without a mask is taken of powers of two, for which q is multiplied by LOG2_E more."""
+    return _count(batch, heads, queries, keys) * queries * keys >= exponential.LEAST and exponential.are_quick()
+
+
+def _count(batch: int, heads: int, queries: int, keys: int) -> int:
+    """How many heads are computed together, at most."""
+    return min(batch * heads, max(1, PIECE // (queries * keys)))
+
+
 def scratch(batch: int, heads: int, queries: int, keys: int, size: int, *, masked: bool) -> dict[str, Scratch]:
     """The memory that `steps` need; there is some for powers of two where they pay."""
-    count = min(batch * heads, max(1, PIECE // (queries * keys)))
-    rows = count * queries
+    rows = _count(batch, heads, queries, keys) * queries
     needed: dict[str, Scratch] = {
         "q": ((rows * size,), np.dtype(np.float32)),
         "scores": ((rows * keys,), np.dtype(np.float32)),
@@ -57,7 +66,7 @@ def scratch(batch: int, heads: int, queries: int, keys: int, size: int, *, maske
     }
     if masked:
         needed["masked"] = ((batch * heads * queries * keys,), np.dtype(bool))
-    elif rows * keys >= exponential.LEAST and exponential.are_quick():
+    elif takes_powers(batch, heads, queries, keys):
         needed["powers"] = exponential.work(rows * keys)
     return needed
 
@@ -93,10 +102,9 @@ def _piece(call: Heads, memory: Memory, part: tuple[slice, slice], masked: Array
     flat = memory.scratch("scores")[: rows * keys]
     scores, largest = flat.reshape(shape), memory.scratch("largest")[:rows]
     column = largest.reshape(*shape[:-1], 1)
-    scale = call.scale * LOG2_E if call.powers else call.scale
-    if scale != 1:
+    if call.scale != 1:
         scaled = memory.scratch("q")[: q.size].reshape(q.shape)
-        yield np.multiply, (q, np.array(scale, np.float32), scaled)
+        yield np.multiply, (q, np.array(call.scale, np.float32), scaled)
         q = scaled
     yield np.matmul, (q, k, scores)
     if call.add is not None:
@@ -116,11 +124,12 @@ def _piece(call: Heads, memory: Memory, part: tuple[slice, slice], masked: Array
     if call.zeros:
         yield clip(), (largest, np.finfo(np.float32).tiny, np.float32(np.inf), largest)
     yield np.matmul, (scores, v, y)
-    yield np.divide, (y, column, y)
+    yield np.reciprocal, (largest, largest)
+    yield np.multiply, (y, column, y)
 
 
 def fused(op: Op, context: Context) -> Kernel | None:
-    """The op of the pass of that name: q, k, v, where, add; attributes scale and fill."""
+    """The op of the pass of that name: q, k, v, where, add; attributes scale, fill, and is_scaled (`queries.py`)."""
     q, k, v, where, add = op.inputs
     shape = (*context.shape(q)[:-1], context.shape(k)[-1])
 
@@ -137,6 +146,7 @@ def fused(op: Op, context: Context) -> Kernel | None:
 
     batch, heads, queries = shape[:3] if len(shape) == 4 else (shape[0], 1, shape[1])
     needed = scratch(batch, heads, queries, shape[-1], context.shape(q)[-1], masked=bool(where or add))
+    scale = 1.0 if op.attributes.get("is_scaled") else _scale(op.attributes["scale"], needed)
 
     def emit(memory: Memory) -> Iterator[Step]:
         call = Heads(
@@ -144,7 +154,7 @@ def fused(op: Op, context: Context) -> Kernel | None:
             four(memory[k]),
             four(memory[v]),
             four(memory[op.outputs[0]]),
-            scale=op.attributes["scale"],
+            scale=scale,
             where=condition(memory[where]) if where else None,
             fill=op.attributes["fill"],
             add=full(memory[add]) if add else None,
@@ -153,6 +163,11 @@ def fused(op: Op, context: Context) -> Kernel | None:
         return steps(call, memory)
 
     return Kernel(emit, needed, orders={op.outputs[0]: context.order_as_read(op.outputs[0])})
+
+
+def _scale(scale: float, needed: Mapping[str, Scratch]) -> float:
+    """What q is multiplied by."""
+    return scale * LOG2_E if "powers" in needed else scale
 
 
 def operator(op: Op, context: Context) -> Kernel | None:
@@ -187,7 +202,7 @@ def operator(op: Op, context: Context) -> Kernel | None:
             _as_heads(memory[k], shapes[1]).swapaxes(-1, -2),
             _as_heads(memory[v], shapes[2]),
             _as_heads(memory[y], (batch, heads, queries, shapes[2][3])),
-            scale=size**-0.5 if scale is None else scale,
+            scale=_scale(size**-0.5 if scale is None else scale, needed),
             where=None if where is None else where.reshape((1,) * (4 - where.ndim) + where.shape),
             fill=-math.inf,
             add=None if given is None or is_bool else np.broadcast_to(given, whole),

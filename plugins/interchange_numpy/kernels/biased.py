@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from interchange.graph import Array
-from interchange_numpy.gemm import Blocks
+from interchange_numpy.gemm import Blocks, products
 from interchange_numpy.kernel import Memory, Step
 from interchange_numpy.network import Network
 from interchange_numpy.tiles import Epilogue
@@ -39,3 +39,10 @@ def ones(memory: Memory, key: str, inner: int) -> Iterator[Step]:
     for thread in range(memory.workers.threads):
         rows = memory.worker(thread).scratch(key).reshape(-1, inner + 1)
         yield rows[:, inner].fill, (1,)
+
+
+def product(rows: Array, a: Array, weight: Array, c: Array) -> Iterator[Step]:
+    """c = a @ weights + bias, by way of the rows with ones."""
+    rows = rows[: len(a)]
+    yield np.copyto, (rows[:, :-1], a)
+    yield from products(rows, weight, c, None)

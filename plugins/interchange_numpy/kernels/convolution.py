@@ -196,10 +196,9 @@ class Pointwise(NamedTuple):
 
     def _product(self, memory: Memory, a: Array, weight: Array, y: Array) -> Iterator[Step]:
         if self.has_bias:
-            rows = memory.scratch("rows")[: len(a)]
-            yield np.copyto, (rows[:, :-1], a)
-            a = rows
-        yield from products(a, weight, y, self.blocks)
+            yield from biased.product(memory.scratch("rows"), a, weight, y)
+        else:
+            yield from products(a, weight, y, self.blocks)
 
 
 def _pointwise(conv: Conv, context: Context) -> Kernel:

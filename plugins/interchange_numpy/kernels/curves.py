@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
@@ -71,7 +72,8 @@ def choose_erf(op: Op, context: Context) -> Kernel | None:
 def choose_gelu(op: Op, context: Context) -> Kernel | None:
     if op.attributes.get("approximate", "none") != "none":
         return None
-    return _by_pieces(op, context, gelu_work, gelu)
+    function = functools.partial(gelu, is_scaled=op.attributes.get("is_scaled", False))
+    return _by_pieces(op, context, gelu_work, function)
 
 
 def decaying(op: Op, context: Context) -> Kernel | None:

@@ -10,6 +10,7 @@ import numpy as np
 from interchange.graph import Array
 from interchange_numpy.gemm import blocks_for, pack, products
 from interchange_numpy.kernel import Context, Kernel, Memory, Step, c_order
+from interchange_numpy.kernels import biased
 from interchange_numpy.network import Op
 from interchange_numpy.tiles import Epilogue, cuts, in_parallel, per_band, rows_worth, shared_by
 
@@ -27,7 +28,10 @@ def choose(op: Op, context: Context) -> Kernel | None:
     if epilogue.is_nothing and not residual:
         most = rows
     most = min(most, shared_by(network.threads, rows, rows * inner * columns))
-    blocks = blocks_for(min(most, rows), inner, columns)
+    most = min(most, rows)
+    blocks = blocks_for(most, inner, columns)
+    is_wide = columns >= biased.FEWEST_TIMES * inner
+    bias = epilogue.bias if is_wide and biased.pays(epilogue, blocks, most, network) else None
 
     def make() -> Array:
         weight = network.constants[a["weight"]]
@@ -35,20 +39,27 @@ def choose(op: Op, context: Context) -> Kernel | None:
         if scale is not None:
             folded = np.empty(weight.shape, np.float32)
             weight = np.multiply(weight, scale, folded, dtype=np.float64, casting="same_kind")  # piece by piece
-        return pack(weight, blocks)
+        return pack(biased.with_bias(weight, bias), blocks)
 
-    how = ("dense", a["transposed"], None if scale is None else scale.tobytes(), blocks and blocks.columns)
-    weight = network.packed(a["weight"], how, make)
-    scratch = epilogue.scratch(min(most, rows) * columns)
+    factors = tuple(None if array is None else array.tobytes() for array in (scale, bias))
+    weight = network.packed(a["weight"], ("dense", a["transposed"], *factors, blocks and blocks.columns), make)
+    scratch = epilogue.scratch(most * columns)
+    if bias is not None:
+        scratch["rows"] = ((most, inner + 1), np.float32)
 
     def emit(memory: Memory) -> Iterator[Step]:
         left, out = memory[x].reshape(rows, inner), memory[y].reshape(rows, columns)
         other = memory[residual].reshape(rows, columns) if residual else None
+        if bias is not None:
+            yield from biased.ones(memory, "rows", inner)
 
         def run_of_rows(memory: Memory, part: slice) -> Iterator[Step]:
-            yield from products(left[part], weight, out[part], blocks)
-            rest = None if other is None else other[part]
-            yield from epilogue.steps(out[part], out[part], rest, epilogue.spare(memory))
+            if bias is None:
+                yield from products(left[part], weight, out[part], blocks)
+            else:
+                yield from biased.product(memory.scratch("rows"), left[part], weight, out[part])
+            rest, spare = None if other is None else other[part], epilogue.spare(memory)
+            yield from epilogue.steps(out[part], out[part], rest, spare, biased=bias is not None)
 
         parts = cuts(rows, most, memory.workers.threads)
         yield from in_parallel(memory, ((part,) for part in parts), run_of_rows)

@@ -14,6 +14,7 @@ from interchange_numpy.passes.gelu import gelu
 from interchange_numpy.passes.halos import halos
 from interchange_numpy.passes.pooled import pooled
 from interchange_numpy.passes.pools import pools
+from interchange_numpy.passes.queries import queries
 from interchange_numpy.passes.repeats import repeats
 from interchange_numpy.passes.scaled import scaled
 from interchange_numpy.passes.squeeze_excite import squeeze_excite
@@ -30,6 +31,7 @@ PASSES: tuple[Callable[[Network], None], ...] = (
     dense,
     affine,
     scaled,
+    queries,
     pools,
     pooled,
     halos,
