@@ -291,7 +291,8 @@ def product(d: Draw, x: str) -> object:
         return d.call("MatMul", x, d.call("Transpose", other, perm=[*range(rank - 2), rank - 1, rank - 2]))
     y = d.call("MatMul", x, d.random(shape[-1], columns, scale=shape[-1] ** -0.5))
     y = d.call("Add", y, d.random(columns)) if d.chance(0.6) else y
-    return d.call(str(d.one("Relu", "Tanh", "Gelu", "Sigmoid")), y) if d.chance(0.4) else y
+    y = d.call(str(d.one("Relu", "Tanh", "Gelu", "Sigmoid")), y) if d.chance(0.4) else y
+    return d.call("MatMul", y, d.random(columns, d.number(1, 12), scale=columns**-0.5)) if d.chance(0.2) else y
 
 
 def attention(d: Draw, x: str) -> object:

@@ -139,16 +139,3 @@ def test_few_rows_by_a_constant_matrix(rows, columns):
     y = net.call("MatMul", x, rng.standard_normal((96, columns)).astype(np.float32))
     y = net.call("Relu", net.call("Add", y, rng.standard_normal(columns).astype(np.float32)))
     check(net.finished(y), net.feeds)
-
-
-@pytest.mark.parametrize("factor", [1.0, 3.0])
-def test_a_weight_is_copied_only_where_a_factor_goes_into_it(factor):
-    rng = np.random.default_rng(2)
-    net = Sketch()
-    x = net.feed("x", rng.standard_normal((9, 64)).astype(np.float32))
-    y = net.call("Add", net.call("MatMul", x, rng.standard_normal((64, 80)).astype(np.float32)), np.float32(0.5))
-    graph = net.finished(y if factor == 1 else net.call("Mul", y, np.full(80, factor, np.float32)))
-    check(graph, net.feeds)
-    model = NumpyModel(graph)
-    model(net.feeds)
-    assert model.packed_bytes == (0 if factor == 1 else 64 * 80 * 4)

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from interchange_numpy.functions import GELU_SCALE
+from interchange_numpy.functions import GELU_FACTOR
 from interchange_numpy.network import Network, Op
 from interchange_numpy.passes.chain import Chains
 
@@ -46,9 +46,9 @@ def _around_gelu(chains: Chains, i: int, gelu: Op, new: Mapping[int, Op]) -> dic
     if any(network.shape(name) is None for op in (before, gelu, after) for name in (*op.reads, *op.outputs)):
         return {}  # without a kernel the nodes would run, which know nothing of this
     return {
-        first: _times(before, network, GELU_SCALE, GELU_SCALE),
+        first: _times(before, network, GELU_FACTOR, GELU_FACTOR),
         i: gelu._replace(attributes={**gelu.attributes, "is_scaled": True}),
-        second: _times(after, network, 1 / GELU_SCALE, 1.0),
+        second: _times(after, network, 1 / GELU_FACTOR, 1.0),
     }
 
 
