@@ -49,6 +49,15 @@ def test_relative_and_far_values(op: str, values: tuple[float, ...]) -> None:
     check(*single(op, np.resize(np.array(values, np.float32), 9000)))
 
 
+@pytest.mark.parametrize("count", [1, 9, 1023])
+def test_few_values_of_gelu_keep_their_digits(count: int) -> None:
+    """Whatever their size: what multiplies them may make nothing else of them."""
+    for size in (1e-3, 0.02, 0.3, 1.0):
+        check(*single("Gelu", random(count, scale=size)))
+        x = np.full(count, size, np.float32)
+        check(*single("Gelu", x))
+
+
 @pytest.mark.parametrize(
     ("shape", "axis"), [((2, 5), -1), ((3, 4, 7), 1), ((3, 4, 7), -1), ((5, 1), -1), ((7,), 0), ((90, 700), -1)]
 )

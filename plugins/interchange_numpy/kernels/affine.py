@@ -26,7 +26,10 @@ def choose(op: Op, context: Context) -> Kernel | None:
     order = (*(i for i in range(rank) if i != a["axis"]), a["axis"])
     *several, lines, width = 1, 1, *(shape[i] for i in order[:-1])
     images = math.prod(several)
-    together = together_of(width, channels)
+    halo = context.network.halos.get(y)
+    # Pixels with a border around their channels do not lie side by side.
+    are_long = halo is None or (halo.order == order and not any(halo.pads[a["axis"]]))
+    together = together_of(width, channels) if are_long else 1
     scale = np.tile(a["scale"].astype(np.float32), together)
     shift = None if a["shift"] is None else np.tile(a["shift"].astype(np.float32), together)
     epilogue = Epilogue(shift, a["activation"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
@@ -72,8 +71,7 @@ def choose_erf(op: Op, context: Context) -> Kernel | None:
 def choose_gelu(op: Op, context: Context) -> Kernel | None:
     if op.attributes.get("approximate", "none") != "none":
         return None
-    function = functools.partial(gelu, is_scaled=op.attributes.get("is_scaled", False))
-    return _by_pieces(op, context, gelu_work, function)
+    return _by_pieces(op, context, gelu_work, gelu)
 
 
 def decaying(op: Op, context: Context) -> Kernel | None:
