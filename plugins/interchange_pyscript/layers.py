@@ -21,7 +21,10 @@ from interchange_pyscript.text import WIDTH, Call, assignment, identifier, plain
 __all__ = ["Style", "network_text"]
 
 SHORT = ("x", "y", "z")
-TENSORS = "Layers are operators of ONNX. A Tensor has its numbers in one list and their shape."
+TENSORS = (
+    "Layers are operators of ONNX, whole: some branches serve other models. A Tensor has its numbers in one list and "
+    "their shape; prepared(tensor, key, make) is make(), kept for the next call."
+)
 # What a line may have, and what the docstring of the function says of it then.
 READING = (
     ("Gemm(", "Gemm is a dense layer. "),

@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterator, Sequence
 from itertools import chain
 
-from interchange_pyscript.kernels.linear import columns_of
+from interchange_pyscript.kernels.linear import weights_by_output
 from interchange_pyscript.kernels.pooling import largest
 from interchange_pyscript.kernels.spatial import window_counts
 from interchange_pyscript.kernels.tensor import Tensor, inner, prepared
@@ -21,9 +21,12 @@ def FloatDense(x: Tensor, w: Tensor, b: Tensor | None = None) -> Tensor:
     (size, outputs), dot = w.shape, getattr(math, "sumprod", inner)  # sumprod: from Python 3.12 on
     if x.shape[-1] != size:
         raise ValueError(f"matrices of the shapes {x.shape} and {w.shape} do not fit")
-    columns, bias = prepared(w, "columns", lambda: columns_of(w)), [0.0] * outputs if b is None else b.values
+    weights = prepared(w, "rows", lambda: weights_by_output(w))
+    bias = [0.0] * outputs if b is None else b.values
     rows = [x.values[i : i + size] for i in range(0, len(x.values), size)]
-    return Tensor([dot(row, column) + c for row in rows for column, c in zip(columns, bias)], (len(rows), outputs))
+    return Tensor(
+        [dot(row, by_output) + c for row in rows for by_output, c in zip(weights, bias)], (len(rows), outputs)
+    )
 
 
 def float_conv(
@@ -39,7 +42,8 @@ def float_conv(
     (*kernel, channels, outputs), dot = w.shape, getattr(math, "sumprod", inner)
     if x.shape[3] != channels * group:
         raise ValueError(f"{x.shape[3]} channels do not fit the kernel {w.shape} in {group} group(s)")
-    columns, bias = prepared(w, "columns", lambda: columns_of(w)), [0.0] * outputs if b is None else b.values
+    weights = prepared(w, "rows", lambda: weights_by_output(w))
+    bias = [0.0] * outputs if b is None else b.values
     counts, windows = windows_in(x, kernel, pads, strides, dilations, 0.0)
     values: list[float] = []
     for window in windows:
@@ -47,7 +51,7 @@ def float_conv(
             seen = [tuple(chain.from_iterable(window))] * outputs
         else:
             seen = [channel for channel in zip(*window) for _ in range(outputs // group)]
-        values += [dot(numbers, column) + c for numbers, column, c in zip(seen, columns, bias)]
+        values += [dot(numbers, row) + c for numbers, row, c in zip(seen, weights, bias)]
     return Tensor(values, (1, *counts, outputs))
 
 

@@ -18,7 +18,7 @@ from interchange_pyscript.program.weights import StoredTensor
 
 ROUND = 1.5 * 2.0**52  # added to a float, it leaves the nearest integer in the low bits
 ANY = 400  # a limit for exponents that sets none
-# Of the numbers that are not 0, one of 8 may have less than 15 bits, and one of 64 less than 11. More of them are a
+# Of the numbers that are not 0, one of 8 may have 15 bits or fewer, and one of 64 may have 11. More of them are a
 # part of the sample by itself, which may matter when the large numbers have been cut off or averaged away.
 FEW = {15: 8, 11: 64}
 # An error of this part of the largest number is too much; one of a quarter of it is carried into the next layer.
@@ -170,14 +170,14 @@ def pack(values: Sequence[float], exponent: int) -> int:
     """The nearest integers to value * 2**exponent, packed."""
     scale = 2.0**exponent
     bits = struct.pack(f"<{len(values)}d", *[value * scale + ROUND for value in values])
-    return int.from_bytes(bits, "little") - fill(len(values), 0x4338 << 48)
+    return int.from_bytes(bits, "little") - fill(len(values), 0x4338 << 48)  # the bits of ROUND as a float64
 
 
 def packed(numbers: bytes, positive: bool = False) -> int:
     """Numbers of 8 bytes, the lowest first, as lanes; `positive` if none is below 0."""
     whole = int.from_bytes(numbers, "little")
     signs = 0 if positive else fill(len(numbers) // 8, 1 << 63)
-    return (whole ^ signs) - signs if signs else whole
+    return (whole ^ signs) - signs if signs else whole  # turning the top bit adds 2**63, with a sign
 
 
 def lane_bytes(ints: Iterable[int], count: int) -> list[bytes]:

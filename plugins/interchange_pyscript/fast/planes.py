@@ -71,7 +71,7 @@ def PlaneConv(
 ) -> Tensor:
     """A convolution of all channels, or with as many groups as channels: of each by itself. The strides are equal.
 
-    The result has so many phases; a pool of 2 x 2 takes two.
+    The result has `phases` of them, two for a pool of 2 x 2; the input is brought to stride * phases.
     """
     (tall, wide, _, outputs), stride = w.shape, strides[0]
 

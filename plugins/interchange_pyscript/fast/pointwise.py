@@ -71,7 +71,7 @@ def LaneLeakyRelu(x: Tensor, *, alpha: float, bits: int, layout: str = "NHWC") -
         positive = relu(ready.ints, count)
         negative = divided([(p - q) * slope for p, q in zip(ready.ints, positive)], 30, count)
         ints = list(map(int.__add__, positive, negative))
-        # With a small alpha, large numbers may be gone: the next layer looks anew for the largest.
+        # With a small alpha, large numbers may be gone: a size that is not `bits` makes the next layer look anew.
         made = ready.having(ints, ready.exponent, bits if alpha > 0.05 else bits + 1, False)
         made.error = (ready.error or 0.0) + math.ldexp(1.0, -ready.exponent)
         return made

@@ -6,7 +6,7 @@ import math
 import sys
 from collections.abc import Sequence
 
-from interchange_pyscript.kernels.linear import Linear, columns_of
+from interchange_pyscript.kernels.linear import Linear, weights_by_output
 from interchange_pyscript.kernels.spatial import extents_of, resolve_pads, window_counts
 from interchange_pyscript.kernels.tensor import (
     Tensor,
@@ -44,7 +44,8 @@ def Conv(
 
     With channels last: x is (batch, *sizes, channels), w (*kernel, channels / group, filters), the result (batch,
     *counts, filters). In the flat list of a padded x, `corners` are the places where windows begin, and `taps` how far
-    from there the numbers under the kernel are, channel 0 of each.
+    from there the numbers under the kernel are, channel 0 of each: for images of 28 x 28 x 1 and a kernel of 3 x 3 the
+    corners are 0, 1, 2 ... 25, 28, 29 ..., the taps 0, 1, 2, 28, 29, 30, 56, 57, 58.
     """
     x, w = channels_last(x, layout), prepared(w, layout, lambda: kernel_hwio(w, layout))
     *kernel, channels, filters = w.shape
@@ -55,16 +56,16 @@ def Conv(
     borders = resolve_pads(x.shape[1:-1], extents, strides, auto_pad, pads)
     counts = window_counts(x.shape[1:-1], extents, strides, borders)
     x = padded(x, [(0, 0), *borders, (0, 0)], 0.0)
-    image, *steps, _ = steps_of(x.shape)
-    corners = offsets([x.shape[0], *counts], [image, *(step * stride for step, stride in zip(steps, strides))])
+    per_image, *steps, _ = steps_of(x.shape)
+    corners = offsets([x.shape[0], *counts], [per_image, *(step * stride for step, stride in zip(steps, strides))])
     taps = offsets(kernel, [step * dilation for step, dilation in zip(steps, dilations)])
     bias = [0.0] * filters if b is None else b.values
-    convolve = depthwise if channels == 1 < group else grouped
+    convolve = depthwise if channels == 1 < group else windowed
     values = convolve(x.values, w, bias, corners, taps, group)
     return from_channels_last(Tensor(values, [x.shape[0], *counts, filters]), layout)
 
 
-def grouped(
+def windowed(
     values: Sequence[float],
     w: Tensor,
     bias: Sequence[float],
@@ -72,9 +73,9 @@ def grouped(
     taps: Sequence[int],
     group: int,
 ) -> list[float]:
-    """Every window as one list of numbers, multiplied with all filters of its group."""
+    """The usual convolution: every window as one list of numbers, multiplied with all filters (of its group)."""
     channels, per_group = w.shape[-2], w.shape[-1] // group
-    rows = prepared(w, "rows", lambda: columns_of(w))
+    rows = prepared(w, "rows", lambda: weights_by_output(w))
     parts = [slice(g * per_group, (g + 1) * per_group) for g in range(group)]
     linears = prepared(w, ("linears", group), lambda: [Linear(rows[part]) for part in parts])
     biases = [list(bias[part]) for part in parts]
@@ -104,11 +105,11 @@ def depthwise(
     taps: Sequence[int],
     group: int,
 ) -> list[float]:
-    """Every channel has filters of its own, so that no window is summed over channels."""
+    """As many groups as channels: every channel has filters of its own, and no window is summed over channels."""
     if sys.implementation.name == "pypy":
         return depthwise_in_loops(values, w, bias, corners, taps, group)
     dot = getattr(math, "sumprod", inner)  # sumprod: from Python 3.12 on
-    rows = prepared(w, "rows", lambda: columns_of(w))
+    rows = prepared(w, "rows", lambda: weights_by_output(w))
     multiplier = len(rows) // group
     result: list[float] = []
     for corner in corners:

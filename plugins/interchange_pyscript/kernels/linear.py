@@ -24,13 +24,14 @@ from interchange_pyscript.kernels.tensor import (
 class Linear:
     """x -> x . row + bias for every row of weights: the heart of dense and convolution layers.
 
-    `x` has as many numbers as each row; there is a row, a number of the bias and a result for each output.
+    `x` has as many numbers as each row; there is a row, a number of the bias and a result for each output. However it
+    is computed, the result is the same but for rounding.
 
     On CPython math.dist is the fastest dot product of the standard library: it runs in C and makes no float objects.
     The square of a distance is |x - row|**2 = |x|**2 + |row|**2 - 2 * (x . row), so that
     x . row = |x|**2 / 2 + |row|**2 / 2 - dist(x, row)**2 / 2. This loses digits where x and row differ much in length:
-    rows are divided by powers of two to be about equally long, and an x much shorter or longer than they, or with
-    infinities or NaN, is multiplied out instead. PyPy's compiler makes loops faster than that: see `by_columns`.
+    rows much shorter than the longest are multiplied by powers of two, and an x much shorter or longer than they, or
+    with infinities or NaN, is multiplied out instead. PyPy's compiler makes loops faster than that: `sums_by_input`.
     """
 
     def __init__(self, rows: Sequence[tuple[float, ...]]) -> None:
@@ -40,9 +41,9 @@ class Linear:
         norms = [math.dist(row, self.zero) for row in rows]
         longest = max(norms)
         loops = sys.implementation.name == "pypy" and math.isfinite(sum(norms))
-        self.columns = [*map(list, zip(*rows)), [0.0] * len(rows)] if loops else []
+        self.by_input = [*map(list, zip(*rows)), [0.0] * len(rows)] if loops else []
         self.by_distance = sys.implementation.name == "cpython" and 1e-100 < longest < 1e100 and sum(norms) < math.inf
-        self.x_from, self.x_to = longest * 1e-6, longest * 1e4
+        self.x_from, self.x_to = longest * 1e-6, longest * 1e4  # lengths of x for which distances keep enough digits
         self.scales = [1.0] * len(rows)
         self.scaled, self.half_squares = list(rows), [norm * norm / 2 for norm in norms]
         for i, norm in enumerate(norms):
@@ -52,8 +53,8 @@ class Linear:
                 self.half_squares[i] = (norm / scale) ** 2 / 2
 
     def __call__(self, x: Sequence[float], bias: Sequence[float]) -> list[float]:
-        if self.columns:
-            return by_columns(x, self.columns, bias)
+        if self.by_input:
+            return sums_by_input(x, self.by_input, bias)
         x = tuple(x)
         length = math.dist(x, self.zero) if self.by_distance else math.nan
         if self.x_from < length < self.x_to:
@@ -65,10 +66,11 @@ class Linear:
         return [self.dot(x, row) + b for row, b in zip(self.rows, bias)]
 
 
-def by_columns(x: Sequence[float], columns: list[list[float]], bias: Sequence[float]) -> list[float]:
-    """bias + the sum of x[k] * column k, four at once. An x[k] of 0, as Relu makes them, is left out.
+def sums_by_input(x: Sequence[float], by_input: list[list[float]], bias: Sequence[float]) -> list[float]:
+    """bias + the sum of x[k] * by_input[k], which has the weights of input k for all outputs, four inputs at once.
 
-    The last column, of zeros, fills up the four. `while`, because an iterator for each loop would take PyPy longer.
+    An x[k] of 0, as Relu makes them, is left out. The last weights, all 0, fill up the four. `while`, because an
+    iterator for each loop would take PyPy longer.
     """
     result, x = list(bias), [*x, 0.0]
     used = [k for k, value in enumerate(x) if value]
@@ -77,7 +79,7 @@ def by_columns(x: Sequence[float], columns: list[list[float]], bias: Sequence[fl
     while i < stop:
         k, m, n, o = used[i], used[i + 1], used[i + 2], used[i + 3]
         p, q, r, s = x[k], x[m], x[n], x[o]
-        a, b, c, d = columns[k], columns[m], columns[n], columns[o]
+        a, b, c, d = by_input[k], by_input[m], by_input[n], by_input[o]
         output = 0
         while output < outputs:
             result[output] += p * a[output] + q * b[output] + r * c[output] + s * d[output]
@@ -86,8 +88,8 @@ def by_columns(x: Sequence[float], columns: list[list[float]], bias: Sequence[fl
     return result
 
 
-def columns_of(kernel: Tensor) -> list[tuple[float, ...]]:
-    """The weights of each output, which are the columns of a matrix (..., outputs)."""
+def weights_by_output(kernel: Tensor) -> list[tuple[float, ...]]:
+    """The weights of each output as a row: the columns of a matrix (..., outputs)."""
     outputs = kernel.shape[-1]
     return [tuple(kernel.values[i::outputs]) for i in range(outputs)]
 
@@ -99,9 +101,9 @@ def matrix(a: Tensor, b: Tensor) -> list[float]:
         return [0.0] * (a.shape[0] * outputs)
     starts = range(0, len(a.values), length)
     if is_whole(a):  # integers stay exact
-        columns = columns_of(b)
-        return [inner(a.values[i : i + length], column) for i in starts for column in columns]
-    linear, no_bias = prepared(b, "linear", lambda: Linear(columns_of(b))), [0.0] * outputs
+        rows = weights_by_output(b)
+        return [inner(a.values[i : i + length], row) for i in starts for row in rows]
+    linear, no_bias = prepared(b, "linear", lambda: Linear(weights_by_output(b))), [0.0] * outputs
     return [value for i in starts for value in linear(a.values[i : i + length], no_bias)]
 
 
@@ -138,7 +140,10 @@ def Gemm(
     transA: int = 0,
     transB: int = 0,
 ) -> Tensor:
-    """alpha * A @ B + beta * C, with A and B transposed where asked for."""
+    """A dense layer: a is (batch, inputs), b has the weights (inputs, outputs), c is the bias, of any shape that fits.
+
+    In general alpha * a @ b + beta * c, with a and b transposed where asked for.
+    """
     a = transposed(a, (1, 0)) if transA else a
     b = prepared(b, "transposed", lambda: transposed(b, (1, 0))) if transB else b
     y = MatMul(a, b)
