@@ -48,6 +48,7 @@ class BatchPlan:
         self._shares = shares
         self._shapes = shapes
         self._workers = workers
+        workers.settle_blas()
 
     @property
     def fallbacks(self) -> list[Op]:

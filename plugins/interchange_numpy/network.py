@@ -84,11 +84,13 @@ class Weights:
         return self._packed[key]
 
     def _kept(self, made: Array) -> Array:
-        if _address(made) in self._own:
-            if made.nbytes > self._may_copy:
-                return made
+        is_own = _address(made) in self._own
+        if is_own and made.nbytes > self._may_copy:
+            return made
+        kept = self._shelf.put(made)
+        if is_own and kept is not made:
             self._may_copy -= made.nbytes
-        return self._shelf.put(made)
+        return kept
 
     @property
     def nbytes(self) -> int:
