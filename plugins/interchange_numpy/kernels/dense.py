@@ -14,6 +14,10 @@ from interchange_numpy.kernels import biased
 from interchange_numpy.network import Op
 from interchange_numpy.tiles import Epilogue, cuts, in_parallel, per_band, rows_worth, shared_by
 
+MOST_COPIED = (
+    1 << 18
+)  # numbers of a matrix that is copied to save a pass over the result: of larger ones it is too little
+
 
 def choose(op: Op, context: Context) -> Kernel | None:
     (x, residual), y, network = op.inputs, op.outputs[0], context.network
@@ -30,8 +34,8 @@ def choose(op: Op, context: Context) -> Kernel | None:
     most = min(most, shared_by(network.threads, rows, rows * inner * columns))
     most = min(most, rows)
     blocks = blocks_for(most, inner, columns)
-    is_wide = columns >= biased.FEWEST_TIMES * inner
-    bias = epilogue.bias if is_wide and biased.pays(epilogue, blocks, most, network) else None
+    may_copy = columns >= biased.FEWEST_TIMES * inner and inner * columns <= MOST_COPIED
+    bias = epilogue.bias if may_copy and biased.pays(epilogue, blocks, most, network) else None
 
     def make() -> Array:
         weight = network.constants[a["weight"]]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from interchange_numpy.kernels.attention import LOG2_E, takes_powers
+from interchange_numpy.kernels.dense import MOST_COPIED
 from interchange_numpy.network import Network, Op, merged
 from interchange_numpy.passes.chain import Chains
 
@@ -47,6 +48,8 @@ def _folded(chains: Chains, i: int, attention: Op) -> dict[int, Op | None]:
     dense = network.ops[product]
     a = dense.attributes
     if a["activation"] or any(dense.inputs[1:]) or any(network.shape(name) is None for name in dense.reads):
+        return {}
+    if network.constants[a["weight"]].size > MOST_COPIED:
         return {}
     if _is_of_powers(attention, network):
         factor *= LOG2_E
