@@ -6,12 +6,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from interchange_numpy.kernels import rnn
 from interchange_numpy.model import NumpyModel
+from interchange_numpy.plan import Plan
 
 from interchange.errors import BadInput
 from interchange.evaluate import evaluate
 from interchange.graph import Array, Graph, Node, TensorSpec
-from tests.numpy_runtime.check import check
+from tests.numpy_runtime.check import Sketch, check
 
 GATES = {"RNN": 1, "GRU": 3, "LSTM": 4}
 INPUTS = ("x", "w", "r", "b", "lengths", "h", "c")
@@ -170,3 +172,83 @@ def test_states_that_overflow(activations: list[str], linear: int) -> None:
     assert not np.isfinite(known["y"]).all()
     np.testing.assert_array_equal(np.isnan(made["y"]), np.isnan(known["y"]))
     np.testing.assert_array_equal(np.isinf(made["y"]), np.isinf(known["y"]))
+
+
+def layers(
+    op: str, *units: int, time: int = 7, batch: int = 1, dtype: str = "float32", bias: bool = True, **attributes: Any
+) -> tuple[Sketch, str]:
+    """Layers one on the other, batch first between them, as Keras's are imported; the name of what the last makes."""
+    rng = np.random.default_rng([*units, time, batch])
+    net, gates, depth = Sketch(), GATES[op], 3
+    y = net.feed("x", rng.standard_normal((batch, time, depth)).astype(dtype))
+    for hidden in units:
+        y = net.call("Transpose", y, perm=[1, 0, 2])
+        shapes = [(1, gates * hidden, depth), (1, gates * hidden, hidden), (1, 2 * gates * hidden)]
+        weights = [rng.standard_normal(shape).astype(dtype) * 0.7 for shape in shapes[: 3 if bias else 2]]
+        y, *_ = net.call(op, y, *weights, outputs=3 if op == "LSTM" else 2, hidden_size=hidden, **attributes)
+        y, depth = net.call("Squeeze", y, np.array([1])), hidden
+        y = net.call("Transpose", y, perm=[1, 0, 2])
+    return net, y
+
+
+def recurrent_ops(net: Sketch, graph: Graph) -> list[Any]:
+    plan = NumpyModel(graph).plan({name: array.shape for name, array in net.feeds.items()})
+    assert isinstance(plan, Plan)
+    return [op for op in plan.network.ops if op.kind in GATES]
+
+
+@pytest.mark.parametrize("direction", ["forward", "reverse"])
+@pytest.mark.parametrize(("time", "chunk"), [(7, 1 << 16), (7, 1), (8, 300), (1, 1 << 16)])
+@pytest.mark.parametrize(
+    ("op", "options"),
+    [("LSTM", {}), ("LSTM", {"batch": 3, "bias": False}), ("LSTM", {"dtype": "float64"}), ("RNN", {"batch": 2}),
+     ("RNN", {"activations": ["Relu"]}), ("LSTM", {"activations": ["HardSigmoid", "Tanh", "Tanh"]})],
+)  # fmt: skip
+def test_a_layer_on_another(
+    op: str, options: dict[str, Any], time: int, chunk: int, direction: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One op, and the same; the sequence or the last states of the upper layer are outputs."""
+    monkeypatch.setattr(rnn, "CHUNK", chunk)
+    net, y = layers(op, 5, 4, time=time, direction=direction, **options)
+    graph = net.finished(y)
+    (one,) = recurrent_ops(net, graph)
+    assert one.attributes["units_above"] == 4
+    check(graph, net.feeds)
+    upper = [node for node in graph.nodes if node.op == op][-1]
+    last = Graph(graph.inputs, upper.outputs[1:], graph.nodes, graph.constants)
+    (one,) = recurrent_ops(net, last)
+    assert one.attributes["units_above"] == 4
+    check(last, net.feeds)
+
+
+def test_several_layers() -> None:
+    net, y = layers("LSTM", 5, 4, 6, 3, 2, batch=2)
+    graph = net.finished(y)
+    assert [op.attributes.get("units_above") for op in recurrent_ops(net, graph)] == [4, 3, None]
+    check(graph, net.feeds)
+
+
+@pytest.mark.parametrize(
+    "why", ["many units", "another reads it", "its state is read", "other functions", "another order"]
+)
+def test_layers_that_stay_apart(why: str) -> None:
+    units = (90, 80) if why == "many units" else (5, 4)
+    net, y = layers("LSTM", *units, batch=5)
+    graph = net.finished(y)
+    lower, upper = (node for node in graph.nodes if node.op == "LSTM")
+    nodes, outputs = list(graph.nodes), graph.outputs
+    if why == "another reads it":
+        outputs = (*outputs, lower.outputs[0])
+    elif why == "its state is read":
+        outputs = (*outputs, lower.outputs[2])
+    elif why == "other functions":
+        changed = {**upper.attributes, "activations": ("Sigmoid", "Tanh", "Relu")}
+        nodes[nodes.index(upper)] = Node("LSTM", upper.inputs, upper.outputs, changed)
+    elif why == "another order":  # the upper layer runs along the batch
+        i = nodes.index(upper) - 1
+        nodes[i] = Node("Transpose", nodes[i].inputs, nodes[i].outputs, {"perm": (0, 1, 2)})
+        nodes = nodes[: i + 2]
+        outputs = upper.outputs[:1]
+    graph = Graph(graph.inputs, outputs, tuple(nodes), graph.constants)
+    assert len(recurrent_ops(net, graph)) == 2
+    check(graph, net.feeds)

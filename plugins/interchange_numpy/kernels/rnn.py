@@ -11,6 +11,8 @@
 * The recurrent product runs in blocks of columns whose weights stay in the cache; one row is a dot,
   one for each direction np.vecmat: two times 128 by 3 x 128 take 9.6 µs instead of 11.0. Few rows are multiplied one by
   one, in one call: for 2 samples, 128 hidden and 4 gates 14 µs instead of 31 (OpenBLAS on Zen 1).
+* A layer on another one (`passes/stacked.py`) is one op with it, whose last units are a step behind: they begin anew
+  after the first step, and there is one step more.
 * Samples that have ended keep their state by `copyto(…, where=)`, from the first end on; when all have ended, nothing
   is computed. Outputs after an end are cleared a chunk at a time.
 """
@@ -47,6 +49,7 @@ class Layer(NamedTuple):
         gates: the functions: of the gates, of what is new, of the LSTM's state.
         reversed: for each direction, whether it runs from the end.
         linear: the GRU's `linear_before_reset`.
+        above: how many of the hidden units are a layer on the others, a step behind; only they are outputs then.
     """
 
     kind: str
@@ -70,6 +73,7 @@ class Layer(NamedTuple):
     hidden: int
     dtype: np.dtype[Any]
     precise: bool
+    above: int
 
     @property
     def tanh_work(self) -> Mapping[str, Scratch]:
@@ -81,7 +85,17 @@ class Layer(NamedTuple):
     def chunk(self) -> int:
         """How many steps are prepared at once."""
         one = GATES[self.kind] * len(self.reversed) * self.batch * self.hidden
-        return max(1, min(self.steps, CHUNK // max(1, one)))
+        return max(1, min(self.runs, CHUNK // max(1, one)))
+
+    @property
+    def runs(self) -> int:
+        """How many steps are computed."""
+        return self.steps + (self.above > 0)
+
+    @property
+    def outputs(self) -> slice:
+        """The hidden units that are outputs."""
+        return slice(self.hidden - self.above, None) if self.above else slice(None)
 
     @property
     def times(self) -> float:
@@ -163,6 +177,7 @@ def _layer(op: Op, context: Context) -> Layer | None:
         *(op.kind, x, w, r, b, lengths, h, c, y, y_h, y_c, gates, directions),
         bool(attributes.get("linear_before_reset", 0)),
         *(batch_first, steps, batch, depth, hidden, np.dtype(network.dtype(x)), network.precise),
+        attributes.get("units_above", 0),
     )
 
 
@@ -271,8 +286,8 @@ def _emit(layer: Layer, memory: Memory, w: Array, r: Array, bias: Array | None) 
     masked: list[list[Step]] = []
     if layer.lengths:
         masked = [list(step(_Step(layer, memory, k, r, masked=True))) for k in range(layer.chunk)]
-    for start in range(0, layer.steps, layer.chunk):
-        count = min(layer.chunk, layer.steps - start)
+    for start in range(0, layer.runs, layer.chunk):
+        count = min(layer.chunk, layer.runs - start)
         if start:
             yield np.copyto, (states[0], states[layer.chunk])
         yield from _project(layer, memory, start, count, w)
@@ -282,13 +297,16 @@ def _emit(layer: Layer, memory: Memory, w: Array, r: Array, bias: Array | None) 
             bounds = list(zip(times.min(1).tolist(), times.max(1).tolist(), strict=True))
             yield _masked_chunk, (plain, masked, states, bounds, memory[layer.lengths])
         else:
-            for body in plain[:count]:
+            for k, body in enumerate(plain[:count], start):
                 yield from body
+                if layer.above and k == 0:
+                    yield from (_filled(state[..., layer.outputs], 0) for state in (states[1], block[0]))
         yield from _write(layer, memory, start, count)
     if layer.y_h:
-        yield np.multiply, (states[count], _number(layer, 1 / layer.times), _final(layer, memory[layer.y_h]))
+        last = states[count][..., layer.outputs]
+        yield np.multiply, (last, _number(layer, 1 / layer.times), _final(layer, memory[layer.y_h]))
     if layer.y_c:
-        yield np.copyto, (_final(layer, memory[layer.y_c]), block[0])
+        yield np.copyto, (_final(layer, memory[layer.y_c]), block[0][..., layer.outputs])
 
 
 def _masked_chunk(
@@ -355,9 +373,13 @@ def _project(layer: Layer, memory: Memory, start: int, count: int, w: Array) -> 
     """What comes from x in a chunk of steps."""
     x = memory[layer.x].swapaxes(0, 1) if layer.batch_first else memory[layer.x]
     rows = memory.scratch("x")[:, : count * layer.batch]
+    known = min(count, layer.steps - start)
     for d in range(len(layer.reversed)):
         part = rows[d, :, :-1].reshape(count, layer.batch, layer.depth)
-        yield np.copyto, (part, x[_slice(layer, d, start, count)])
+        if known:
+            yield np.copyto, (part[:known], x[_slice(layer, d, start, known)])
+        if known < count:  # the last step of a layer above: anything finite
+            yield _filled(part[known:], 0)
     yield np.matmul, (rows, w, _from_x(layer, memory)[: len(w), :, : count * layer.batch])
 
 
@@ -385,9 +407,11 @@ def _write(layer: Layer, memory: Memory, start: int, count: int) -> Iterator[Ste
     if not layer.y:
         return
     y = memory[layer.y].transpose(1, 2, 0, 3) if layer.batch_first else memory[layer.y]
-    states = memory.scratch("states")[1 : count + 1]
+    behind = int(layer.above > 0)
+    first = behind if start == 0 else 0  # the first step of a layer above does not count
+    states = memory.scratch("states")[1 + first : count + 1][..., layer.outputs]
     for d in range(len(layer.reversed)):
-        part = y[_slice(layer, d, start, count), d]
+        part = y[_slice(layer, d, start + first - behind, count - first), d]
         if layer.times == 1:
             yield np.copyto, (part, states[:, d])
         else:

@@ -18,6 +18,7 @@ from interchange_numpy.passes.queries import queries
 from interchange_numpy.passes.repeats import repeats
 from interchange_numpy.passes.scaled import scaled
 from interchange_numpy.passes.squeeze_excite import squeeze_excite
+from interchange_numpy.passes.stacked import stacked
 from interchange_numpy.passes.transposed import transposed
 
 PASSES: tuple[Callable[[Network], None], ...] = (
@@ -30,6 +31,7 @@ PASSES: tuple[Callable[[Network], None], ...] = (
     transposed,
     dense,
     affine,
+    stacked,
     scaled,
     queries,
     pools,
