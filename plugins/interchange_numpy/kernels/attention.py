@@ -3,7 +3,7 @@
 Heads are views: a row of q, k or v may lie anywhere. The largest score of each row is subtracted before the
 exponential; or, where that is slow and there is no mask, powers of two are taken without looking at each row
 (`exponential.py`), and q is scaled for them. The sums are products with ones, and the division by them is done on the
-result, which is shorter than the scores. The result lies as its reader wants it.
+result, which is shorter than the scores, for all heads at once. The result lies as its reader wants it.
 """
 
 from __future__ import annotations
@@ -56,13 +56,19 @@ def _count(batch: int, heads: int, queries: int, keys: int) -> int:
     return min(batch * heads, max(1, PIECE // (queries * keys)))
 
 
+def _entries(heads: int, queries: int, keys: int) -> int:
+    """How many entries of a batch are computed together; if several, all of their heads are."""
+    return max(1, PIECE // (queries * keys) // heads)
+
+
 def scratch(batch: int, heads: int, queries: int, keys: int, size: int, *, masked: bool) -> dict[str, Scratch]:
     """The memory that `steps` need; there is some for powers of two where they pay."""
     rows = _count(batch, heads, queries, keys) * queries
+    whole = min(batch, _entries(heads, queries, keys)) * heads * queries
     needed: dict[str, Scratch] = {
         "q": ((rows * size,), np.dtype(np.float32)),
         "scores": ((rows * keys,), np.dtype(np.float32)),
-        "largest": ((rows,), np.dtype(np.float32)),
+        "sums": ((whole,), np.dtype(np.float32)),
     }
     if masked:
         needed["masked"] = ((batch * heads * queries * keys,), np.dtype(bool))
@@ -79,10 +85,18 @@ def steps(call: Heads, memory: Memory) -> Iterator[Step]:
         masked = _inverse_place(call.where, memory.scratch("masked"))
         yield np.logical_not, (call.where, masked)
         masked = np.broadcast_to(masked, (batch, heads, queries, keys))
-    most = max(1, PIECE // (queries * keys))
-    for b in _pieces(batch, max(1, most // heads)):
-        for h in _pieces(heads, most):
-            yield from _piece(call, memory, (b, h), None if masked is None else masked[b, h])
+    for b in _pieces(batch, _entries(heads, queries, keys)):
+        shape = (b.stop - b.start, heads, queries)
+        sums = memory.scratch("sums")[: math.prod(shape)].reshape(shape)
+        for h in _pieces(heads, max(1, PIECE // (queries * keys))):
+            yield from _piece(call, memory, (b, h), sums[:, h], None if masked is None else masked[b, h])
+        if call.zeros:
+            yield clip(), (sums, np.finfo(np.float32).tiny, np.float32(np.inf), sums)
+        yield np.reciprocal, (sums, sums)
+        y = call.y[b]
+        order = sorted(range(4), key=lambda axis: -y.strides[axis])  # in which NumPy takes half as long
+        factors = sums[..., None].transpose(order)
+        yield np.multiply, (y.transpose(order), factors, y.transpose(order))
 
 
 def _pieces(count: int, step: int) -> Iterator[slice]:
@@ -95,12 +109,13 @@ def _inverse_place(where: Array, memory: Array) -> Array:
     return memory[: where.size].reshape(where.shape)
 
 
-def _piece(call: Heads, memory: Memory, part: tuple[slice, slice], masked: Array | None) -> Iterator[Step]:
+def _piece(call: Heads, memory: Memory, part: tuple[slice, slice], sums: Array, masked: Array | None) -> Iterator[Step]:
+    """The scores' powers times v, and the sums of the powers of each row."""
     q, k, v, y = (array[part] for array in (call.q, call.k, call.v, call.y))
     shape = (*q.shape[:-1], k.shape[-1])
     rows, keys = math.prod(shape[:-1]), shape[-1]
     flat = memory.scratch("scores")[: rows * keys]
-    scores, largest = flat.reshape(shape), memory.scratch("largest")[:rows]
+    scores, largest = flat.reshape(shape), sums.reshape(rows)
     column = largest.reshape(*shape[:-1], 1)
     if call.scale != 1:
         scaled = memory.scratch("q")[: q.size].reshape(q.shape)
@@ -121,11 +136,7 @@ def _piece(call: Heads, memory: Memory, part: tuple[slice, slice], masked: Array
     else:
         yield from by_rows
     yield flat.reshape(rows, keys).dot, (np.ones(keys, np.float32), largest)
-    if call.zeros:
-        yield clip(), (largest, np.finfo(np.float32).tiny, np.float32(np.inf), largest)
     yield np.matmul, (scores, v, y)
-    yield np.reciprocal, (largest, largest)
-    yield np.multiply, (y, column, y)
 
 
 def fused(op: Op, context: Context) -> Kernel | None:
