@@ -101,7 +101,7 @@ def test_a_run_imports_what_its_model_uses(model: Path, arrays: tuple[Path, Path
     unwanted = {"logging", "tempfile", "threadpoolctl", "fractions", "concurrent.futures", "onnx", "rich"}
     assert (exit_code, unwanted & set(modules)) == ("0", set())
     kernels = {name.rpartition(".")[2] for name in modules if name.startswith("interchange_numpy.kernels.")}
-    assert kernels == {"dense", "elementwise"}
+    assert kernels == {"biased", "dense", "elementwise"}
 
 
 def test_it_is_a_module() -> None:

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from interchange_numpy.kernels.attention import LOG2_E, takes_powers
-from interchange_numpy.kernels.dense import MOST_COPIED
 from interchange_numpy.network import Network, Op, merged
 from interchange_numpy.passes.chain import Chains
 
@@ -31,6 +29,9 @@ def queries(network: Network) -> None:
 
 def _folded(chains: Chains, i: int, attention: Op) -> dict[int, Op | None]:
     """What stands in the place of the ops with these indices; nothing if the queries are no product with weights."""
+    from interchange_numpy.kernels.attention import LOG2_E, takes_powers  # few networks need it
+    from interchange_numpy.kernels.dense import MOST_COPIED
+
     network, (q, *others) = chains.network, attention.inputs
     factor, ops, gone = attention.attributes["scale"], [attention], dict[int, None]()
     before = _maker(chains, q)
@@ -51,7 +52,9 @@ def _folded(chains: Chains, i: int, attention: Op) -> dict[int, Op | None]:
         return {}
     if network.constants[a["weight"]].size > MOST_COPIED:
         return {}
-    if _is_of_powers(attention, network):
+    _, k, _, where, add = attention.inputs
+    shape, keys = network.shape(q) or (), (network.shape(k) or ())[-1]
+    if not where and not add and takes_powers(*(shape[:3] if len(shape) == 4 else (shape[0], 1, shape[1])), keys):
         factor *= LOG2_E
     scale = np.full((network.shape(dense.outputs[0]) or ())[-1], factor) if a["scale"] is None else a["scale"] * factor
     shift = None if a["shift"] is None else a["shift"] * factor
@@ -62,9 +65,3 @@ def _folded(chains: Chains, i: int, attention: Op) -> dict[int, Op | None]:
 def _maker(chains: Chains, name: str) -> int | None:
     """The op that makes a value which nothing else reads."""
     return chains.maker(name) if chains.readers[name] == 1 else None
-
-
-def _is_of_powers(attention: Op, network: Network) -> bool:
-    q, k, _, where, add = attention.inputs
-    shape, keys = network.shape(q) or (), (network.shape(k) or ())[-1]
-    return not where and not add and takes_powers(*(shape[:3] if len(shape) == 4 else (shape[0], 1, shape[1])), keys)
