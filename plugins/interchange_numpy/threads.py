@@ -41,8 +41,9 @@ class Workers:
     def settle_blas(self) -> None:
         """Once: what the BLAS takes time for when a thread computes its first products (`probe.settling`)."""
         if not self._is_settled:
-            settle_blas()
-            if self.threads > 1:  # at the same time, so that each has memory of its own
+            if self.threads == 1:
+                settle_blas()
+            else:  # at the same time, so that each has memory of its own
                 self.run([settling()], [[settling()]] * (self.threads - 1))
             self._is_settled = True
 

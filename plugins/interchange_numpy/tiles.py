@@ -16,7 +16,7 @@ from interchange_numpy.kernel import Memory, Scratch, Step
 TILE = 1 << 17  # elements of the output that one tile has: 512 KB; with half as many the calls cost 2 % more
 LEAST_SHARED = 2_000_000  # multiplications, about 0.1 ms: a thread costs 0.02 ms to wake
 ALIGNED = 8  # rows: parts of many begin at multiples of this, so that a bias can be repeated along several of them
-LONG_ROW = 2048  # a bias is repeated to about this many elements, so that the inner loop of the addition is long
+LONG_ROW = 2048  # what there is for each channel is repeated to about this many elements: inner loops should be long
 
 
 def cuts(count: int, most: int, threads: int = 1) -> Iterator[slice]:
@@ -127,9 +127,15 @@ def add_bias(y: Array, bias: Array) -> Iterator[Step]:
         return
     channels = len(bias)
     rows = y.size // channels
-    repeat = next((n for n in range(max(LONG_ROW // channels, 1), 0, -1) if rows % n == 0), 1)
+    repeat = together_of(rows, channels)
     long = y.reshape(rows // repeat, repeat * channels)
     yield np.add, (long, np.tile(bias, repeat), long)
+
+
+def together_of(count: int, channels: int) -> int:
+    """How many of `count` neighbouring pixels or rows are one inner loop: the largest divisor of `count` that does not
+    make it longer than LONG_ROW."""
+    return next((n for n in range(min(LONG_ROW // channels, count), 0, -1) if count % n == 0), 1)
 
 
 def same_place(a: Array, b: Array) -> bool:

@@ -1,7 +1,7 @@
 """x * scale + shift for each channel, and the activation after it, some rows at a time.
 
 The numbers of the channels are repeated for several pixels, so that the inner loop is long: an image of 224x224x3 takes
-0.05 ms so, 0.15 with each pixel alone.
+0.08 ms so, 0.34 with each pixel alone.
 """
 
 from __future__ import annotations
@@ -13,9 +13,8 @@ import numpy as np
 
 from interchange.graph import Array
 from interchange_numpy.kernel import Context, Kernel, Memory, Scratch, Step
-from interchange_numpy.kernels.depthwise import together_of
 from interchange_numpy.network import Op
-from interchange_numpy.tiles import Epilogue, bands, in_parallel, per_band, shared_by
+from interchange_numpy.tiles import Epilogue, bands, in_parallel, per_band, shared_by, together_of
 
 
 def choose(op: Op, context: Context) -> Kernel | None:

@@ -19,6 +19,7 @@ from interchange_numpy import exponential
 from interchange_numpy.kernel import Chooser, Context, Kernel, Memory, Scratch, Step, c_order
 from interchange_numpy.network import Op
 from interchange_numpy.probe import clip
+from interchange_numpy.tiles import cuts
 
 PIECE = 1 << 16  # scores at a time: 256 KB
 LOG2_E = math.log2(math.e)
@@ -48,23 +49,25 @@ class Heads(NamedTuple):
 
 def takes_powers(batch: int, heads: int, queries: int, keys: int) -> bool:
     """Whether a softmax without a mask is taken of powers of two, for which q is multiplied by LOG2_E more."""
-    return _count(batch, heads, queries, keys) * queries * keys >= exponential.LEAST and exponential.are_quick()
+    scores = min(batch * heads, _together(queries, keys)) * queries * keys
+    return scores >= exponential.LEAST and exponential.are_quick()
 
 
-def _count(batch: int, heads: int, queries: int, keys: int) -> int:
-    """How many heads are computed together, at most."""
-    return min(batch * heads, max(1, PIECE // (queries * keys)))
+def sizes(shape: tuple[int, ...]) -> tuple[int, int, int]:
+    """Batch, heads and queries of an array (batch, heads, queries, …), or without heads."""
+    return (shape[0], shape[1], shape[2]) if len(shape) == 4 else (shape[0], 1, shape[1])
 
 
-def _entries(heads: int, queries: int, keys: int) -> int:
-    """How many entries of a batch are computed together; if several, all of their heads are."""
-    return max(1, PIECE // (queries * keys) // heads)
+def _together(queries: int, keys: int) -> int:
+    """How many heads are computed together: of one entry of the batch, or all of several entries."""
+    return max(1, PIECE // (queries * keys))
 
 
 def scratch(batch: int, heads: int, queries: int, keys: int, size: int, *, masked: bool) -> dict[str, Scratch]:
     """The memory that `steps` need; there is some for powers of two where they pay."""
-    rows = _count(batch, heads, queries, keys) * queries
-    whole = min(batch, _entries(heads, queries, keys)) * heads * queries
+    together = _together(queries, keys)
+    rows = min(batch * heads, together) * queries
+    whole = min(batch, max(1, together // heads)) * heads * queries
     needed: dict[str, Scratch] = {
         "q": ((rows * size,), np.dtype(np.float32)),
         "scores": ((rows * keys,), np.dtype(np.float32)),
@@ -85,10 +88,11 @@ def steps(call: Heads, memory: Memory) -> Iterator[Step]:
         masked = _inverse_place(call.where, memory.scratch("masked"))
         yield np.logical_not, (call.where, masked)
         masked = np.broadcast_to(masked, (batch, heads, queries, keys))
-    for b in _pieces(batch, _entries(heads, queries, keys)):
+    together = _together(queries, keys)
+    for b in cuts(batch, max(1, together // heads)):
         shape = (b.stop - b.start, heads, queries)
         sums = memory.scratch("sums")[: math.prod(shape)].reshape(shape)
-        for h in _pieces(heads, max(1, PIECE // (queries * keys))):
+        for h in cuts(heads, together):
             yield from _piece(call, memory, (b, h), sums[:, h], None if masked is None else masked[b, h])
         if call.zeros:
             yield clip(), (sums, np.finfo(np.float32).tiny, np.float32(np.inf), sums)
@@ -97,11 +101,6 @@ def steps(call: Heads, memory: Memory) -> Iterator[Step]:
         order = sorted(range(4), key=lambda axis: -y.strides[axis])  # in which NumPy takes half as long
         factors = sums[..., None].transpose(order)
         yield np.multiply, (y.transpose(order), factors, y.transpose(order))
-
-
-def _pieces(count: int, step: int) -> Iterator[slice]:
-    for start in range(0, count, step):
-        yield slice(start, min(start + step, count))
 
 
 def _inverse_place(where: Array, memory: Array) -> Array:
@@ -155,7 +154,7 @@ def fused(op: Op, context: Context) -> Kernel | None:
         array = array.reshape((1,) * (len(shape) - array.ndim) + array.shape)
         return four(array)
 
-    batch, heads, queries = shape[:3] if len(shape) == 4 else (shape[0], 1, shape[1])
+    batch, heads, queries = sizes(shape)
     needed = scratch(batch, heads, queries, shape[-1], context.shape(q)[-1], masked=bool(where or add))
     scale = 1.0 if op.attributes.get("is_scaled") else _scale(op.attributes["scale"], needed)
 

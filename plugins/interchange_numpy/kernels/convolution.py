@@ -239,7 +239,7 @@ def _columns(conv: Conv, context: Context) -> Kernel:
     blocks = blocks_for(most, inner, g.filters)
     has_bias = biased.pays(conv.epilogue, blocks, most, context.network)
     weight = _packed(conv, blocks, context.network, has_bias=has_bias)
-    row = len(weight) if has_bias else inner
+    row = inner + has_bias
     scratch: dict[str, Scratch] = {**read.scratch, "columns": ((most * row,), np.float32)}
     if not conv.is_contiguous:
         scratch["tile"] = ((most, g.filters), np.float32)

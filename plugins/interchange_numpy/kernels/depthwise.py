@@ -27,13 +27,12 @@ from interchange.graph import Array
 from interchange_numpy.geometry import kernel_of, padding
 from interchange_numpy.kernel import Context, Kernel, Memory, Scratch, Step
 from interchange_numpy.kernels.source import source
-from interchange_numpy.tiles import bands, in_parallel, per_band, shared_by
+from interchange_numpy.tiles import bands, in_parallel, per_band, shared_by, together_of
 
 if TYPE_CHECKING:
     from interchange_numpy.kernels.convolution import Conv
 
 PRIVATE = frozenset(("tile", "temporary", "halves"))
-LONG = 2048  # elements of the inner loop, at most where there are several pixels
 LEAST_PAIRS = 4  # pixels that one inner loop has to cover for pairs of columns to pay
 
 
@@ -91,9 +90,3 @@ def choose(conv: Conv, context: Context) -> Kernel:
         yield from in_parallel(memory, bands(g.images, height, per, memory.workers.threads), band)
 
     return Kernel(emit, scratch=scratch, private=PRIVATE, orders={conv.y: conv.order}, wants=read.wants)
-
-
-def together_of(width: int, channels: int) -> int:
-    """How many pixels of a row are one inner loop: the largest divisor of the width that does not make it too long."""
-    fitting = (n for n in range(width, 0, -1) if width % n == 0 and n * channels <= LONG)
-    return next(fitting, 1)

@@ -10,9 +10,9 @@ import numpy as np
 from interchange.graph import Array
 from interchange_numpy.kernel import Chooser, Context, Kernel, Memory, Step, c_order
 from interchange_numpy.network import Op
+from interchange_numpy.tiles import together_of
 
 PIECE = 1 << 15  # elements
-LONG_ROW = 2048  # a short factor is repeated to about this many elements, so that the inner loop is long
 
 
 def choose(op: Op, context: Context) -> Kernel | None:
@@ -69,8 +69,7 @@ def _standardise(op: Op, x: Array, y: Array, memory: Memory) -> Iterator[Step]:
 
 def _along_rows(function: np.ufunc, y: Array, vector: Array, *, is_constant: bool) -> Step:
     """y = function(y, vector) for each row of y."""
-    repeat = max(1, LONG_ROW // len(vector)) if is_constant else 1
-    repeat = next(n for n in range(repeat, 0, -1) if len(y) % n == 0)
+    repeat = together_of(len(y), len(vector)) if is_constant else 1
     long = y.reshape(len(y) // repeat, repeat * len(vector))
     return function, (long, np.tile(vector, repeat) if repeat > 1 else vector, long)
 

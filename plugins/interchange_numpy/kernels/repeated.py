@@ -17,9 +17,8 @@ from numpy.lib.stride_tricks import as_strided
 
 from interchange.graph import Array
 from interchange_numpy.kernel import Context, Kernel, Memory, Scratch, Step
-from interchange_numpy.kernels.depthwise import together_of
 from interchange_numpy.kernels.source import source
-from interchange_numpy.tiles import bands, in_parallel, per_band, shared_by
+from interchange_numpy.tiles import bands, in_parallel, per_band, shared_by, together_of
 
 if TYPE_CHECKING:
     from interchange_numpy.kernels.convolution import Conv

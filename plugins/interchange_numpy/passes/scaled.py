@@ -28,11 +28,14 @@ def _scaled(op: Op, network: Network) -> Op:
     if wanted is None or any(op.inputs[1:2]):
         return op
     factor, activation = wanted
-    scale, shift = (None if given is None else given * factor for given in (a["scale"], a["shift"]))
+    op = times(op, factor, network)
+    return op._replace(attributes={**op.attributes, "activation": activation})
+
+
+def times(op: Op, factor: float, network: Network) -> Op:
+    """An op whose weights and bias, its attributes "scale" and "shift", are multiplied by a number."""
+    scale, shift = (None if given is None else given * factor for given in map(op.attributes.get, ("scale", "shift")))
     if scale is None:
-        scale = np.full(_channels(op, shape), factor)
-    return op._replace(attributes={**a, "scale": scale, "shift": shift, "activation": activation})
-
-
-def _channels(op: Op, shape: tuple[int, ...]) -> int:
-    return shape[1] if op.attributes.get("layout") == "NCHW" else shape[-1]
+        shape = network.shape(op.outputs[0]) or ()
+        scale = np.full(shape[1] if op.attributes.get("layout") == "NCHW" else shape[-1], factor)
+    return op._replace(attributes={**op.attributes, "scale": scale, "shift": shift})
